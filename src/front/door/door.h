@@ -1,0 +1,296 @@
+/*
+ * door.h - the one place that turns a front end's wish into an IRP.
+ *
+ * Who uses it: front/fuse, front/capi, the command line tool and tests.  None of them touches an IRP, a
+ * FILE_OBJECT or a core structure.
+ *
+ * Life:    door (a started driver device) > volume (a connected tree) > file (one FILE_OBJECT) > request
+ *          (one IRP in flight).  A volume holds its door, a file its volume, a request its file.  Each of
+ *          them lives until its owner called stop/disconnect/close AND the last request ended.
+ * Threads: any thread may call anything; threads made by a library call nt_adopt_thread() first.
+ * Blocks:  a routine named ..._async returns when the driver took the request; all others return when the
+ *          operation is over.  Create, information, directory and control calls run the driver on the
+ *          calling thread (see docs/ARCHITECTURE.md); reads, writes and locks may complete later.
+ * Names:   UTF-16, relative to the volume's root, components separated by '\', without a leading '\'; empty
+ *          is the root.  Byte counts as UNICODE_STRING has them.  door_name_from_posix() converts.
+ * Errors:  NTSTATUS.  Every output is set on every path.
+ */
+#ifndef RDBSS_FRONT_DOOR_H
+#define RDBSS_FRONT_DOOR_H
+
+#include "ntifs.h"
+#include "nt_exec.h"
+
+struct door;
+struct door_volume;
+struct door_file;
+struct door_request;
+
+/* ---- who asks, and how he gives up ---------------------------------------------------------------- */
+
+/*
+ * A place where one caller's current request can be found and cancelled.  Constant size, lives in the
+ * caller's own context; valid from door_cancel_init() until every request started with it has completed.
+ */
+struct door_cancel {
+	KSPIN_LOCK lock;
+	struct door_request *current; /* under lock; referenced while set */
+	BOOLEAN cancelled; /* under lock; sticks: later requests end with STATUS_CANCELLED at once */
+};
+
+void door_cancel_init(struct door_cancel *cancel);
+
+/**
+ * door_cancel_fire - ask for the end of what runs with @cancel, and of all that follows
+ *
+ * Returns at once; the request completes as soon as the driver lets go, normally with STATUS_CANCELLED.
+ * Context: <= APC_LEVEL, no spin lock held (a cancel routine may complete the IRP on this thread).
+ */
+void door_cancel_fire(struct door_cancel *cancel);
+BOOLEAN door_cancel_fired(struct door_cancel *cancel);
+
+/* The process on whose behalf a request is made.  NULL for a whole caller means the system process. */
+struct door_caller {
+	struct nt_requester requester;
+	struct door_cancel *cancel; /* NULL: cannot be cancelled */
+};
+
+/**
+ * door_done_fn - the end of an asynchronous operation; called exactly once per request
+ * @information: bytes transferred for reads and writes
+ *
+ * Context: any thread, also the caller's own before the ..._async routine returned; <= DISPATCH_LEVEL rules:
+ * do not wait.
+ */
+typedef void (*door_done_fn)(void *context, NTSTATUS status, ULONG_PTR information);
+
+/* ---- driver ---------------------------------------------------------------------------------------- */
+
+struct door_driver {
+	const char *name;         /* "RdrMem": label of the driver object */
+	PDRIVER_INITIALIZE entry; /* DriverEntry */
+	const char *device;       /* "\\Device\\RdrMem", ASCII */
+};
+
+/* The drivers this library carries, by URL scheme ("mem", "smb"); NULL when @scheme is unknown or not built. */
+const struct door_driver *door_builtin_driver(const char *scheme);
+
+/**
+ * door_start - load a driver and start its device
+ *
+ * Loads, opens the device and sends FSCTL_RX_START.
+ * Return: STATUS_SUCCESS; what DriverEntry or the start answered otherwise (nothing stays loaded).
+ */
+NTSTATUS door_start(const struct door_driver *driver, struct door **out);
+
+/**
+ * door_stop - stop the device and unload the driver
+ *
+ * Every volume must have been disconnected.  Waits for the last request.
+ */
+NTSTATUS door_stop(struct door *door);
+
+/**
+ * door_query_objects - the records of all live objects of the device (FSCTL_RX_QUERY_OBJECTS)
+ * @buffer: receives packed struct rx_object_record (rxctl.h)
+ * @needed: [out] bytes filled on success
+ *
+ * Answers while servers are dead.
+ * Return: STATUS_SUCCESS; STATUS_BUFFER_TOO_SMALL / STATUS_BUFFER_OVERFLOW: try a larger buffer.
+ */
+NTSTATUS door_query_objects(struct door *door, void *buffer, ULONG length, ULONG *needed);
+
+/* ---- volume ---------------------------------------------------------------------------------------- */
+
+struct door_connect {
+	const char *server;   /* UTF-8, without port: "files.example" ("mem" for memory volumes) */
+	unsigned int port;    /* 0 = the protocol's own */
+	const char *share;    /* UTF-8, one component */
+	const char *user;     /* UTF-8; NULL = none given (driver decides: guest, ticket) */
+	const char *password; /* UTF-8; NULL = none; copied into the EA list, which is wiped after use */
+	const char *domain;   /* UTF-8; NULL = none */
+	const char *options; /* UTF-8 "key=value,flag" for the mini-redirector ("rdr.Options"); NULL = none */
+};
+
+/**
+ * door_volume_connect - connect a tree and keep it connected
+ * @caller: on whose behalf; his credentials belong to the volume
+ *
+ * Sends IRP_MJ_CREATE of \server[@port]\share with FILE_CREATE_TREE_CONNECTION and the credentials as EAs and
+ * holds that open until door_volume_disconnect().
+ * Return: STATUS_SUCCESS or why not (STATUS_LOGON_FAILURE, STATUS_BAD_NETWORK_NAME, STATUS_IO_TIMEOUT, ...).
+ */
+NTSTATUS door_volume_connect(struct door *door, const struct door_caller *caller,
+			     const struct door_connect *connect, struct door_volume **out);
+
+/* Every file must have been closed or be on its way (late completions hold the volume). */
+void door_volume_disconnect(struct door_volume *volume);
+
+struct door *door_volume_door(struct door_volume *volume);
+
+/* "\server@port\share", NUL-terminated UTF-8, borrowed for the volume's life. */
+const char *door_volume_name(struct door_volume *volume);
+
+/* ---- names ----------------------------------------------------------------------------------------- */
+
+/**
+ * door_name_from_posix - "dir/file" in bytes to "dir\file" in UTF-16, by the name bijection of nt_name.h
+ * @name: [out] Buffer allocated from the pool; free with door_name_free()
+ *
+ * Leading and repeated '/' are dropped.
+ * Return: STATUS_SUCCESS, STATUS_NAME_TOO_LONG, STATUS_OBJECT_NAME_INVALID ("." and ".." components),
+ *         STATUS_INSUFFICIENT_RESOURCES.
+ */
+NTSTATUS door_name_from_posix(const char *path, UNICODE_STRING *name);
+
+/* parent + '\' + one component in bytes (no '/').  @parent may be empty. */
+NTSTATUS door_name_append(const UNICODE_STRING *parent, const char *component, size_t length,
+			  UNICODE_STRING *name);
+void door_name_free(UNICODE_STRING *name);
+
+/* ---- open and close -------------------------------------------------------------------------------- */
+
+#define DOOR_QUERY_STAT 0x1u  /* want the file's FILE_STAT_INFORMATION with the open */
+#define DOOR_QUERY_CLOSE 0x2u /* closed at once: no handle is returned, one round trip where the driver can */
+#define DOOR_QUERY_SYMLINK 0x4u /* want the reparse data with the open */
+
+struct door_open {
+	UNICODE_STRING path; /* borrowed during the call */
+	ACCESS_MASK access;
+	ULONG attributes;  /* FILE_ATTRIBUTE_* for a new file */
+	ULONG share;       /* FILE_SHARE_* */
+	ULONG disposition; /* FILE_OPEN, FILE_CREATE, ... */
+	ULONG options;     /* FILE_DIRECTORY_FILE, ...; FILE_SYNCHRONOUS_* is added by the door */
+	ULONG query;       /* DOOR_QUERY_* */
+};
+
+struct door_opened {
+	struct door_file *file; /* NULL on failure and with DOOR_QUERY_CLOSE */
+	ULONG_PTR action;       /* FILE_OPENED, FILE_CREATED, FILE_OVERWRITTEN, FILE_SUPERSEDED */
+	ULONG supplied;         /* DOOR_QUERY_STAT when @stat is valid */
+	FILE_STAT_INFORMATION stat;
+};
+
+/**
+ * door_open - create or open by path
+ *
+ * With DOOR_QUERY_STAT the stat is always there on success: a driver that ignores the extra create parameter
+ * is asked separately.
+ * A cancelled open that the driver performed all the same is closed here and reported as STATUS_CANCELLED.
+ */
+NTSTATUS door_open(struct door_volume *volume, const struct door_caller *caller, const struct door_open *open,
+		   struct door_opened *out);
+
+/* Open, query, close: one round trip where the driver can.  Never follows a reparse point. */
+NTSTATUS door_stat_path(struct door_volume *volume, const struct door_caller *caller,
+			const UNICODE_STRING *path, FILE_STAT_INFORMATION *stat);
+
+/**
+ * door_close - cleanup and close; the pointer is dead
+ *
+ * Requests in flight on the file keep the FILE_OBJECT: IRP_MJ_CLEANUP goes out now, IRP_MJ_CLOSE after the
+ * last of them.  @caller may be NULL; a cancel slot is ignored (a close always runs).
+ * Return: the status of the cleanup (a delete-on-close that failed shows here).
+ */
+NTSTATUS door_close(struct door_file *file, const struct door_caller *caller);
+
+struct door_volume *door_file_volume(struct door_file *file);
+
+/* ---- data ------------------------------------------------------------------------------------------ */
+
+#define DOOR_APPEND ((uint64_t)-1) /* offset of a write: the end of the file, decided by the server */
+
+/**
+ * door_read_async, door_write_async - one transfer, zero copy
+ * @buffer: described by the IRP's MDL; owned by the request until @done is called
+ * @length: bytes, at most DOOR_IO_MAX
+ * @offset: bytes
+ * @done:   called exactly once, also for failures found on the way
+ *
+ * At end of file a read ends with STATUS_END_OF_FILE and 0 bytes, or with fewer bytes than asked for.
+ */
+#define DOOR_IO_MAX (8u << 20)
+void door_read_async(struct door_file *file, const struct door_caller *caller, void *buffer, ULONG length,
+		     uint64_t offset, door_done_fn done, void *context);
+void door_write_async(struct door_file *file, const struct door_caller *caller, const void *buffer,
+		      ULONG length, uint64_t offset, door_done_fn done, void *context);
+
+NTSTATUS door_read(struct door_file *file, const struct door_caller *caller, void *buffer, ULONG length,
+		   uint64_t offset, ULONG *transferred);
+NTSTATUS door_write(struct door_file *file, const struct door_caller *caller, const void *buffer,
+		    ULONG length, uint64_t offset, ULONG *transferred);
+
+NTSTATUS door_flush(struct door_file *file, const struct door_caller *caller);
+void door_flush_async(struct door_file *file, const struct door_caller *caller, door_done_fn done,
+		      void *context);
+
+/* ---- information ----------------------------------------------------------------------------------- */
+
+/* @returned may be NULL.  STATUS_BUFFER_OVERFLOW is a warning: the fixed part is there. */
+NTSTATUS door_query_info(struct door_file *file, const struct door_caller *caller, FILE_INFORMATION_CLASS cls,
+			 void *buffer, ULONG length, ULONG *returned);
+NTSTATUS door_set_info(struct door_file *file, const struct door_caller *caller, FILE_INFORMATION_CLASS cls,
+		       const void *buffer, ULONG length);
+NTSTATUS door_query_volume(struct door_file *file, const struct door_caller *caller, FS_INFORMATION_CLASS cls,
+			   void *buffer, ULONG length, ULONG *returned);
+
+/* FileStatInformation, or the classes every server knows put together. */
+NTSTATUS door_query_stat(struct door_file *file, const struct door_caller *caller,
+			 FILE_STAT_INFORMATION *stat);
+
+#define DOOR_RENAME_REPLACE \
+	0x1u /* an existing target is replaced, also when it is open where the server can */
+
+/**
+ * door_rename - give the open file a new name
+ * @target: path from the volume's root
+ *
+ * The file must have been opened with DELETE.  Tries FileRenameInformationEx with POSIX semantics first when
+ * DOOR_RENAME_REPLACE is given, then FileRenameInformation.
+ */
+NTSTATUS door_rename(struct door_file *file, const struct door_caller *caller, const UNICODE_STRING *target,
+		     ULONG flags);
+
+/**
+ * door_delete - delete the open file
+ *
+ * The file must have been opened with DELETE.  Tries POSIX delete (the name is gone at once, other handles go
+ * on) and falls back to delete-on-close.
+ * @gone: [out, may be NULL] TRUE when the name is gone as soon as this handle is closed whoever else has the
+ *        file open
+ */
+NTSTATUS door_delete(struct door_file *file, const struct door_caller *caller, BOOLEAN *gone);
+
+NTSTATUS door_set_end_of_file(struct door_file *file, const struct door_caller *caller, uint64_t size);
+
+/* ---- directory ------------------------------------------------------------------------------------- */
+
+/**
+ * door_query_directory - the next batch of entries
+ * @pattern: NULL = all; only looked at by the first call on the handle or with @restart
+ *
+ * Return: STATUS_SUCCESS with entries; STATUS_NO_MORE_FILES at the end (STATUS_NO_SUCH_FILE: nothing matched).
+ */
+NTSTATUS door_query_directory(struct door_file *file, const struct door_caller *caller,
+			      FILE_INFORMATION_CLASS cls, const UNICODE_STRING *pattern, BOOLEAN restart,
+			      void *buffer, ULONG length, ULONG *returned);
+
+/* ---- control, locks -------------------------------------------------------------------------------- */
+
+NTSTATUS door_fsctl(struct door_file *file, const struct door_caller *caller, ULONG code, const void *in,
+		    ULONG in_length, void *out, ULONG out_length, ULONG *returned);
+
+struct door_lock {
+	uint64_t offset; /* bytes */
+	uint64_t length; /* bytes */
+	ULONG key;
+	BOOLEAN exclusive;
+	BOOLEAN fail_immediately; /* FALSE: wait until granted or cancelled */
+};
+
+NTSTATUS door_lock_range(struct door_file *file, const struct door_caller *caller,
+			 const struct door_lock *lock);
+NTSTATUS door_unlock_range(struct door_file *file, const struct door_caller *caller,
+			   const struct door_lock *lock);
+
+#endif
