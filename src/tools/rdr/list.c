@@ -1,0 +1,45 @@
+/*
+ * list.c - `rdr list [--json]`: the mounts of this user; sockets of dead daemons are removed.
+ */
+#include "rdr.h"
+
+#include <string.h>
+
+int rdr_verb_list(int argc, char **argv)
+{
+	bool json = false;
+	struct rdr_error error;
+
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--json") != 0) {
+			rdr_fail(&error, RDR_USAGE, "usage: rdr list [--json]");
+			return rdr_print_error(&error);
+		}
+		json = true;
+	}
+	struct rdr_peer *peers = rdr_peers_find(true);
+
+	for (const struct rdr_peer *peer = peers; peer != NULL; peer = peer->next) {
+		const char *source = rdr_json_get_string(peer->hello, "source", "?");
+		long pid = (long)rdr_json_get_number(peer->hello, "pid", 0);
+
+		if (json) {
+			struct rdr_json line = {0};
+
+			rdr_json_open(&line, NULL, '{');
+			rdr_json_number(&line, "rdr", RDR_CONTROL_VERSION);
+			rdr_json_string(&line, "source", source);
+			rdr_json_string(&line, "directory", rdr_peer_directory(peer));
+			rdr_json_number(&line, "pid", pid);
+			rdr_json_string(&line, "version", rdr_json_get_string(peer->hello, "version", "?"));
+			rdr_json_close(&line, '}');
+			if (!line.failed)
+				puts(line.text);
+			rdr_json_free(&line);
+		} else {
+			printf("%s on %s (pid %ld)\n", source, rdr_peer_directory(peer), pid);
+		}
+	}
+	rdr_peers_free(peers);
+	return RDR_OK;
+}

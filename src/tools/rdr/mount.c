@@ -1,0 +1,247 @@
+/*
+ * mount.c - `rdr mount SPEC DIR` and the mount(8) helper mount.rdr: from words to a request.
+ *
+ * Order: the command line, the directory, FUSE, the password; only then a server is asked.  So
+ * whoever mistyped hears of it before he types a password.
+ */
+#include "rdr.h"
+
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { OPTION_LOG_FILE = 256, OPTION_HELP, OPTION_JSON_LOG };
+
+static void request_free(struct rdr_mount_request *request)
+{
+	rdr_credentials_forget(&request->credentials);
+	rdr_options_free(&request->options);
+	rdr_spec_free(&request->spec);
+	free(request->directory);
+	free(request->source);
+	free(request->log_file);
+	memset(request, 0, sizeof(*request));
+}
+
+/* A log file is named before the daemon leaves its directory. */
+static int take_log_file(struct rdr_mount_request *request, const char *name, struct rdr_error *error)
+{
+	char *here = name[0] == '/' ? NULL : getcwd(NULL, 0);
+	int length = name[0] == '/' ? asprintf(&request->log_file, "%s", name)
+				    : asprintf(&request->log_file, "%s/%s", here != NULL ? here : "", name);
+
+	free(here);
+	return length >= 0 ? 0 : rdr_fail(error, RDR_SYSTEM, "out of memory");
+}
+
+/* SPEC and DIR, with what the URL says as options of lower rank than -o. */
+static int take_names(struct rdr_mount_request *request, char *spec, const char *directory, char **lists,
+		      int list_count, struct rdr_error *error)
+{
+	int code = rdr_spec_parse(spec, &request->spec, error);
+
+	if (code == 0 && request->spec.arguments != NULL)
+		code = rdr_options_parse(request->spec.arguments, &request->options, error);
+	for (int i = 0; i < list_count && code == 0; i++)
+		code = rdr_options_parse(lists[i], &request->options, error);
+	if (code != 0)
+		return code;
+	if (request->options.port != 0)
+		request->spec.port = request->options.port;
+	request->source = rdr_spec_display(&request->spec);
+	if (request->source == NULL)
+		return rdr_fail(error, RDR_SYSTEM, "out of memory");
+	return rdr_directory_check(directory, &request->directory, error);
+}
+
+static int go(struct rdr_mount_request *request, struct rdr_error *error)
+{
+	struct rdr_daemon *daemon = NULL;
+	bool is_parent = true;
+	int code = rdr_fuse_check(&request->options, error);
+
+	if (code == 0)
+		code = rdr_credentials_gather(&request->spec, &request->options, &request->credentials,
+					      error);
+	rdr_scrub_environment();
+	rdr_secret_wipe(&request->options.password);
+	rdr_secret_wipe(&request->spec.password);
+	if (code != 0 || request->fake)
+		return code;
+	if (request->foreground) {
+		if (request->log_file != NULL)
+			code = rdr_log_open(request->log_file, error);
+		return code != 0 ? code : rdr_serve(request, NULL);
+	}
+	code = rdr_daemon_split(&daemon, &is_parent, error);
+	if (code != 0)
+		return code;
+	if (is_parent) {
+		rdr_credentials_forget(&request->credentials);
+		code = rdr_daemon_wait(daemon, request->directory, error);
+		rdr_daemon_free(daemon);
+		return code;
+	}
+	if (request->log_file != NULL)
+		code = rdr_log_open(request->log_file, error);
+	if (code != 0)
+		rdr_daemon_report(daemon, error);
+	else
+		code = rdr_serve(request, daemon);
+	error->code = 0; /* the parent has it */
+	rdr_daemon_free(daemon);
+	return code;
+}
+
+static int finish(struct rdr_mount_request *request, int code, const struct rdr_error *error)
+{
+	if (error->code != 0)
+		rdr_print_error(error);
+	request_free(request);
+	return code;
+}
+
+static void say_without_effect(const struct rdr_options *options)
+{
+	if (options->without_effect != NULL)
+		rdr_say("without effect: %s", options->without_effect);
+}
+
+/* rdr mount [-fdsv] [--log-file FILE] [-o OPTIONS] SPEC DIR */
+int rdr_verb_mount(int argc, char **argv)
+{
+	static const struct option long_options[] = {
+		{"log-file", required_argument, NULL, OPTION_LOG_FILE},
+		{"foreground", no_argument, NULL, 'f'},
+		{"debug", no_argument, NULL, 'd'},
+		{"verbose", no_argument, NULL, 'v'},
+		{"options", required_argument, NULL, 'o'},
+		{"help", no_argument, NULL, 'h'},
+		{NULL, 0, NULL, 0},
+	};
+	struct rdr_mount_request request = {0};
+	struct rdr_error error = {0};
+	char *lists[64];
+	int list_count = 0;
+	int verbosity = 0;
+	int code = 0;
+	int letter;
+
+	rdr_options_init(&request.options);
+	opterr = 0;
+	while (code == 0 && (letter = getopt_long(argc, argv, ":o:fdsvhrw", long_options, NULL)) != -1) {
+		switch (letter) {
+		case 'o':
+			if (list_count == 64)
+				code = rdr_fail(&error, RDR_USAGE, "more than 64 times -o");
+			else
+				lists[list_count++] = optarg;
+			break;
+		case 'd':
+			request.debug = true;
+			request.foreground = true;
+			break;
+		case 'f':
+			request.foreground = true;
+			break;
+		case 's':
+			request.single_thread = true;
+			break;
+		case 'v':
+			rdr_set_verbosity(++verbosity);
+			break;
+		case 'r':
+			request.options.read_only = true;
+			break;
+		case 'w':
+			request.options.read_only = false;
+			break;
+		case 'h':
+			rdr_help(stdout);
+			return finish(&request, RDR_OK, &error);
+		case OPTION_LOG_FILE:
+			free(request.log_file);
+			request.log_file = NULL;
+			code = take_log_file(&request, optarg, &error);
+			break;
+		case ':':
+			code = rdr_fail(&error, RDR_USAGE, "%s needs a value; see rdr --help",
+					argv[optind - 1]);
+			break;
+		default:
+			code = rdr_fail(&error, RDR_USAGE, "rdr mount has no option %s; see rdr --help",
+					argv[optind - 1]);
+			break;
+		}
+	}
+	if (code == 0 && argc - optind != 2)
+		code = rdr_fail(&error, RDR_USAGE,
+				"usage: rdr mount [-o OPTIONS] SPEC DIR, where SPEC is "
+				"//server/share, smb://user@server/share or mem:");
+	if (code == 0)
+		code = take_names(&request, argv[optind], argv[optind + 1], lists, list_count, &error);
+	if (code == 0) {
+		say_without_effect(&request.options);
+		code = go(&request, &error);
+	}
+	return finish(&request, code, &error);
+}
+
+/* mount.rdr SPEC DIR [-sfnv] [-N ns] [-o OPTIONS] [-t TYPE], as mount(8) calls its helpers. */
+int rdr_verb_mount_helper(int argc, char **argv)
+{
+	struct rdr_mount_request request = {0};
+	struct rdr_error error = {0};
+	char *lists[64];
+	int list_count = 0;
+	int verbosity = 0;
+	int code = 0;
+	int letter;
+
+	rdr_options_init(&request.options);
+	opterr = 0;
+	while (code == 0 && (letter = getopt(argc, argv, ":o:t:N:sfnvrwh")) != -1) {
+		switch (letter) {
+		case 'o':
+			if (list_count == 64)
+				code = rdr_fail(&error, RDR_USAGE, "more than 64 times -o");
+			else
+				lists[list_count++] = optarg;
+			break;
+		case 'f':
+			request.fake = true;
+			break;
+		case 'v':
+			rdr_set_verbosity(++verbosity);
+			break;
+		case 'r':
+			request.options.read_only = true;
+			break;
+		case 'N':
+			code = rdr_fail(&error, RDR_USAGE,
+					"a mount in another namespace (-N) is not available");
+			break;
+		case 's':
+		case 'n':
+		case 't':
+		case 'w':
+			break;
+		case 'h':
+			rdr_help(stdout);
+			return finish(&request, RDR_OK, &error);
+		default:
+			code = rdr_fail(&error, RDR_USAGE, "usage: mount.rdr SPEC DIR [-sfnv] [-o OPTIONS]");
+			break;
+		}
+	}
+	if (code == 0 && argc - optind != 2)
+		code = rdr_fail(&error, RDR_USAGE, "usage: mount.rdr SPEC DIR [-sfnv] [-o OPTIONS]");
+	if (code == 0)
+		code = take_names(&request, argv[optind], argv[optind + 1], lists, list_count, &error);
+	if (code == 0) {
+		say_without_effect(&request.options);
+		code = go(&request, &error);
+	}
+	return finish(&request, code, &error);
+}

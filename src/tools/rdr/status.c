@@ -1,0 +1,190 @@
+/*
+ * status.c - `rdr status [--json] [DIR]`: every object of a mount, as a tree, with who holds it.
+ *
+ * The daemon sends JSON; --json hands it on as it is, one object per mount and line.
+ */
+#include "rdr.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define ANSWER_MS 5000
+
+/* One object of the answer, so that children are found by binary search. */
+struct entry {
+	unsigned long long id;
+	unsigned long long parent;
+	const struct rdr_json_value *value;
+};
+
+static int compare_entries(const void *left, const void *right)
+{
+	const struct entry *a = left;
+	const struct entry *b = right;
+
+	if (a->parent != b->parent)
+		return a->parent < b->parent ? -1 : 1;
+	return a->id < b->id ? -1 : a->id > b->id;
+}
+
+static size_t first_child(const struct entry *entries, size_t count, unsigned long long parent)
+{
+	size_t low = 0;
+	size_t high = count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (entries[middle].parent < parent)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static void print_holders(const struct rdr_json_value *holders)
+{
+	const char *before = " (";
+
+	if (holders == NULL || holders->first == NULL)
+		return;
+	for (const struct rdr_json_value *holder = holders->first; holder != NULL; holder = holder->next) {
+		printf("%s%s %.0f", before, holder->name, holder->number);
+		before = ", ";
+	}
+	putchar(')');
+}
+
+static void print_object(const struct rdr_json_value *object, int depth)
+{
+	const struct rdr_json_value *opens = rdr_json_member(object, "opens");
+	const struct rdr_json_value *size = rdr_json_member(object, "size");
+	const char *status = rdr_json_get_string(object, "status", NULL);
+
+	printf("%*s%-*s %6.0f  %-13s refs %.0f", 2 + depth * 2, "", 12 - depth * 2 > 8 ? 12 - depth * 2 : 8,
+	       rdr_json_get_string(object, "kind", "?"), rdr_json_get_number(object, "id", 0),
+	       rdr_json_get_string(object, "condition", "?"), rdr_json_get_number(object, "references", 0));
+	print_holders(rdr_json_member(object, "holders"));
+	if (opens != NULL)
+		printf(" opens %.0f", opens->number);
+	if (size != NULL)
+		printf(" size %.0f", size->number);
+	if (status != NULL)
+		printf(" %s", status);
+	printf("  %s\n", rdr_json_get_string(object, "name", ""));
+}
+
+static void print_children(const struct entry *entries, size_t count, unsigned long long parent, int depth)
+{
+	if (depth > 6) /* the deepest is SRV_CALL, NET_ROOT, FCB, SRV_OPEN, FOBX */
+		return;
+	for (size_t i = first_child(entries, count, parent); i < count && entries[i].parent == parent; i++) {
+		print_object(entries[i].value, depth);
+		if (entries[i].id != parent)
+			print_children(entries, count, entries[i].id, depth + 1);
+	}
+}
+
+static void print_tree(const struct rdr_json_value *objects)
+{
+	size_t count = 0;
+	size_t filled = 0;
+
+	for (const struct rdr_json_value *o = objects->first; o != NULL; o = o->next)
+		count++;
+	struct entry *entries = calloc(count + 1, sizeof(*entries));
+
+	if (entries == NULL)
+		return;
+	for (const struct rdr_json_value *o = objects->first; o != NULL; o = o->next) {
+		entries[filled].id = (unsigned long long)rdr_json_get_number(o, "id", 0);
+		entries[filled].parent = (unsigned long long)rdr_json_get_number(o, "parent", 0);
+		entries[filled].value = o;
+		filled++;
+	}
+	qsort(entries, count, sizeof(*entries), compare_entries);
+	print_children(entries, count, 0, 0);
+	free(entries);
+}
+
+static void print_status(const struct rdr_json_value *answer)
+{
+	const struct rdr_json_value *counters = rdr_json_member(answer, "counters");
+	const struct rdr_json_value *objects = rdr_json_member(answer, "objects");
+
+	printf("%s on %s (pid %.0f, rdr %s)\n", rdr_json_get_string(answer, "source", "?"),
+	       rdr_json_get_string(answer, "directory", "?"), rdr_json_get_number(answer, "pid", 0),
+	       rdr_json_get_string(answer, "version", "?"));
+	if (counters != NULL)
+		printf("  requests %.0f, interrupted %.0f, read %.0f bytes, written %.0f bytes, "
+		       "threads %.0f (most %.0f), open files %.0f\n",
+		       rdr_json_get_number(counters, "requests", 0),
+		       rdr_json_get_number(counters, "interrupts", 0),
+		       rdr_json_get_number(counters, "bytes_read", 0),
+		       rdr_json_get_number(counters, "bytes_written", 0),
+		       rdr_json_get_number(counters, "threads", 0),
+		       rdr_json_get_number(counters, "threads_peak", 0),
+		       rdr_json_get_number(counters, "open_files", 0));
+	if (objects != NULL && objects->kind == RDR_JSON_ARRAY)
+		print_tree(objects);
+}
+
+static int show(const struct rdr_peer *peer, bool json)
+{
+	struct rdr_json_value *answer = NULL;
+	char *raw = NULL;
+	struct rdr_error error;
+	int code = rdr_peer_ask(peer, "status", false, ANSWER_MS, &answer, &raw, &error);
+
+	if (code != 0) {
+		fprintf(stderr, "rdr: status of %s: %s\n", rdr_peer_directory(peer), error.text);
+	} else if (json) {
+		fputs(raw, stdout);
+	} else {
+		print_status(answer);
+	}
+	rdr_json_value_free(answer);
+	free(raw);
+	return code;
+}
+
+int rdr_verb_status(int argc, char **argv)
+{
+	bool json = false;
+	const char *directory = NULL;
+	char *absolute = NULL;
+	struct rdr_error error;
+	int code = 0;
+	bool found = false;
+
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--json") == 0)
+			json = true;
+		else if (argv[i][0] == '-' || directory != NULL)
+			return rdr_print_error(
+				(rdr_fail(&error, RDR_USAGE, "usage: rdr status [--json] [DIR]"), &error));
+		else
+			directory = argv[i];
+	}
+	if (directory != NULL && rdr_directory_resolve(directory, &absolute, &error) != 0)
+		return rdr_print_error(&error);
+	struct rdr_peer *peers = rdr_peers_find(false);
+
+	for (struct rdr_peer *peer = peers; peer != NULL; peer = peer->next) {
+		if (absolute != NULL && strcmp(absolute, rdr_peer_directory(peer)) != 0)
+			continue;
+		found = true;
+		code |= show(peer, json);
+	}
+	rdr_peers_free(peers);
+	if (absolute != NULL && !found) {
+		rdr_fail(&error, RDR_USAGE, "nothing of ours is mounted on %s; rdr list shows what is",
+			 absolute);
+		code = rdr_print_error(&error);
+	} else if (!found && !json) {
+		printf("nothing is mounted\n");
+	}
+	free(absolute);
+	return code;
+}
