@@ -12,6 +12,7 @@
 #include "mrxfcb.h"
 #include "prefix.h"
 #include "rxtypes/forward.h"
+#include "rxworkq.h"
 
 struct _SRV_CALL {
 	union {
@@ -21,8 +22,9 @@ struct _SRV_CALL {
 		};
 	};
 	BOOLEAN UpperFinalizationDone;	/* stage one: name removed, call-down given out */
-	BOOLEAN CallDownDone;		/* stage two: MRxFinalizeSrvCall has returned */
+	BOOLEAN CallDownDone;		/* MRxFinalizeSrvCall has returned: what is left is memory */
 	BOOLEAN ForceAtCallDown;	/* ForceFinalize of the call that began stage one */
+	BOOLEAN FailureRemembered;	/* the record holds itself until FailedUntil */
 	RX_PREFIX_ENTRY PrefixEntry;
 	RX_BLOCK_CONDITION Condition;
 	ULONG SerialNumberForEnum;
@@ -32,7 +34,8 @@ struct _SRV_CALL {
 	PURGE_SYNCHRONIZATION_CONTEXT PurgeSyncronizationContext;
 	RX_BUFFERING_MANAGER BufferingManager;
 	LARGE_INTEGER FailedUntil;	/* interrupt time until which a failure is answered from memory */
-	PVOID FinalizeWorkItem;		/* reserved at creation: teardown must not fail for want of memory */
+	RX_WORK_QUEUE_ITEM FinalizeWorkItem;	/* here, so that teardown never fails for want of memory */
+	struct rx_srv_call_construction *Construction;	/* core/connect; lives as long as the record */
 	UNICODE_STRING SrvCallName;
 	UNICODE_STRING PrincipalName;
 	UNICODE_STRING DomainName;
@@ -57,6 +60,7 @@ struct _NET_ROOT {
 	NTSTATUS ConstructionStatus;
 	RX_PREFIX_ENTRY PrefixEntry;
 	RX_FCB_TABLE FcbTable;
+	LIST_ENTRY OrphanedFcbs;	/* FcbTableEntry.HashLinks of FCBs out of the table; under its lock */
 	UNICODE_STRING NetRootName;
 };
 
@@ -78,6 +82,7 @@ struct _V_NET_ROOT {
 	ULONG SerialNumberForEnum;
 	LIST_ENTRY TransitionWaitList;
 	LIST_ENTRY ScavengerFinalizationList;
+	struct rx_v_net_root_construction *Construction;	/* core/connect; lives as long as the view */
 	UNICODE_STRING VNetRootName;
 	UNICODE_STRING UserName;
 	UNICODE_STRING UserDomainName;
@@ -92,9 +97,11 @@ struct _NON_PAGED_FCB {
 	ERESOURCE PagingIoResource;
 	LIST_ENTRY TransitionWaitList;
 	ULONG OutstandingAsyncWrites;
-	PKEVENT OutstandingAsyncEvent;	/* memory of the waiter */
+	PKEVENT OutstandingAsyncEvent;	/* TheActualEvent, while somebody waits */
 	PVOID MiniRdrContext[2];
-	FAST_MUTEX AdvancedFcbHeaderMutex;	/* also the file size lock and the buffered locks' lock: both leaves */
+	FAST_MUTEX AdvancedFcbHeaderMutex;	/* a leaf: SrvOpenList and FobxLists for readers without the FCB */
+	FAST_MUTEX FileSizeLock;	/* a leaf */
+	KEVENT TheActualEvent;
 	PFCB FcbBackPointer;
 };
 
@@ -143,7 +150,7 @@ struct _FCB {
 			RX_MRX_FCB_MEMBERS
 		};
 	};
-	PV_NET_ROOT VNetRoot;	/* the view it was created through; referenced */
+	PV_NET_ROOT VNetRoot;	/* the view it was created through; NULL once that view ended. Under the FCB table */
 	PNON_PAGED_FCB NonPaged;
 	LIST_ENTRY ScavengerFinalizationList;
 	PKEVENT pBufferingStateChangeCompletedEvent;

@@ -253,7 +253,10 @@ struct _RX_CONTEXT {
 	ULONG ShadowCritOwner;
 
 	/* ours */
-	PVOID CancelState;	/* core/context */
+	volatile LONG CancelGate;	/* core/context: canceller and completion pass it once each */
+	VOID (*CancelDeferred)(PRX_CONTEXT RxContext);
+	PIRP CancelIrp;		/* CurrentIrp until the IRP is completed */
+	PLIST_ENTRY SerializationQueue;	/* the queue RxContextSerializationQLinks is in */
 	PVOID DispatchState;	/* core/dispatch: what the request keeps across a pend */
 };
 

@@ -33,6 +33,14 @@ void rx_scavenger_run_down(PRDBSS_DEVICE_OBJECT dev);
 void rx_scavenger_mark(PVOID instance);
 
 /*
+ * rx_scavenger_mark() for a caller that owns the last reference but one: gives that reference up and marks, in
+ * one step under the mutex. *count goes from `expected` to expected - 1; false, and nothing done, when it was
+ * not `expected` any more. Between a count that fell and a mark that follows, a finalization (which must pass
+ * rx_scavenger_unmark(), hence the mutex) could otherwise free the object.
+ */
+bool rx_scavenger_drop_and_mark(PVOID instance, volatile ULONG *count, ULONG expected);
+
+/*
  * Must be called by the finalization of the same kinds of object before the memory goes, and may be called
  * when a lookup revives one. After it returns the scavenger does not know the object. Takes only the mutex.
  */

@@ -1,0 +1,98 @@
+/*
+ * object.h - the objects of the redirector, as the rest of the core sees them beyond the DDI names.
+ *
+ * Who holds what (one reference each; docs/LIFECYCLE.md):
+ *
+ *   SRV_CALL     the name table; each NET_ROOT; the memory of a failed connection
+ *   NET_ROOT     the name table; each V_NET_ROOT; each FCB
+ *   V_NET_ROOT   the name table; each SRV_OPEN; each tree connection's file object
+ *   FCB          the FCB table; each SRV_OPEN; each file object; each request at work on it
+ *   SRV_OPEN     its creator, until the open at the server is closed; each FOBX
+ *   FOBX         its file object, or the list of dormant ones after a delayed close
+ *
+ * RxCreateNetFcb() returns the FCB with two references: the table's and the caller's.
+ * RxCreateSrvOpen() returns one: it belongs to the open at the server and is dropped by whoever ends that open
+ * (the close that brings OpenCount to 0) or gives up the create. RxCreateNetFobx() returns one, the file
+ * object's; RxContext->pFobx is set to it as well, without a reference of its own.
+ * OpenCount, UncleanCount, UncleanFobxCount and the share access are kept by core/dispatch.
+ */
+#ifndef RX_CORE_OBJECT_OBJECT_H
+#define RX_CORE_OBJECT_OBJECT_H
+
+#include <stdbool.h>
+
+#include "ntifs.h"
+#include "rx.h"
+#include "rxctl.h"
+
+#include "core/object/lock_class.h"
+
+/* node.c */
+
+/* A small number for traces and status, unique among all objects of the process; never 0. */
+ULONG rx_object_next_serial(void);
+/* The name table of an object's device; instance is a SRV_CALL, NET_ROOT or V_NET_ROOT. */
+PRX_PREFIX_TABLE rx_object_name_table(PVOID instance);
+/* Rounds a structure's size so that an extension may follow it. */
+static inline ULONG rx_object_align(ULONG bytes)
+{
+	return (bytes + 15u) & ~15u;
+}
+/* Copies `from` to the memory at `at` and makes `to` name it; returns the end. The caller reserved the room. */
+PUCHAR rx_object_place_name(PUNICODE_STRING to, PUCHAR at, PCUNICODE_STRING from);
+/*
+ * Run-time checks of the contract "Locks: ... exclusive"; they also tell the compiler. The table is the one
+ * the object is in.
+ */
+void rx_assert_name_table_exclusive(PRX_PREFIX_TABLE table) RX_ASSERTS_HELD(rx_class_name_table);
+void rx_assert_fcb_table_exclusive(PRX_FCB_TABLE table) RX_ASSERTS_HELD(rx_class_fcb_table);
+void rx_assert_fcb_exclusive(PFCB fcb) RX_ASSERTS_HELD(rx_class_fcb);
+
+/*
+ * The three kinds in the name table share one scheme: before the first stage of finalization the count
+ * includes the table's reference and the object dies at 1; after it, at 0.
+ */
+static inline ULONG rx_object_last_count(bool upper_finalization_done)
+{
+	return upper_finalization_done ? 0 : 1;
+}
+
+/* srvcall.c */
+
+/* Which process makes the call-down itself and which posts it to a worker (docs/decisions/0001). */
+enum rx_finalize_policy {
+	RX_POST_OUTSIDE_RDBSS_PROCESS,	/* the default */
+	RX_POST_INSIDE_RDBSS_PROCESS
+};
+extern enum rx_finalize_policy rx_srv_call_finalize_policy;
+
+/* Remembers that the server could not be reached; the record keeps itself alive. Locks: name table exclusive. */
+void rx_srv_call_remember_failure(PSRV_CALL sc, NTSTATUS status);
+/* Forgets it; the record may die with this. True when it had remembered one. Locks: name table exclusive. */
+bool rx_srv_call_forget_failure(PSRV_CALL sc);
+/* True while a failure is to be answered from memory. Locks: name table, shared. */
+bool rx_srv_call_failure_is_fresh(PSRV_CALL sc);
+
+/* fcb.c */
+
+/*
+ * Takes the FCB out of its share's table: new opens of the name make a new FCB. Its users keep it until they
+ * are gone. Locks: FCB table and FCB exclusive.
+ */
+void rx_fcb_orphan_locked(PFCB fcb);
+/* After a rename: the FCB answers to another path. Locks: FCB table and FCB exclusive. */
+NTSTATUS rx_fcb_rename_locked(PFCB fcb, PCUNICODE_STRING new_path);
+/* Finalizes the FCBs nobody uses any more. Locks: takes the FCB table exclusive; FCBs it cannot have are left. */
+void rx_net_root_purge_unused_fcbs(PNET_ROOT nr);
+/* Guards the SrvOpenList and its FobxLists against readers that do not hold the FCB. A leaf. */
+void rx_fcb_lists_lock(PFCB fcb);
+void rx_fcb_lists_unlock(PFCB fcb);
+
+/* reftrace.c */
+
+/* The holders recorded for an instance, most first. Return: how many were stored. */
+unsigned int rx_ref_holders(PVOID instance, struct rx_object_holder *holders, unsigned int capacity);
+/* The instance is gone: forgets its holders. */
+void rx_ref_forget(PVOID instance);
+
+#endif
