@@ -75,7 +75,7 @@ struct fscc_dir_entry {
 	uint64_t end_of_file;
 	uint64_t allocation_size;
 	uint32_t attributes;
-	uint32_t ea_size; /* for a reparse point: the reparse tag (MS-FSCC 2.4.8), also in reparse_tag */
+	uint32_t ea_size;     /* for a reparse point: the reparse tag (MS-FSCC 2.4.8), also in reparse_tag */
 	uint32_t reparse_tag; /* 0 unless attributes say reparse point and the class carries the tag */
 	uint64_t file_id;
 	uint8_t short_name_len; /* bytes, 0..24 */
@@ -85,8 +85,9 @@ struct fscc_dir_entry {
 
 /*
  * Classes: FSCC_FILE_DIRECTORY, _FULL_, _BOTH_, _ID_FULL_, _ID_BOTH_, _ID_EXTD_DIRECTORY and FSCC_FILE_NAMES.
- * A name that is empty, odd, or contains NUL, '/' or '\' makes the list malformed: no such name can be an
- * entry of a directory, and passing one on would let a server point outside it.
+ * Entries whose name is empty or contains NUL, '/' or '\' are passed over: nothing in a directory can be
+ * called so, and handing one on would let a server point outside the directory.  A name of odd length, or one
+ * that leaves its entry, makes the list malformed.
  */
 int fscc_dir_next(uint8_t info_class, struct wire_slice list, size_t *offset, struct fscc_dir_entry *entry);
 /* Appends one entry at *pos, linking the one at *last; both start 0.  False, nothing changed: does not fit. */
@@ -221,8 +222,8 @@ bool fscc_stream_append(uint8_t *buf, size_t cap, size_t *pos, size_t *last, con
 
 /* FileFullEaInformation (2.4.16): names are 8-bit text. */
 struct fscc_ea {
-	uint8_t flags; /* 0x80: FILE_NEED_EA */
-	struct wire_slice name; /* without its NUL, 1..254 bytes, no NUL inside */
+	uint8_t flags;           /* 0x80: FILE_NEED_EA */
+	struct wire_slice name;  /* without its NUL, 1..254 bytes, no NUL inside */
 	struct wire_slice value; /* at most 65535 bytes; in a set request empty: remove */
 };
 
@@ -287,7 +288,7 @@ size_t fscc_fs_device_encode(uint8_t *buf, size_t cap, const struct fscc_fs_devi
 bool fscc_fs_sector_size_decode(struct wire_slice data, struct fscc_fs_sector_size *out);
 size_t fscc_fs_sector_size_encode(uint8_t *buf, size_t cap, const struct fscc_fs_sector_size *in);
 
-/* ---- fscc_reparse.c (2.1.2) -------------------------------------------------------------------------- */
+/* ---- fscc_fs.c: reparse buffers (2.1.2) -------------------------------------------------------------- */
 
 #define FSCC_REPARSE_TAG_SYMLINK 0xA000000Cu
 #define FSCC_REPARSE_TAG_MOUNT_POINT 0xA0000003u
@@ -305,11 +306,11 @@ struct fscc_reparse {
 	uint32_t tag;
 	struct wire_slice data; /* after the 8-byte head */
 	/* by tag; empty or 0 for tags not named above */
-	bool relative; /* symlink */
+	bool relative;                /* symlink */
 	struct wire_slice substitute; /* symlink, mount point; NFS symlink: the target (UTF-16LE) */
-	struct wire_slice print; /* symlink, mount point */
-	uint64_t nfs_type; /* FSCC_NFS_SPECFILE_... */
-	struct wire_slice lx_target; /* LX symlink: UTF-8 */
+	struct wire_slice print;      /* symlink, mount point */
+	uint64_t nfs_type;            /* FSCC_NFS_SPECFILE_... */
+	struct wire_slice lx_target;  /* LX symlink: UTF-8 */
 };
 
 bool fscc_reparse_decode(struct wire_slice data, struct fscc_reparse *out);

@@ -25,7 +25,7 @@ void ntlm_rc4_init(struct ntlm_rc4 *rc4, const uint8_t *key, size_t len);
 /* In place allowed. */
 void ntlm_rc4_crypt(struct ntlm_rc4 *rc4, const uint8_t *in, uint8_t *out, size_t len);
 
-/* ---- ntlm_hash.c ------------------------------------------------------------------------------------ */
+/* ---- ntlm_client.c: hashes -------------------------------------------------------------------------- */
 
 bool ntlm_hmac_md5(const uint8_t *key, size_t key_len, const struct wire_slice *parts, size_t count,
 		   uint8_t mac[16]);
@@ -36,7 +36,8 @@ void ntlm_nt_hash(struct wire_slice password, uint8_t hash[16]);
  * NTOWFv2 (3.3.2): HMAC-MD5(nt_hash, upper(user) || domain).  user_upper is the user name already in upper
  * case: the caller knows Unicode, this file does not.
  */
-bool ntlm_owf_v2(const uint8_t nt_hash[16], struct wire_slice user_upper, struct wire_slice domain, uint8_t key[16]);
+bool ntlm_owf_v2(const uint8_t nt_hash[16], struct wire_slice user_upper, struct wire_slice domain,
+		 uint8_t key[16]);
 
 /* ---- ntlm_msg.c: messages --------------------------------------------------------------------------- */
 
@@ -94,10 +95,11 @@ struct ntlm_authenticate {
 	uint32_t flags;
 	struct wire_slice lm_response;
 	struct wire_slice nt_response;
-	struct wire_slice domain; /* UTF-16LE */
-	struct wire_slice user; /* UTF-16LE */
+	struct wire_slice domain;      /* UTF-16LE */
+	struct wire_slice user;        /* UTF-16LE */
 	struct wire_slice workstation; /* UTF-16LE */
 	struct wire_slice session_key; /* encrypted, 16 bytes or empty */
+	uint8_t version[8];            /* 2.2.2.10; zero without NTLM_NEGOTIATE_VERSION */
 	bool has_mic;
 	uint8_t mic[16];
 };
@@ -106,15 +108,15 @@ struct ntlm_authenticate {
 bool ntlm_authenticate_decode(const uint8_t *msg, size_t len, struct ntlm_authenticate *out);
 size_t ntlm_authenticate_encode(uint8_t *buf, size_t cap, const struct ntlm_authenticate *auth);
 
-/* ---- ntlm_client.c ---------------------------------------------------------------------------------- */
+/* ---- ntlm_client.c: the login ----------------------------------------------------------------------- */
 
 struct ntlm_credentials {
-	struct wire_slice user; /* UTF-16LE; empty together with the password: anonymous */
-	struct wire_slice user_upper; /* the same in upper case, same length rules not required */
-	struct wire_slice domain; /* UTF-16LE, may be empty */
-	struct wire_slice password; /* UTF-16LE */
+	struct wire_slice user;        /* UTF-16LE; empty together with the password: anonymous */
+	struct wire_slice user_upper;  /* the same in upper case */
+	struct wire_slice domain;      /* UTF-16LE, may be empty */
+	struct wire_slice password;    /* UTF-16LE */
 	struct wire_slice workstation; /* UTF-16LE, may be empty */
-	struct wire_slice target_spn; /* UTF-16LE "cifs/server" for MsvAvTargetName; empty: left out */
+	struct wire_slice target_spn;  /* UTF-16LE "cifs/server" for MsvAvTargetName; empty: left out */
 };
 
 enum ntlm_state { NTLM_START, NTLM_NEGOTIATED, NTLM_DONE };
@@ -123,7 +125,7 @@ enum { NTLM_NEGOTIATE_MAX = 40, NTLM_TARGET_INFO_MAX = 4096, NTLM_AUTHENTICATE_M
 
 struct ntlm_client {
 	enum ntlm_state state;
-	uint32_t flags; /* agreed, after the challenge */
+	uint32_t flags;                        /* agreed, after the challenge */
 	uint8_t negotiate[NTLM_NEGOTIATE_MAX]; /* our first message, for the MIC */
 	size_t negotiate_len;
 	uint8_t session_key[NTLM_KEY_SIZE]; /* ExportedSessionKey, valid in NTLM_DONE */
@@ -149,8 +151,8 @@ size_t ntlm_client_negotiate(struct ntlm_client *c, uint8_t *buf, size_t cap);
 /*
  * Answers the server's challenge into buf (NTLM_AUTHENTICATE_MAX is always enough for names up to 256
  * characters).  now: 100 ns since 1601, used when the server sent no time.  0 when the challenge is malformed,
- * the server would not do what we insist on (Unicode, NTLMv2 with extended security, 128 bits, key exchange)
- * or it does not fit.  Afterwards session_key holds the exported key; an anonymous login has a key of zeros.
+ * lacks what we insist on (Unicode, extended session security, 128 bits, the server's names) or the answer does
+ * not fit.  Afterwards session_key holds the exported key.
  */
 size_t ntlm_client_authenticate(struct ntlm_client *c, const uint8_t *challenge, size_t challenge_len,
 				const struct ntlm_credentials *cred, uint64_t now, uint8_t *buf, size_t cap);
@@ -160,6 +162,7 @@ size_t ntlm_client_authenticate(struct ntlm_client *c, const uint8_t *challenge,
  * its direction's sequence number on.
  */
 bool ntlm_client_sign(struct ntlm_client *c, const void *data, size_t len, uint8_t mic[NTLM_SIGNATURE_SIZE]);
-bool ntlm_client_verify(struct ntlm_client *c, const void *data, size_t len, const uint8_t mic[NTLM_SIGNATURE_SIZE]);
+bool ntlm_client_verify(struct ntlm_client *c, const void *data, size_t len,
+			const uint8_t mic[NTLM_SIGNATURE_SIZE]);
 
 #endif

@@ -141,7 +141,8 @@ enum smb2_command {
 #define SMB2_CREATE_FLAG_REPARSEPOINT 0x01u
 
 /* Create context names, as the four bytes on the wire read little-endian. */
-#define SMB2_CTX_NAME(a, b, c, d) ((uint32_t)(a) | (uint32_t)(b) << 8 | (uint32_t)(c) << 16 | (uint32_t)(d) << 24)
+#define SMB2_CTX_NAME(a, b, c, d) \
+	((uint32_t)(a) | (uint32_t)(b) << 8 | (uint32_t)(c) << 16 | (uint32_t)(d) << 24)
 #define SMB2_CREATE_EA_BUFFER SMB2_CTX_NAME('E', 'x', 't', 'A')
 #define SMB2_CREATE_SD_BUFFER SMB2_CTX_NAME('S', 'e', 'c', 'D')
 #define SMB2_CREATE_DURABLE_HANDLE_REQUEST SMB2_CTX_NAME('D', 'H', 'n', 'Q')

@@ -12,7 +12,7 @@
 
 #include "smb2_wire.h"
 
-/* ---- preauth.c: the SHA-512 chain of 3.1.1 (3.1.4, 3.2.5.2, 3.2.5.3) -------------------------------- */
+/* ---- kdf.c: the SHA-512 chain of 3.1.1 (3.1.4, 3.2.5.2, 3.2.5.3) -------------------------------- */
 
 enum { SMB2_PREAUTH_SIZE = 64 };
 
@@ -42,7 +42,7 @@ struct smb2_keys {
 	uint8_t application[SMB2_SESSION_KEY_SIZE];
 	uint8_t encryption[SMB2_MAX_CIPHER_KEY]; /* client to server */
 	uint8_t decryption[SMB2_MAX_CIPHER_KEY]; /* server to client */
-	uint8_t cipher_key_len; /* 16 or 32, bytes used of the two above */
+	uint8_t cipher_key_len;                  /* 16 or 32, bytes used of the two above */
 };
 
 /*
@@ -99,8 +99,8 @@ bool smb2_seal(struct smb2_sealer *sealer, uint64_t session_id, uint8_t transfor
  * Decrypts in place what follows the transform header.  False when the header does not fit the message or the
  * authentication tag is wrong; then the bytes in iov must be thrown away.
  */
-bool smb2_open(struct smb2_sealer *sealer, const uint8_t transform[SMB2_TRANSFORM_HDR_SIZE], struct iovec *iov,
-	       size_t iovcnt);
+bool smb2_open(struct smb2_sealer *sealer, const uint8_t transform[SMB2_TRANSFORM_HDR_SIZE],
+	       struct iovec *iov, size_t iovcnt);
 
 /* Fills buf with random bytes from libcrypto; false when there are none. */
 bool smb2_random(void *buf, size_t len);

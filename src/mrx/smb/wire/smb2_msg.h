@@ -35,15 +35,16 @@ struct smb2_error_context {
  * Walks the error contexts; start with *offset = 0.  1: *ctx set; 0: no more; -1: malformed.  Yields the plain
  * error data once, with id SMB2_ERROR_ID_DEFAULT, when the response has no contexts.
  */
-int smb2_error_context_next(const struct smb2_error_response *rsp, size_t *offset, struct smb2_error_context *ctx);
+int smb2_error_context_next(const struct smb2_error_response *rsp, size_t *offset,
+			    struct smb2_error_context *ctx);
 /* Appends one error context to buf (8-byte aligned start at *pos). */
 bool smb2_error_context_append(uint8_t *buf, size_t cap, size_t *pos, const struct smb2_error_context *ctx);
 
 struct smb2_symlink_error {
-	uint16_t unparsed_bytes; /* tail of the path in the CREATE, after the link */
-	uint32_t flags; /* SMB2_SYMLINK_FLAG_RELATIVE */
+	uint16_t unparsed_bytes;      /* tail of the path in the CREATE, after the link */
+	uint32_t flags;               /* SMB2_SYMLINK_FLAG_RELATIVE */
 	struct wire_slice substitute; /* UTF-16LE */
-	struct wire_slice print; /* UTF-16LE */
+	struct wire_slice print;      /* UTF-16LE */
 };
 
 /* data: one error context's data of a STATUS_STOPPED_ON_SYMLINK response. */
@@ -64,7 +65,7 @@ struct smb2_negotiate_contexts {
 	uint16_t ciphers[SMB2_MAX_CIPHERS]; /* most wanted first */
 	uint16_t signing_count;
 	uint16_t signing[SMB2_MAX_SIGNING]; /* SMB2_SIGN_..., most wanted first */
-	uint16_t compression_count; /* decoded so that an unwanted answer is seen; never encoded */
+	uint16_t compression_count;         /* decoded so that an unwanted answer is seen; never encoded */
 	bool has_transport;
 	uint32_t transport_flags;
 	struct wire_slice netname; /* request only; UTF-16LE server name */
@@ -92,7 +93,7 @@ struct smb2_negotiate_response {
 	uint32_t max_write;
 	uint64_t system_time;
 	uint64_t server_start_time;
-	struct wire_slice token; /* SPNEGO NegTokenInit2, may be empty */
+	struct wire_slice token;            /* SPNEGO NegTokenInit2, may be empty */
 	struct smb2_negotiate_contexts ctx; /* dialect 3.1.1 only */
 };
 
@@ -104,7 +105,7 @@ struct smb2_negotiate_response {
 bool smb2_negotiate_response_decode(const struct smb2_pdu *pdu, struct smb2_negotiate_response *out);
 size_t smb2_negotiate_response_encode(uint8_t *buf, size_t cap, const struct smb2_negotiate_response *rsp);
 
-/* ---- session_setup.c (2.2.5, 2.2.6) ----------------------------------------------------------------- */
+/* ---- session.c: session setup (2.2.5, 2.2.6) -------------------------------------------------------- */
 
 struct smb2_session_setup_request {
 	uint8_t flags; /* SMB2_SESSION_FLAG_BINDING */
@@ -114,7 +115,8 @@ struct smb2_session_setup_request {
 	struct wire_slice token;
 };
 
-size_t smb2_session_setup_request_encode(uint8_t *buf, size_t cap, const struct smb2_session_setup_request *req);
+size_t smb2_session_setup_request_encode(uint8_t *buf, size_t cap,
+					 const struct smb2_session_setup_request *req);
 bool smb2_session_setup_request_decode(const struct smb2_pdu *pdu, struct smb2_session_setup_request *out);
 
 struct smb2_session_setup_response {
@@ -124,22 +126,24 @@ struct smb2_session_setup_response {
 
 /* For STATUS_SUCCESS and STATUS_MORE_PROCESSING_REQUIRED. */
 bool smb2_session_setup_response_decode(const struct smb2_pdu *pdu, struct smb2_session_setup_response *out);
-size_t smb2_session_setup_response_encode(uint8_t *buf, size_t cap, const struct smb2_session_setup_response *rsp);
+size_t smb2_session_setup_response_encode(uint8_t *buf, size_t cap,
+					  const struct smb2_session_setup_response *rsp);
 
-/* ---- simple.c: bodies of four bytes: logoff, tree disconnect, echo, cancel, flush and lock answers --- */
+/* ---- session.c: bodies of four bytes: logoff, tree disconnect, echo, cancel, flush and lock answers --- */
 
 /* For every request and response whose body is StructureSize 4 and a reserved word. */
 size_t smb2_empty_encode(uint8_t *buf, size_t cap);
 bool smb2_empty_decode(const struct smb2_pdu *pdu);
 
-/* ---- tree.c (2.2.9, 2.2.10) ------------------------------------------------------------------------- */
+/* ---- session.c: tree connect (2.2.9, 2.2.10) -------------------------------------------------------- */
 
 struct smb2_tree_connect_request {
 	uint16_t flags;
 	struct wire_slice path; /* \\server\share, UTF-16LE */
 };
 
-size_t smb2_tree_connect_request_encode(uint8_t *buf, size_t cap, const struct smb2_tree_connect_request *req);
+size_t smb2_tree_connect_request_encode(uint8_t *buf, size_t cap,
+					const struct smb2_tree_connect_request *req);
 /* Without the extension of 2.2.9.1, which is refused. */
 bool smb2_tree_connect_request_decode(const struct smb2_pdu *pdu, struct smb2_tree_connect_request *out);
 
@@ -151,7 +155,8 @@ struct smb2_tree_connect_response {
 };
 
 bool smb2_tree_connect_response_decode(const struct smb2_pdu *pdu, struct smb2_tree_connect_response *out);
-size_t smb2_tree_connect_response_encode(uint8_t *buf, size_t cap, const struct smb2_tree_connect_response *rsp);
+size_t smb2_tree_connect_response_encode(uint8_t *buf, size_t cap,
+					 const struct smb2_tree_connect_response *rsp);
 
 /* ---- create.c (2.2.13, 2.2.14) ---------------------------------------------------------------------- */
 
@@ -163,7 +168,7 @@ struct smb2_create_request {
 	uint32_t share_access;
 	uint32_t disposition;
 	uint32_t options;
-	struct wire_slice name; /* relative to the share, no leading backslash; at most 65535 bytes */
+	struct wire_slice name;     /* relative to the share, no leading backslash; at most 65535 bytes */
 	struct wire_slice contexts; /* list built with smb2_create_context_append(), or empty */
 };
 
@@ -192,7 +197,7 @@ size_t smb2_create_response_encode(uint8_t *buf, size_t cap, const struct smb2_c
 
 struct smb2_create_context {
 	struct wire_slice name; /* 4 bytes, or 16 for those named by a GUID */
-	uint32_t tag; /* SMB2_CREATE_... when the name is 4 bytes, else 0 */
+	uint32_t tag;           /* SMB2_CREATE_... when the name is 4 bytes, else 0 */
 	struct wire_slice data;
 };
 
@@ -212,9 +217,10 @@ struct smb2_create_context_list {
 	size_t last; /* where the last context begins */
 };
 
-bool smb2_create_context_append(struct smb2_create_context_list *list, uint32_t tag, const void *data, size_t bytes);
-bool smb2_create_context_append_named(struct smb2_create_context_list *list, const void *name, size_t name_bytes,
-				      const void *data, size_t bytes);
+bool smb2_create_context_append(struct smb2_create_context_list *list, uint32_t tag, const void *data,
+				size_t bytes);
+bool smb2_create_context_append_named(struct smb2_create_context_list *list, const void *name,
+				      size_t name_bytes, const void *data, size_t bytes);
 
 static inline struct wire_slice smb2_create_context_list_slice(const struct smb2_create_context_list *list)
 {
@@ -225,10 +231,10 @@ static inline struct wire_slice smb2_create_context_list_slice(const struct smb2
 struct smb2_lease {
 	uint8_t version; /* 1 or 2 */
 	uint8_t key[SMB2_LEASE_KEY_SIZE];
-	uint32_t state; /* SMB2_LEASE_... */
-	uint32_t flags; /* SMB2_LEASE_FLAG_... */
+	uint32_t state;                          /* SMB2_LEASE_... */
+	uint32_t flags;                          /* SMB2_LEASE_FLAG_... */
 	uint8_t parent_key[SMB2_LEASE_KEY_SIZE]; /* version 2 */
-	uint16_t epoch; /* version 2 */
+	uint16_t epoch;                          /* version 2 */
 };
 
 bool smb2_lease_append(struct smb2_create_context_list *list, const struct smb2_lease *lease);
@@ -252,12 +258,14 @@ struct smb2_durable_v2_response {
 	uint32_t flags;
 };
 
-bool smb2_durable_v2_request_append(struct smb2_create_context_list *list, const struct smb2_durable_v2_request *d);
+bool smb2_durable_v2_request_append(struct smb2_create_context_list *list,
+				    const struct smb2_durable_v2_request *d);
 bool smb2_durable_v2_request_decode(struct wire_slice data, struct smb2_durable_v2_request *out);
 bool smb2_durable_v2_reconnect_append(struct smb2_create_context_list *list,
 				      const struct smb2_durable_v2_reconnect *d);
 bool smb2_durable_v2_reconnect_decode(struct wire_slice data, struct smb2_durable_v2_reconnect *out);
-bool smb2_durable_v2_response_append(struct smb2_create_context_list *list, const struct smb2_durable_v2_response *d);
+bool smb2_durable_v2_response_append(struct smb2_create_context_list *list,
+				     const struct smb2_durable_v2_response *d);
 bool smb2_durable_v2_response_decode(struct wire_slice data, struct smb2_durable_v2_response *out);
 
 /* DHnQ (16 reserved bytes asked, 8 answered) and DHnC (file id). */
@@ -291,7 +299,7 @@ bool smb2_allocation_size_append(struct smb2_create_context_list *list, uint64_t
 bool smb2_timewarp_append(struct smb2_create_context_list *list, uint64_t time_100ns);
 bool smb2_u64_context_decode(struct wire_slice data, uint64_t *out);
 
-/* ---- close.c (2.2.15, 2.2.16) ----------------------------------------------------------------------- */
+/* ---- create.c: close (2.2.15, 2.2.16) --------------------------------------------------------------- */
 
 struct smb2_close_request {
 	uint16_t flags; /* SMB2_CLOSE_FLAG_POSTQUERY_ATTRIB */
@@ -365,7 +373,8 @@ struct smb2_write_request {
  * followed by req->length bytes of data, which the caller sends from its own memory.
  */
 size_t smb2_write_request_encode(uint8_t *buf, size_t cap, const struct smb2_write_request *req);
-bool smb2_write_request_decode(const struct smb2_pdu *pdu, struct smb2_write_request *out, struct wire_slice *data);
+bool smb2_write_request_decode(const struct smb2_pdu *pdu, struct smb2_write_request *out,
+			       struct wire_slice *data);
 
 struct smb2_write_response {
 	uint32_t count;
@@ -375,7 +384,7 @@ struct smb2_write_response {
 bool smb2_write_response_decode(const struct smb2_pdu *pdu, struct smb2_write_response *out);
 size_t smb2_write_response_encode(uint8_t *buf, size_t cap, const struct smb2_write_response *rsp);
 
-/* ---- flush_lock.c (2.2.17, 2.2.26); the answers are smb2_empty_decode() ------------------------------ */
+/* ---- read_write.c: flush and lock (2.2.17, 2.2.26); the answers are smb2_empty_decode() -------------- */
 
 size_t smb2_flush_request_encode(uint8_t *buf, size_t cap, struct smb2_file_id id);
 bool smb2_flush_request_decode(const struct smb2_pdu *pdu, struct smb2_file_id *out);
@@ -387,7 +396,8 @@ struct smb2_lock_element {
 };
 
 struct smb2_lock_request {
-	uint32_t sequence; /* number in the low 4 bits, index in the other 28; 0 unless durable or resilient */
+	uint32_t
+		sequence; /* number in the low 4 bits, index in the other 28; 0 unless durable or resilient */
 	struct smb2_file_id file_id;
 	uint16_t count; /* at least 1 */
 };
@@ -421,7 +431,7 @@ bool smb2_ioctl_request_decode(const struct smb2_pdu *pdu, struct smb2_ioctl_req
 bool smb2_ioctl_response_decode(const struct smb2_pdu *pdu, struct smb2_ioctl_response *out);
 size_t smb2_ioctl_response_encode(uint8_t *buf, size_t cap, const struct smb2_ioctl_response *rsp);
 
-/* ---- ioctl_data.c: payloads of ioctls; bare data, no header ----------------------------------------- */
+/* ---- ioctl.c: payloads of ioctls; bare data, no header ---------------------------------------------- */
 
 struct smb2_validate_negotiate_request {
 	uint32_t capabilities;
@@ -440,10 +450,12 @@ struct smb2_validate_negotiate_response {
 
 size_t smb2_validate_negotiate_request_encode(uint8_t *buf, size_t cap,
 					      const struct smb2_validate_negotiate_request *v);
-bool smb2_validate_negotiate_request_decode(struct wire_slice data, struct smb2_validate_negotiate_request *out);
+bool smb2_validate_negotiate_request_decode(struct wire_slice data,
+					    struct smb2_validate_negotiate_request *out);
 size_t smb2_validate_negotiate_response_encode(uint8_t *buf, size_t cap,
 					       const struct smb2_validate_negotiate_response *v);
-bool smb2_validate_negotiate_response_decode(struct wire_slice data, struct smb2_validate_negotiate_response *out);
+bool smb2_validate_negotiate_response_decode(struct wire_slice data,
+					     struct smb2_validate_negotiate_response *out);
 
 enum { SMB2_RESUME_KEY_SIZE = 24 };
 
@@ -476,7 +488,7 @@ struct smb2_network_interface {
 	uint64_t link_speed; /* bits per second */
 	uint8_t address_len; /* 4: IPv4, 16: IPv6, 0: another family */
 	uint8_t address[16]; /* network order */
-	uint16_t port; /* host order */
+	uint16_t port;       /* host order */
 	uint32_t scope_id;
 };
 
@@ -489,11 +501,11 @@ bool smb2_network_interface_append(uint8_t *buf, size_t cap, size_t *pos, size_t
 
 struct smb2_query_directory_request {
 	uint8_t info_class; /* FSCC file information class */
-	uint8_t flags; /* SMB2_RESTART_SCANS ... */
+	uint8_t flags;      /* SMB2_RESTART_SCANS ... */
 	uint32_t file_index;
 	struct smb2_file_id file_id;
 	struct wire_slice pattern; /* UTF-16LE, "*" for all */
-	uint32_t output_length; /* most bytes to be returned */
+	uint32_t output_length;    /* most bytes to be returned */
 };
 
 struct smb2_notify_request {
@@ -521,8 +533,10 @@ struct smb2_set_info_request {
 	struct wire_slice data;
 };
 
-size_t smb2_query_directory_request_encode(uint8_t *buf, size_t cap, const struct smb2_query_directory_request *req);
-bool smb2_query_directory_request_decode(const struct smb2_pdu *pdu, struct smb2_query_directory_request *out);
+size_t smb2_query_directory_request_encode(uint8_t *buf, size_t cap,
+					   const struct smb2_query_directory_request *req);
+bool smb2_query_directory_request_decode(const struct smb2_pdu *pdu,
+					 struct smb2_query_directory_request *out);
 size_t smb2_notify_request_encode(uint8_t *buf, size_t cap, const struct smb2_notify_request *req);
 bool smb2_notify_request_decode(const struct smb2_pdu *pdu, struct smb2_notify_request *out);
 size_t smb2_query_info_request_encode(uint8_t *buf, size_t cap, const struct smb2_query_info_request *req);
@@ -539,7 +553,7 @@ size_t smb2_output_response_encode(uint8_t *buf, size_t cap, struct wire_slice o
 size_t smb2_set_info_response_encode(uint8_t *buf, size_t cap);
 bool smb2_set_info_response_decode(const struct smb2_pdu *pdu);
 
-/* ---- oplock.c (2.2.23 - 2.2.25) --------------------------------------------------------------------- */
+/* ---- query.c: breaks (2.2.23 - 2.2.25) -------------------------------------------------------------- */
 
 /* StructureSize tells the two kinds apart, in notifications, acknowledgements and responses alike. */
 struct smb2_break {
@@ -549,10 +563,10 @@ struct smb2_break {
 	struct smb2_file_id file_id;
 	/* lease */
 	uint16_t new_epoch; /* notification of a version 2 lease */
-	uint32_t flags; /* notification: SMB2_NOTIFY_BREAK_LEASE_FLAG_ACK_REQUIRED */
+	uint32_t flags;     /* notification: SMB2_NOTIFY_BREAK_LEASE_FLAG_ACK_REQUIRED */
 	uint8_t lease_key[SMB2_LEASE_KEY_SIZE];
 	uint32_t current_state; /* notification */
-	uint32_t new_state; /* notification: to break to; acknowledgement and response: the state held */
+	uint32_t new_state;     /* notification: to break to; acknowledgement and response: the state held */
 };
 
 bool smb2_break_notification_decode(const struct smb2_pdu *pdu, struct smb2_break *out);

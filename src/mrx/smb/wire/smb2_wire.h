@@ -26,7 +26,7 @@
 
 struct smb2_hdr {
 	uint16_t credit_charge;
-	uint32_t status; /* response: NTSTATUS; request: ChannelSequence in the low 16 bits (3.x), else 0 */
+	uint32_t status;  /* response: NTSTATUS; request: ChannelSequence in the low 16 bits (3.x), else 0 */
 	uint16_t command; /* enum smb2_command */
 	uint16_t credits; /* asked for (request) or granted (response) */
 	uint32_t flags;
@@ -34,7 +34,7 @@ struct smb2_hdr {
 	uint64_t message_id;
 	uint64_t async_id; /* only with SMB2_FLAGS_ASYNC_COMMAND, then tree_id is 0 */
 	uint32_t reserved; /* sync only: the historic process id */
-	uint32_t tree_id; /* only without SMB2_FLAGS_ASYNC_COMMAND */
+	uint32_t tree_id;  /* only without SMB2_FLAGS_ASYNC_COMMAND */
 	uint64_t session_id;
 	uint8_t signature[SMB2_SIGNATURE_SIZE];
 };
@@ -42,15 +42,15 @@ struct smb2_hdr {
 struct smb2_pdu {
 	struct smb2_hdr hdr;
 	const uint8_t *base; /* the header's first byte */
-	size_t len; /* header, body and the padding before the next header */
+	size_t len;          /* header, body and the padding before the next header */
 };
 
 enum smb2_message_kind {
-	SMB2_MESSAGE_PLAIN, /* 0xFE 'SMB' */
-	SMB2_MESSAGE_SEALED, /* 0xFD 'SMB': a transform header */
+	SMB2_MESSAGE_PLAIN,      /* 0xFE 'SMB' */
+	SMB2_MESSAGE_SEALED,     /* 0xFD 'SMB': a transform header */
 	SMB2_MESSAGE_COMPRESSED, /* 0xFC 'SMB': never negotiated by us, so a protocol error */
-	SMB2_MESSAGE_SMB1, /* 0xFF 'SMB' */
-	SMB2_MESSAGE_UNKNOWN, /* anything else, or fewer than 4 bytes */
+	SMB2_MESSAGE_SMB1,       /* 0xFF 'SMB' */
+	SMB2_MESSAGE_UNKNOWN,    /* anything else, or fewer than 4 bytes */
 };
 
 enum smb2_message_kind smb2_message_kind(const uint8_t *buf, size_t len);
@@ -83,9 +83,9 @@ bool smb2_compound_check(const uint8_t *msg, size_t len, size_t *count);
 
 struct smb2_transform_hdr {
 	uint8_t signature[SMB2_SIGNATURE_SIZE];
-	uint8_t nonce[16]; /* 11 (CCM) or 12 (GCM) bytes, rest zero */
+	uint8_t nonce[16];      /* 11 (CCM) or 12 (GCM) bytes, rest zero */
 	uint32_t original_size; /* bytes of the sealed message */
-	uint16_t flags; /* 0x0001 */
+	uint16_t flags;         /* 0x0001 */
 	uint64_t session_id;
 };
 

@@ -11,10 +11,10 @@
 #include "ntlm.h"
 
 enum spnego_mech {
-	SPNEGO_MECH_KRB5 = 1 << 0, /* 1.2.840.113554.1.2.2 */
+	SPNEGO_MECH_KRB5 = 1 << 0,    /* 1.2.840.113554.1.2.2 */
 	SPNEGO_MECH_MS_KRB5 = 1 << 1, /* 1.2.840.48018.1.2.2 */
 	SPNEGO_MECH_NTLMSSP = 1 << 2, /* 1.3.6.1.4.1.311.2.2.10 */
-	SPNEGO_MECH_NEGOEX = 1 << 3, /* 1.3.6.1.4.1.311.2.2.30 */
+	SPNEGO_MECH_NEGOEX = 1 << 3,  /* 1.3.6.1.4.1.311.2.2.30 */
 };
 
 enum spnego_neg_state {
@@ -27,11 +27,11 @@ enum spnego_neg_state {
 /* ---- spnego.c --------------------------------------------------------------------------------------- */
 
 struct spnego_init {
-	unsigned int mechs; /* set of enum spnego_mech found in mechTypes */
-	unsigned int first_mech; /* the first of them, 0: one we do not know */
+	unsigned int mechs;          /* set of enum spnego_mech found in mechTypes */
+	unsigned int first_mech;     /* the first of them, 0: one we do not know */
 	struct wire_slice mech_list; /* DER of the SEQUENCE OF OID: what mechListMIC covers */
-	struct wire_slice token; /* mechToken, may be empty */
-	struct wire_slice mic; /* mechListMIC, may be empty */
+	struct wire_slice token;     /* mechToken, may be empty */
+	struct wire_slice mic;       /* mechListMIC, may be empty */
 };
 
 struct spnego_resp {
@@ -40,7 +40,7 @@ struct spnego_resp {
 	unsigned int mech; /* supportedMech, 0: absent or unknown */
 	bool has_mech;
 	struct wire_slice token; /* responseToken, may be empty */
-	struct wire_slice mic; /* mechListMIC, may be empty */
+	struct wire_slice mic;   /* mechListMIC, may be empty */
 };
 
 bool spnego_init_decode(const uint8_t *buf, size_t len, struct spnego_init *out);
@@ -55,8 +55,8 @@ size_t spnego_resp_encode(uint8_t *buf, size_t cap, const struct spnego_resp *re
 
 enum spnego_step {
 	SPNEGO_STEP_CONTINUE, /* send the token, the server answers again */
-	SPNEGO_STEP_DONE, /* login complete on our side; send the token if it is not empty */
-	SPNEGO_STEP_FAILED, /* malformed, rejected, or a wrong mechListMIC */
+	SPNEGO_STEP_DONE,     /* login complete on our side; send the token if it is not empty */
+	SPNEGO_STEP_FAILED,   /* malformed, rejected, or a wrong mechListMIC */
 };
 
 enum { SPNEGO_TOKEN_MAX = NTLM_AUTHENTICATE_MAX + 256 };
@@ -82,11 +82,13 @@ void spnego_login_wipe(struct spnego_login *l);
 /*
  * One step.  Begin with an empty `in`; then feed each token of the server: SESSION_SETUP with
  * STATUS_MORE_PROCESSING_REQUIRED asks for another round, STATUS_SUCCESS ends it with final = true (in may
- * then be empty: nothing to check).  Writes the token to send to buf and its length to *len.
+ * then be empty: nothing to check).  Writes the token to send to buf and its length to *len.  When the server
+ * made it a guest session, pass an empty final token: a server that does not know the password cannot have
+ * computed a mechListMIC that means anything.
  */
 enum spnego_step spnego_login_step(struct spnego_login *l, struct wire_slice in, bool final,
-				   const struct ntlm_credentials *cred, uint64_t now, uint8_t *buf, size_t cap,
-				   size_t *len);
+				   const struct ntlm_credentials *cred, uint64_t now, uint8_t *buf,
+				   size_t cap, size_t *len);
 
 /* The exported session key (16 bytes) once authenticated. */
 static inline const uint8_t *spnego_login_session_key(const struct spnego_login *l)
