@@ -148,6 +148,12 @@ NTSTATUS door_name_append(const UNICODE_STRING *parent, const char *component, s
 			  UNICODE_STRING *name);
 void door_name_free(UNICODE_STRING *name);
 
+/* One component each way.  to_posix: NUL-terminated into @buffer; @length (may be NULL) without the NUL. */
+NTSTATUS door_component_from_posix(const char *bytes, size_t length, UNICODE_STRING *name);
+NTSTATUS door_component_to_posix(const UNICODE_STRING *name, char *buffer, size_t size, size_t *length);
+
+#define DOOR_TAG_NAME 'nRoD' /* pool tag of every name's Buffer */
+
 /* ---- open and close -------------------------------------------------------------------------------- */
 
 #define DOOR_QUERY_STAT 0x1u  /* want the file's FILE_STAT_INFORMATION with the open */
@@ -238,30 +244,54 @@ NTSTATUS door_query_volume(struct door_file *file, const struct door_caller *cal
 NTSTATUS door_query_stat(struct door_file *file, const struct door_caller *caller,
 			 FILE_STAT_INFORMATION *stat);
 
-#define DOOR_RENAME_REPLACE \
-	0x1u /* an existing target is replaced, also when it is open where the server can */
-
-/**
- * door_rename - give the open file a new name
- * @target: path from the volume's root
- *
- * The file must have been opened with DELETE.  Tries FileRenameInformationEx with POSIX semantics first when
- * DOOR_RENAME_REPLACE is given, then FileRenameInformation.
- */
-NTSTATUS door_rename(struct door_file *file, const struct door_caller *caller, const UNICODE_STRING *target,
-		     ULONG flags);
-
-/**
- * door_delete - delete the open file
- *
- * The file must have been opened with DELETE.  Tries POSIX delete (the name is gone at once, other handles go
- * on) and falls back to delete-on-close.
- * @gone: [out, may be NULL] TRUE when the name is gone as soon as this handle is closed whoever else has the
- *        file open
- */
-NTSTATUS door_delete(struct door_file *file, const struct door_caller *caller, BOOLEAN *gone);
-
 NTSTATUS door_set_end_of_file(struct door_file *file, const struct door_caller *caller, uint64_t size);
+
+/* ---- names as POSIX programs expect them (posix.c, links.c) ------------------------------------------ */
+
+/*
+ * door_remove - take a name away, also of a file that is open
+ * @directory: TRUE: rmdir; FALSE: unlink (of anything but a directory)
+ *
+ * The name is gone when this returns, handles that are open go on working.  POSIX deletion where the server
+ * has it; else a file that is open through this volume is renamed aside (DOOR_HIDDEN_PREFIX, same directory)
+ * and deleted when its last handle closes.  The read-only attribute does not protect a name.
+ */
+NTSTATUS door_remove(struct door_volume *volume, const struct door_caller *caller, const UNICODE_STRING *path,
+		     BOOLEAN directory);
+
+#define DOOR_RENAME_REPLACE 0x1u /* an existing target is replaced, also an open or read-only one */
+
+/*
+ * door_rename - move a name
+ *
+ * Without DOOR_RENAME_REPLACE an existing target gives STATUS_OBJECT_NAME_COLLISION.  An empty directory is
+ * replaced by a directory.
+ */
+NTSTATUS door_rename(struct door_volume *volume, const struct door_caller *caller, const UNICODE_STRING *from,
+		     const UNICODE_STRING *to, ULONG flags);
+
+/* A second name for a file.  STATUS_NOT_SUPPORTED and its like where the server has none. */
+NTSTATUS door_link(struct door_volume *volume, const struct door_caller *caller, const UNICODE_STRING *existing,
+		   const UNICODE_STRING *path);
+
+/*
+ * door_symlink - make a symbolic link; @target in POSIX bytes
+ * STATUS_NOT_SUPPORTED and its like where the server has no reparse points; nothing is left behind.
+ */
+NTSTATUS door_symlink(struct door_volume *volume, const struct door_caller *caller, const UNICODE_STRING *path,
+		      const char *target);
+
+/*
+ * door_readlink - the target of a symbolic link in POSIX bytes, NUL-terminated
+ * Return: STATUS_NOT_A_REPARSE_POINT: no link; STATUS_NOT_SUPPORTED: a link that has no POSIX form;
+ *         STATUS_BUFFER_TOO_SMALL.
+ */
+NTSTATUS door_readlink(struct door_volume *volume, const struct door_caller *caller, const UNICODE_STRING *path,
+		       char *target, size_t size);
+
+#define DOOR_HIDDEN_PREFIX ".rdr-deleted-"
+/* A name that door_remove() left until the last handle closes; listings do not show it. */
+BOOLEAN door_name_is_hidden(const UNICODE_STRING *component);
 
 /* ---- directory ------------------------------------------------------------------------------------- */
 

@@ -1,0 +1,98 @@
+/*
+ * data.c - reads and writes.
+ *
+ * No thread waits: the driver's completion answers the kernel from whatever thread it runs on.
+ * Memory:  a read goes into a pooled buffer and from there to the kernel; written data stays in the buffer it
+ *          was received in, which belongs to the request until its completion.
+ * A completion touches neither node nor handle (both may be gone when the request was answered early).
+ */
+#include <errno.h>
+
+#include "fuse_int.h"
+
+static void read_done(void *context, NTSTATUS status, ULONG_PTR information)
+{
+	struct front_request *r = context;
+
+	/* The end of the file is an empty answer. */
+	if (status == STATUS_END_OF_FILE) {
+		status = STATUS_SUCCESS;
+		information = 0;
+	}
+	if (front_claim(r)) {
+		if (NT_SUCCESS(status)) {
+			atomic_fetch_add_explicit(&r->fuse->n_read, information, memory_order_relaxed);
+			fuse_reply_buf(r->req, r->buffer, information);
+		} else {
+			fuse_reply_err(r->req, front_errno(r, status));
+		}
+	}
+	front_buffer_put(r->buffer, r->buffer_size);
+	front_end(r);
+}
+
+void front_op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
+{
+	struct rdr_fuse *fuse = fuse_req_userdata(req);
+	struct front_file *f = (struct front_file *)(uintptr_t)fi->fh;
+	struct front_request *r = front_begin(req, NULL, NULL);
+
+	if (r == NULL)
+		return;
+	r->ino = ino;
+	r->buffer = front_buffer_get(size, &r->buffer_size);
+	if (r->buffer == NULL || off < 0 || size > DOOR_IO_MAX) {
+		front_reply_err(r, r->buffer == NULL ? ENOMEM : EINVAL);
+		front_buffer_put(r->buffer, r->buffer_size);
+		front_end(r);
+		return;
+	}
+	/* An early answer may bring the kernel's RELEASE while the driver is being called. */
+	atomic_fetch_add(&f->refs, 1);
+	door_read_async(f->file, &r->caller, r->buffer, (ULONG)size, (uint64_t)off, read_done, r);
+	front_file_put(fuse, f);
+}
+
+static void write_done(void *context, NTSTATUS status, ULONG_PTR information)
+{
+	struct front_request *r = context;
+	struct rdr_fuse *fuse = r->fuse;
+
+	/* Pages that read-only handles keep show the old bytes. */
+	if (NT_SUCCESS(status) && r->inval)
+		front_notify_inval_range(fuse, r->ino, r->offset == DOOR_APPEND ? 0 : r->offset,
+					 r->offset == DOOR_APPEND ? 0 : information);
+	if (front_claim(r)) {
+		if (NT_SUCCESS(status)) {
+			atomic_fetch_add_explicit(&fuse->n_written, information, memory_order_relaxed);
+			fuse_reply_write(r->req, information);
+		} else {
+			fuse_reply_err(r->req, front_errno(r, status));
+		}
+	}
+	front_recv_put(fuse, r->recv);
+	front_end(r);
+}
+
+void front_op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_t off,
+		    struct fuse_file_info *fi)
+{
+	struct rdr_fuse *fuse = fuse_req_userdata(req);
+	struct front_file *f = (struct front_file *)(uintptr_t)fi->fh;
+	struct front_request *r = front_begin(req, NULL, NULL);
+
+	if (r == NULL)
+		return;
+	if (off < 0 || size > DOOR_IO_MAX) {
+		front_reply_err(r, EINVAL);
+		front_end(r);
+		return;
+	}
+	r->ino = ino;
+	r->offset = f->append ? DOOR_APPEND : (uint64_t)off;
+	r->recv = front_recv_take();
+	atomic_fetch_add(&f->refs, 1);
+	r->inval = front_node_is_cached(fuse, f->node);
+	door_write_async(f->file, &r->caller, buf, (ULONG)size, r->offset, write_done, r);
+	front_file_put(fuse, f);
+}

@@ -1,0 +1,440 @@
+/*
+ * dir.c - listing folders.
+ *
+ * Owns:      struct front_dir, the cursor of one directory handle: the batch of entries that the server sent
+ *            last, and the position of its first entry.
+ * Positions: 0 ".", 1 "..", then the entries in the server's order.  Going on where the last batch ended asks
+ *            for the next one; going back within the batch costs nothing; further back restarts the listing.
+ * Locks:     dir->mutex; the kernel lists one handle from one thread at a time, so nobody waits for it.
+ * Dies when: its handle closes.
+ *
+ * Entries of a plus listing count as lookups.  A file that has open handles here is listed without
+ * attributes: a server's listing may lag behind the file itself.
+ */
+#include <errno.h>
+#include <stddef.h>
+
+#include "fuse_int.h"
+
+#define BATCH_BYTES (256u << 10)
+#define FIRST_POSITION 2 /* after "." and ".." */
+
+struct front_dir {
+	FAST_MUTEX mutex;
+	bool started; /* the server was asked at least once */
+	bool ended;   /* the batch is the last one */
+	off_t base;   /* position of the batch's first entry */
+	off_t next;   /* position at `offset` */
+	ULONG offset; /* bytes into the batch */
+	ULONG length; /* valid bytes of the batch; 0: none */
+	void *batch;
+};
+
+/* One entry, taken out of whatever class the server speaks.  Name: borrowed from the batch. */
+struct dir_entry {
+	UNICODE_STRING name;
+	FILE_STAT_INFORMATION stat;
+	ULONG next_offset; /* bytes into the batch of the entry after this; 0 = last */
+};
+
+static NTSTATUS dir_create(struct front_dir **out)
+{
+	struct front_dir *dir = ExAllocatePoolWithTag(NonPagedPool, sizeof(*dir), FUSE_TAG_DIR);
+
+	*out = dir;
+	if (dir == NULL)
+		return STATUS_INSUFFICIENT_RESOURCES;
+	RtlZeroMemory(dir, sizeof(*dir));
+	ExInitializeFastMutex(&dir->mutex);
+	dir->base = dir->next = FIRST_POSITION;
+	return STATUS_SUCCESS;
+}
+
+void front_dir_free(struct front_dir *dir)
+{
+	if (dir->batch != NULL)
+		ExFreePoolWithTag(dir->batch, FUSE_TAG_DIR);
+	ExFreePoolWithTag(dir, FUSE_TAG_DIR);
+}
+
+void front_op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct rdr_fuse *fuse = fuse_req_userdata(req);
+	struct front_node *node = front_node_of(fuse, ino);
+	struct front_request *r = front_begin(req, node, NULL);
+	struct door_open open = {.access = FILE_LIST_DIRECTORY | FILE_READ_ATTRIBUTES | SYNCHRONIZE,
+				 .share = FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE,
+				 .disposition = FILE_OPEN,
+				 .options = FILE_DIRECTORY_FILE};
+	struct front_file *f = NULL;
+	struct door_opened opened;
+	NTSTATUS status;
+
+	if (r == NULL)
+		return;
+	status = front_node_path(fuse, node, NULL, &open.path);
+	if (NT_SUCCESS(status)) {
+		status = door_open(fuse->volume, &r->caller, &open, &opened);
+		door_name_free(&open.path);
+	}
+	if (NT_SUCCESS(status)) {
+		status = front_file_create(fuse, node, opened.file, &f);
+		if (!NT_SUCCESS(status))
+			(void)door_close(opened.file, NULL); /* only listed */
+	}
+	if (NT_SUCCESS(status)) {
+		status = dir_create(&f->dir);
+		if (!NT_SUCCESS(status))
+			front_file_put(fuse, f);
+	}
+	if (!NT_SUCCESS(status)) {
+		front_reply_status(r, status);
+		goto out;
+	}
+	/* Published too: an open folder is asked for its attributes through its handle. */
+	front_file_publish(fuse, f);
+	fi->fh = (uint64_t)(uintptr_t)f;
+	fi->cache_readdir = 0;
+	if (!front_claim(r) || fuse_reply_open(r->req, fi) != 0)
+		front_file_drop(fuse, f);
+out:
+	front_end(r);
+}
+
+/* ---- the cursor ------------------------------------------------------------------------------------- */
+
+static void take_common(struct dir_entry *e, const FILE_DIRECTORY_INFORMATION *info)
+{
+	e->stat.CreationTime = info->CreationTime;
+	e->stat.LastAccessTime = info->LastAccessTime;
+	e->stat.LastWriteTime = info->LastWriteTime;
+	e->stat.ChangeTime = info->ChangeTime;
+	e->stat.EndOfFile = info->EndOfFile;
+	e->stat.AllocationSize = info->AllocationSize;
+	e->stat.FileAttributes = info->FileAttributes;
+	e->stat.NumberOfLinks = 1;
+}
+
+/*
+ * The entry at @offset.  The drivers hand on what servers sent, so every length is checked.
+ * Return: false when the batch is malformed there.
+ */
+static bool parse_entry(const struct front_dir *dir, bool with_id, ULONG offset, struct dir_entry *e)
+{
+	ULONG fixed = with_id ? offsetof(FILE_ID_BOTH_DIR_INFORMATION, FileName)
+			      : offsetof(FILE_DIRECTORY_INFORMATION, FileName);
+	const UCHAR *at = (const UCHAR *)dir->batch + offset;
+	const FILE_DIRECTORY_INFORMATION *common = (const void *)at;
+	ULONG left, next;
+
+	RtlZeroMemory(e, sizeof(*e));
+	if (offset >= dir->length || dir->length - offset < fixed || offset % 8 != 0)
+		return false;
+	left = dir->length - offset;
+	next = common->NextEntryOffset;
+	if (next != 0 && (next < fixed || next > left))
+		return false;
+	if (common->FileNameLength > left - fixed || common->FileNameLength % 2 != 0 ||
+	    common->FileNameLength == 0 || common->FileNameLength > 1024)
+		return false;
+	/* The fields up to FileNameLength are the same in both classes. */
+	take_common(e, common);
+	if (with_id) {
+		const FILE_ID_BOTH_DIR_INFORMATION *info = (const void *)at;
+
+		e->stat.FileId = info->FileId;
+		if (info->FileAttributes & FILE_ATTRIBUTE_REPARSE_POINT)
+			e->stat.ReparseTag = info->EaSize; /* as documented for this class */
+	}
+	e->name.Buffer = (PWCH)(uintptr_t)(at + fixed);
+	e->name.Length = (USHORT)common->FileNameLength;
+	e->name.MaximumLength = e->name.Length;
+	e->next_offset = next != 0 ? offset + next : 0;
+	return true;
+}
+
+static NTSTATUS fetch(struct front_request *r, struct front_file *f, bool restart)
+{
+	struct rdr_fuse *fuse = r->fuse;
+	struct front_dir *dir = f->dir;
+	NTSTATUS status = STATUS_INVALID_INFO_CLASS;
+	ULONG returned = 0;
+
+	if (dir->batch == NULL) {
+		dir->batch = ExAllocatePoolWithTag(NonPagedPool, BATCH_BYTES, FUSE_TAG_DIR);
+		if (dir->batch == NULL)
+			return STATUS_INSUFFICIENT_RESOURCES;
+	}
+	if (!atomic_load(&fuse->id_less)) {
+		status = door_query_directory(f->file, &r->caller, FileIdBothDirectoryInformation, NULL, restart,
+					      dir->batch, BATCH_BYTES, &returned);
+		if (!dir->started && (status == STATUS_INVALID_INFO_CLASS || status == STATUS_NOT_SUPPORTED ||
+				      status == STATUS_INVALID_PARAMETER || status == STATUS_NOT_IMPLEMENTED))
+			atomic_store(&fuse->id_less, true);
+	}
+	if (atomic_load(&fuse->id_less))
+		status = door_query_directory(f->file, &r->caller, FileDirectoryInformation, NULL, restart,
+					      dir->batch, BATCH_BYTES, &returned);
+	if (status == STATUS_NO_MORE_FILES || status == STATUS_NO_SUCH_FILE) {
+		dir->ended = true;
+		returned = 0;
+		status = STATUS_SUCCESS;
+	}
+	/* A warning says that the buffer is full, which is no news. */
+	if (NT_ERROR(status))
+		return status;
+	dir->started = true;
+	dir->length = returned < BATCH_BYTES ? returned : BATCH_BYTES;
+	dir->offset = 0;
+	return STATUS_SUCCESS;
+}
+
+static NTSTATUS rewind_to_start(struct front_request *r, struct front_file *f)
+{
+	struct front_dir *dir = f->dir;
+	bool again = dir->started;
+
+	dir->ended = false;
+	dir->base = dir->next = FIRST_POSITION;
+	dir->length = 0;
+	return fetch(r, f, again);
+}
+
+/*
+ * The entry at the cursor, fetching the next batch when this one is used up.  Does not advance.
+ * Return: STATUS_SUCCESS, STATUS_NO_MORE_FILES.
+ */
+static NTSTATUS current_entry(struct front_request *r, struct front_file *f, struct dir_entry *e)
+{
+	struct front_dir *dir = f->dir;
+	NTSTATUS status;
+
+	if (dir->offset >= dir->length) {
+		if (dir->ended)
+			return STATUS_NO_MORE_FILES;
+		status = fetch(r, f, false);
+		if (!NT_SUCCESS(status))
+			return status;
+		dir->base = dir->next;
+		if (dir->length == 0)
+			return STATUS_NO_MORE_FILES;
+	}
+	if (!parse_entry(dir, !atomic_load(&r->fuse->id_less), dir->offset, e))
+		return STATUS_UNEXPECTED_NETWORK_ERROR;
+	return STATUS_SUCCESS;
+}
+
+static void advance(struct front_dir *dir, const struct dir_entry *e)
+{
+	dir->offset = e->next_offset != 0 ? e->next_offset : dir->length;
+	dir->next++;
+}
+
+static NTSTATUS seek(struct front_request *r, struct front_file *f, off_t position)
+{
+	struct front_dir *dir = f->dir;
+	NTSTATUS status = STATUS_SUCCESS;
+
+	if (position < FIRST_POSITION)
+		position = FIRST_POSITION;
+	if (!dir->started || position < dir->base || (position == FIRST_POSITION && dir->next != position)) {
+		status = rewind_to_start(r, f);
+	} else if (position < dir->next) {
+		dir->next = dir->base;
+		dir->offset = 0;
+	}
+	while (NT_SUCCESS(status) && dir->next < position) {
+		struct dir_entry e;
+
+		status = current_entry(r, f, &e);
+		if (NT_SUCCESS(status))
+			advance(dir, &e);
+	}
+	return status;
+}
+
+/* ---- filling the answer ----------------------------------------------------------------------------- */
+
+struct dir_reply {
+	struct front_request *r;
+	struct front_node *node; /* of the folder */
+	char *buffer;
+	size_t size;
+	size_t used;
+	bool plus;
+	struct front_node **counted; /* nodes whose nlookup this answer raised */
+	size_t counted_n;
+};
+
+/* The smallest plus entry takes 152 bytes, a plain one 24. */
+#define COUNTED_MAX(size) ((size) / 128 + 1)
+
+static bool is_dot(const UNICODE_STRING *name)
+{
+	return (name->Length == 2 && name->Buffer[0] == '.') ||
+	       (name->Length == 4 && name->Buffer[0] == '.' && name->Buffer[1] == '.');
+}
+
+/* "." and ".." as the kernel sees them: only type and number count, no node comes with them. */
+static bool add_dot(struct dir_reply *reply, const char *name, off_t next)
+{
+	struct rdr_fuse *fuse = reply->r->fuse;
+	struct fuse_entry_param e;
+	size_t left = reply->size - reply->used, need;
+
+	RtlZeroMemory(&e, sizeof(e));
+	e.attr.st_mode = S_IFDIR;
+	e.attr.st_ino = reply->node->file_id != 0 ? reply->node->file_id : front_ino_of(fuse, reply->node);
+	need = reply->plus ? fuse_add_direntry_plus(reply->r->req, reply->buffer + reply->used, left, name, &e, next)
+			   : fuse_add_direntry(reply->r->req, reply->buffer + reply->used, left, name, &e.attr, next);
+	if (need > left)
+		return false;
+	reply->used += need;
+	return true;
+}
+
+/* Return: false when it did not fit. */
+static bool add_entry(struct dir_reply *reply, const struct dir_entry *entry, const char *name, off_t next)
+{
+	struct rdr_fuse *fuse = reply->r->fuse;
+	struct fuse_entry_param e;
+	struct front_node *node = NULL;
+	size_t left = reply->size - reply->used, need;
+
+	RtlZeroMemory(&e, sizeof(e));
+	front_fill_stat(fuse, reply->node, &entry->stat, &e.attr);
+	if (entry->stat.FileId.QuadPart == 0)
+		e.attr.st_ino = 0xFFFFFFFF; /* unknown until looked up; 0 would hide the entry from readdir() */
+	if (!reply->plus) {
+		need = fuse_add_direntry(reply->r->req, reply->buffer + reply->used, left, name, &e.attr, next);
+		if (need > left)
+			return false;
+		reply->used += need;
+		return true;
+	}
+	/* Asked for its size first: a node must not be counted for an entry that stays out. */
+	if (fuse_add_direntry_plus(reply->r->req, NULL, 0, name, &e, next) > left)
+		return false;
+	if (reply->counted != NULL && reply->counted_n < COUNTED_MAX(reply->size) &&
+	    NT_SUCCESS(front_node_obtain(fuse, reply->node, &entry->name, &entry->stat, &node))) {
+		if (front_node_is_open(fuse, node)) {
+			front_node_forget(fuse, node, 1);
+		} else {
+			front_fill_entry(fuse, node, &entry->stat, &e);
+			reply->counted[reply->counted_n++] = node;
+		}
+	}
+	reply->used += fuse_add_direntry_plus(reply->r->req, reply->buffer + reply->used, left, name, &e, next);
+	return true;
+}
+
+static NTSTATUS fill(struct dir_reply *reply, struct front_file *f, off_t off)
+{
+	struct front_dir *dir = f->dir;
+	NTSTATUS status;
+
+	if (off <= 0 && !add_dot(reply, ".", 1))
+		return STATUS_SUCCESS;
+	if (off <= 1 && !add_dot(reply, "..", FIRST_POSITION))
+		return STATUS_SUCCESS;
+	status = seek(reply->r, f, off);
+	while (NT_SUCCESS(status)) {
+		struct dir_entry e;
+		char name[NAME_MAX + 1];
+		size_t length;
+
+		status = current_entry(reply->r, f, &e);
+		if (!NT_SUCCESS(status))
+			break;
+		/* A name that POSIX cannot have (too long in bytes, a slash) cannot be shown. */
+		if (!is_dot(&e.name) && !door_name_is_hidden(&e.name) &&
+		    NT_SUCCESS(door_component_to_posix(&e.name, name, sizeof(name), &length)) && !add_entry(reply, &e, name, dir->next + 1))
+			break;
+		advance(dir, &e);
+	}
+	if (status == STATUS_NO_MORE_FILES)
+		return STATUS_SUCCESS;
+	/* What is there already goes out; the error comes again at the next call. */
+	return reply->used > 0 ? STATUS_SUCCESS : status;
+}
+
+static void list(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi, bool plus)
+{
+	struct rdr_fuse *fuse = fuse_req_userdata(req);
+	struct front_file *f = (struct front_file *)(uintptr_t)fi->fh;
+	struct dir_reply reply = {.node = front_node_of(fuse, ino), .plus = plus};
+	NTSTATUS status = STATUS_INSUFFICIENT_RESOURCES;
+	size_t capacity = 0, i;
+	bool sent = false;
+
+	reply.r = front_begin(req, reply.node, NULL);
+	if (reply.r == NULL)
+		return;
+	atomic_fetch_add(&f->refs, 1);
+	reply.size = size < FRONT_MAX_IO ? size : FRONT_MAX_IO;
+	reply.buffer = front_buffer_get(reply.size, &capacity);
+	if (plus)
+		reply.counted = ExAllocatePoolWithTag(NonPagedPool,
+						      COUNTED_MAX(reply.size) * sizeof(*reply.counted), FUSE_TAG_DIR);
+	if (reply.buffer != NULL) {
+		ExAcquireFastMutex(&f->dir->mutex);
+		status = fill(&reply, f, off);
+		ExReleaseFastMutex(&f->dir->mutex);
+	}
+	if (!NT_SUCCESS(status))
+		front_reply_status(reply.r, status);
+	else if (front_claim(reply.r))
+		sent = fuse_reply_buf(reply.r->req, reply.buffer, reply.used) == 0;
+	for (i = 0; !sent && i < reply.counted_n; i++)
+		front_node_forget(fuse, reply.counted[i], 1);
+	if (reply.counted != NULL)
+		ExFreePoolWithTag(reply.counted, FUSE_TAG_DIR);
+	front_buffer_put(reply.buffer, capacity);
+	front_file_put(fuse, f);
+	front_end(reply.r);
+}
+
+void front_op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
+{
+	list(req, ino, size, off, fi, false);
+}
+
+void front_op_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
+{
+	list(req, ino, size, off, fi, true);
+}
+
+/* A server that cannot flush a folder says so; EINVAL is what fsync(2) gives for such descriptors. */
+void front_op_fsyncdir(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi)
+{
+	struct rdr_fuse *fuse = fuse_req_userdata(req);
+	struct front_node *node = front_node_of(fuse, ino);
+	struct front_request *r = front_begin(req, node, NULL);
+	struct door_open open = {.access = FILE_ADD_FILE | FILE_READ_ATTRIBUTES | SYNCHRONIZE,
+				 .share = FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE,
+				 .disposition = FILE_OPEN,
+				 .options = FILE_DIRECTORY_FILE};
+	struct door_opened opened;
+	NTSTATUS status;
+
+	(void)datasync;
+	(void)fi; /* opened for listing only, and servers flush what may be written */
+	if (r == NULL)
+		return;
+	status = front_node_path(fuse, node, NULL, &open.path);
+	if (NT_SUCCESS(status)) {
+		status = door_open(fuse->volume, &r->caller, &open, &opened);
+		door_name_free(&open.path);
+	}
+	if (NT_SUCCESS(status)) {
+		status = door_flush(opened.file, &r->caller);
+		(void)door_close(opened.file, NULL);
+	}
+	if (status == STATUS_ACCESS_DENIED || status == STATUS_INVALID_DEVICE_REQUEST ||
+	    status == STATUS_NOT_SUPPORTED || status == STATUS_NOT_IMPLEMENTED ||
+	    status == STATUS_INVALID_PARAMETER)
+		front_reply_err(r, EINVAL);
+	else
+		front_reply_status(r, status);
+	front_end(r);
+}

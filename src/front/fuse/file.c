@@ -1,0 +1,238 @@
+/*
+ * file.c - open, create, flush and fsync of regular files.
+ *
+ * Every open shares everything: POSIX has no share modes, and deletion and renaming of open files need it.
+ * A read-only open lets the kernel keep pages (it asks for attributes before each read and drops the pages
+ * when the file changed); an open that may write bypasses them.
+ */
+#include <errno.h>
+#include <fcntl.h>
+
+#include "fuse_int.h"
+
+#define SHARE_ALL (FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE)
+
+static ACCESS_MASK access_of(int flags)
+{
+	ACCESS_MASK access = SYNCHRONIZE | FILE_READ_ATTRIBUTES;
+
+	if ((flags & O_ACCMODE) != O_WRONLY)
+		access |= FILE_READ_DATA;
+	if ((flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC))
+		access |= FILE_WRITE_DATA | FILE_APPEND_DATA | FILE_WRITE_ATTRIBUTES;
+	return access;
+}
+
+/* Wraps an open door file for the kernel; on failure it is closed. */
+static NTSTATUS make_handle(struct front_request *r, struct front_node *node, struct door_file *file,
+			    struct fuse_file_info *fi, struct front_file **out)
+{
+	struct rdr_fuse *fuse = r->fuse;
+	NTSTATUS status = front_file_create(fuse, node, file, out);
+
+	if (!NT_SUCCESS(status)) {
+		(void)door_close(file, NULL); /* nothing was written through it */
+		return status;
+	}
+	(*out)->can_read = (fi->flags & O_ACCMODE) != O_WRONLY;
+	(*out)->can_write = (fi->flags & O_ACCMODE) != O_RDONLY;
+	(*out)->append = (fi->flags & O_APPEND) != 0;
+	(*out)->cached = !(*out)->can_write && !fuse->options.cache_none && !(fi->flags & O_DIRECT);
+	fi->fh = (uint64_t)(uintptr_t)*out;
+	fi->direct_io = !(*out)->cached;
+	fi->keep_cache = 0;
+	fi->noflush = 1; /* writes are answered by the server before close() starts */
+	front_file_publish(fuse, *out);
+	return STATUS_SUCCESS;
+}
+
+/* Truncates through the open where the server lets it, else afterwards: FILE_OVERWRITE minds attributes. */
+static NTSTATUS open_existing(struct front_request *r, struct door_open *open, int flags,
+			      struct door_opened *opened)
+{
+	struct rdr_fuse *fuse = r->fuse;
+	NTSTATUS status;
+
+	open->disposition = flags & O_TRUNC ? FILE_OVERWRITE : FILE_OPEN;
+	status = door_open(fuse->volume, &r->caller, open, opened);
+	if (status != STATUS_ACCESS_DENIED || !(flags & O_TRUNC))
+		return status;
+	open->disposition = FILE_OPEN;
+	status = door_open(fuse->volume, &r->caller, open, opened);
+	if (!NT_SUCCESS(status))
+		return status;
+	status = door_set_end_of_file(opened->file, &r->caller, 0);
+	if (!NT_SUCCESS(status)) {
+		(void)door_close(opened->file, NULL); /* nothing was written through it */
+		opened->file = NULL;
+	}
+	return status;
+}
+
+void front_op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct rdr_fuse *fuse = fuse_req_userdata(req);
+	struct front_node *node = front_node_of(fuse, ino);
+	struct front_request *r = front_begin(req, node, NULL);
+	struct door_open open = {.access = access_of(fi->flags),
+				 .share = SHARE_ALL,
+				 .options = FILE_NON_DIRECTORY_FILE,
+				 .query = DOOR_QUERY_STAT};
+	struct front_file *f;
+	struct door_opened opened;
+	NTSTATUS status;
+
+	if (r == NULL)
+		return;
+	status = front_node_path(fuse, node, NULL, &open.path);
+	if (NT_SUCCESS(status)) {
+		status = open_existing(r, &open, fi->flags, &opened);
+		door_name_free(&open.path);
+	}
+	if (NT_SUCCESS(status) && node->file_id != 0 && (uint64_t)opened.stat.FileId.QuadPart != node->file_id) {
+		/* Another file has the name by now: the kernel looks it up again and comes back. */
+		(void)door_close(opened.file, NULL);
+		front_reply_err(r, ESTALE);
+		goto out;
+	}
+	if (NT_SUCCESS(status))
+		status = make_handle(r, node, opened.file, fi, &f);
+	if (!NT_SUCCESS(status)) {
+		front_reply_status(r, status);
+		goto out;
+	}
+	if (!front_claim(r) || fuse_reply_open(r->req, fi) != 0)
+		front_file_drop(fuse, f);
+out:
+	front_end(r);
+}
+
+static ULONG disposition_of(int flags)
+{
+	if (flags & O_EXCL)
+		return FILE_CREATE;
+	return flags & O_TRUNC ? FILE_OVERWRITE_IF : FILE_OPEN_IF;
+}
+
+static NTSTATUS create_file(struct front_request *r, struct front_node *dir, const char *name, mode_t mode,
+			    int flags, ULONG query, struct door_opened *opened)
+{
+	struct door_open open = {.access = access_of(flags),
+				 .share = SHARE_ALL,
+				 .attributes = mode & 0222 ? FILE_ATTRIBUTE_NORMAL : FILE_ATTRIBUTE_READONLY,
+				 .disposition = disposition_of(flags),
+				 .options = FILE_NON_DIRECTORY_FILE,
+				 .query = query};
+	NTSTATUS status = front_node_path(r->fuse, dir, name, &open.path);
+
+	if (!NT_SUCCESS(status))
+		return status;
+	status = door_open(r->fuse->volume, &r->caller, &open, opened);
+	door_name_free(&open.path);
+	return status;
+}
+
+void front_op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, struct fuse_file_info *fi)
+{
+	struct rdr_fuse *fuse = fuse_req_userdata(req);
+	struct front_node *dir = front_node_of(fuse, parent);
+	struct front_request *r = front_begin(req, dir, NULL);
+	struct fuse_entry_param e;
+	struct front_node *node = NULL;
+	struct front_file *f = NULL;
+	struct door_opened opened;
+	UNICODE_STRING wide;
+	NTSTATUS status;
+
+	if (r == NULL)
+		return;
+	status = create_file(r, dir, name, mode, fi->flags, DOOR_QUERY_STAT, &opened);
+	if (!NT_SUCCESS(status))
+		goto out;
+	status = door_component_from_posix(name, strlen(name), &wide);
+	if (NT_SUCCESS(status)) {
+		status = front_node_obtain(fuse, dir, &wide, &opened.stat, &node);
+		door_name_free(&wide);
+	}
+	if (!NT_SUCCESS(status)) {
+		(void)door_close(opened.file, NULL); /* nothing was written through it */
+		goto out;
+	}
+	status = make_handle(r, node, opened.file, fi, &f);
+	if (!NT_SUCCESS(status)) {
+		front_node_forget(fuse, node, 1);
+		goto out;
+	}
+	front_fill_entry(fuse, node, &opened.stat, &e);
+	if (!front_claim(r) || fuse_reply_create(r->req, &e, fi) != 0) {
+		front_node_pin(fuse, node);
+		front_file_drop(fuse, f);
+		front_node_forget(fuse, node, 1);
+		front_node_unpin(fuse, node);
+	}
+out:
+	if (!NT_SUCCESS(status))
+		front_reply_status(r, status);
+	front_end(r);
+}
+
+/* Regular files only: devices, sockets and pipes have no place on the servers we talk to. */
+void front_op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t rdev)
+{
+	struct rdr_fuse *fuse = fuse_req_userdata(req);
+	struct front_node *dir = front_node_of(fuse, parent);
+	struct front_request *r = front_begin(req, dir, NULL);
+	struct door_opened opened;
+	NTSTATUS status;
+
+	(void)rdev;
+	if (r == NULL)
+		return;
+	if (!S_ISREG(mode)) {
+		front_reply_err(r, EPERM);
+		goto out;
+	}
+	status = create_file(r, dir, name, mode, O_WRONLY | O_CREAT | O_EXCL, DOOR_QUERY_STAT | DOOR_QUERY_CLOSE,
+			     &opened);
+	if (NT_SUCCESS(status))
+		front_reply_entry(r, dir, name, &opened.stat);
+	else
+		front_reply_status(r, status);
+out:
+	front_end(r);
+}
+
+/* close(): every write was answered by the server before, there is nothing left to report. */
+void front_op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	(void)ino;
+	(void)fi;
+	fuse_reply_err(req, 0);
+}
+
+void front_op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi)
+{
+	struct rdr_fuse *fuse = fuse_req_userdata(req);
+	struct front_node *node = front_node_of(fuse, ino);
+	struct front_file *f = (struct front_file *)(uintptr_t)fi->fh;
+	struct front_file *writer = NULL;
+	struct front_request *r = front_begin(req, node, NULL);
+	NTSTATUS status;
+
+	(void)datasync;
+	if (r == NULL)
+		return;
+	atomic_fetch_add(&f->refs, 1);
+	/* Servers flush through handles that may write. */
+	if (!f->can_write)
+		writer = front_file_any(fuse, node, true);
+	status = door_flush(writer != NULL ? writer->file : f->file, &r->caller);
+	/* Read-only handle and no writer of ours: nothing of ours is unwritten. */
+	if (status == STATUS_ACCESS_DENIED && !f->can_write && writer == NULL)
+		status = STATUS_SUCCESS;
+	front_reply_status(r, status);
+	if (writer != NULL)
+		front_file_put(fuse, writer);
+	front_file_put(fuse, f);
+	front_end(r);
+}

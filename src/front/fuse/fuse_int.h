@@ -1,0 +1,303 @@
+/*
+ * fuse_int.h - what the files of the FUSE front end share.
+ *
+ * Locks, in order; none is held while the door is called or a reply is written, except where said:
+ *   dir->mutex          fast mutex; one listing cursor; held across the directory query (one reader per handle)
+ *   nodes.mutex         fast mutex; tables, names, counts, file lists of all nodes
+ *   requests.lock       spin; requests in flight and the interrupt queue
+ *   pool.lock           spin; threads, receive buffers
+ *   notify.lock         spin; invalidations to send
+ * A request that was answered early (EINTR) may still run: it pins what it uses.
+ */
+#ifndef RDBSS_FRONT_FUSE_INT_H
+#define RDBSS_FRONT_FUSE_INT_H
+
+#define FUSE_USE_VERSION 312
+
+#include <fuse_lowlevel.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <sys/stat.h>
+
+#include "front/fuse/fuse_front.h"
+
+#define FUSE_TAG_SESSION 'sFuF'
+#define FUSE_TAG_NODE 'nFuF'
+#define FUSE_TAG_LINK 'lFuF'
+#define FUSE_TAG_FILE 'fFuF'
+#define FUSE_TAG_REQUEST 'rFuF'
+#define FUSE_TAG_BUFFER 'bFuF'
+#define FUSE_TAG_NOTIFY 'iFuF'
+#define FUSE_TAG_DIR 'dFuF'
+#define FUSE_TAG_THREAD 'tFuF'
+
+#define FRONT_MAX_IO (1u << 20) /* bytes of one FUSE read or write */
+
+struct front_pool_thread;
+
+/* ---- nodes ------------------------------------------------------------------------------------------ */
+
+struct front_node {
+	LIST_ENTRY id_link;  /* in nodes.by_id, when hashed */
+	LIST_ENTRY all_link; /* in nodes.all */
+	LIST_ENTRY names;    /* struct front_link.node_link, the most recently confirmed first */
+	LIST_ENTRY files;    /* struct front_file.node_link */
+	uint64_t file_id;    /* the server's; 0 = it gave none */
+	uint64_t nlookup;    /* the kernel's references */
+	uint32_t children;   /* links whose parent this is */
+	uint32_t pins;	     /* requests that use it now; the root has one for life */
+	uint32_t type;	     /* S_IFDIR, S_IFREG, S_IFLNK */
+	bool hashed;
+};
+
+/* One name of a node.  Belongs to the node; holds the parent (children). */
+struct front_link {
+	LIST_ENTRY bucket_link; /* in nodes.by_name */
+	LIST_ENTRY node_link;
+	struct front_node *parent;
+	struct front_node *node;
+	ULONG hash;
+	UNICODE_STRING name; /* one component; bytes follow the structure */
+};
+
+struct front_nodes {
+	FAST_MUTEX mutex;
+	LIST_ENTRY *by_id;   /* buckets */
+	LIST_ENTRY *by_name; /* buckets */
+	ULONG buckets;	     /* of each; a power of two */
+	ULONG count;	     /* nodes */
+	LIST_ENTRY all;
+};
+
+/* One open handle.  refs: 1 for the kernel's handle, 1 per request that uses it on its own thread. */
+struct front_file {
+	LIST_ENTRY node_link; /* in node->files while the handle is open; under nodes.mutex */
+	struct front_node *node;
+	struct door_file *file;
+	atomic_uint refs;
+	bool can_read;
+	bool can_write;
+	bool append;
+	bool cached; /* the kernel keeps pages for it */
+	bool listed; /* in node->files */
+	struct front_dir *dir; /* of a directory handle */
+};
+
+/* ---- requests --------------------------------------------------------------------------------------- */
+
+struct front_request {
+	struct rdr_fuse *fuse;
+	fuse_req_t req;
+	struct door_caller caller; /* .cancel is &cancel */
+	struct door_cancel cancel;
+	atomic_uint refs;
+	atomic_bool answered;	/* whoever sets it may call fuse_reply_...; once */
+	LIST_ENTRY all_link;	/* in requests.all */
+	LIST_ENTRY intr_link;	/* in requests.interrupted, when interrupted */
+	bool interrupted;	/* under requests.lock */
+	bool cancelled;		/* under requests.lock: door_cancel_fire() was called */
+	ULONGLONG cancel_at;	/* interrupt time, 100 ns */
+	ULONGLONG answer_at;	/* interrupt time, 100 ns */
+	struct front_node *pinned[2];
+	/* of a data request */
+	void *buffer;
+	size_t buffer_size;
+	fuse_ino_t ino;
+	uint64_t offset;
+	struct front_recv *recv; /* the receive buffer that holds the data to write */
+	bool inval;		 /* other handles of the file have cached pages */
+};
+
+/* ---- the mount -------------------------------------------------------------------------------------- */
+
+/* A receive buffer; mem belongs to libfuse's malloc (it knows the size it needs). */
+struct front_recv {
+	LIST_ENTRY link;
+	struct fuse_buf buf;
+};
+
+struct front_pool {
+	KSPIN_LOCK lock;
+	LIST_ENTRY threads; /* struct front_pool_thread.link, alive */
+	LIST_ENTRY ended;   /* to be joined */
+	unsigned int alive;
+	unsigned int idle; /* waiting for the next request */
+	unsigned int peak;
+	unsigned int limit;
+	bool stopping;
+	KEVENT changed;	    /* a thread ended */
+	LIST_ENTRY buffers; /* free struct front_recv */
+	unsigned int free_buffers;
+};
+
+struct front_requests {
+	KSPIN_LOCK lock;
+	LIST_ENTRY all;
+	LIST_ENTRY interrupted;
+	unsigned int count;
+	bool stopping;
+	KEVENT wake; /* the interrupter has something to do */
+	KEVENT idle; /* count reached 0 */
+	struct nt_thread *thread;
+};
+
+struct front_notify {
+	KSPIN_LOCK lock;
+	LIST_ENTRY queue;
+	unsigned int queued;
+	bool stopping;
+	KEVENT wake;
+	struct nt_thread *thread;
+};
+
+struct rdr_fuse {
+	/* constant after rdr_fuse_mount() */
+	struct rdr_fuse_options options; /* strings are not kept */
+	char *mountpoint;
+	UNICODE_STRING root_path;
+	struct door_volume *volume;
+	struct fuse_session *session;
+	double timeout; /* s */
+	int comm_fd;	/* fusermount3's socket under auto_unmount; -1 */
+
+	struct front_nodes nodes;
+	struct front_node *root;
+	struct front_requests requests;
+	struct front_pool pool;
+	struct front_notify notify;
+
+	atomic_bool ready_told;
+	atomic_bool mounted;
+	atomic_bool ran;
+	atomic_bool stop_asked;
+	atomic_bool id_less;	   /* the server does not know FileIdBothDirectoryInformation */
+	int result;		   /* of the device; written by the pool */
+
+	atomic_ullong n_requests;
+	atomic_ullong n_interrupts;
+	atomic_ullong n_read;
+	atomic_ullong n_written;
+	atomic_uint n_files;
+};
+
+/* mount.c */
+enum rdr_fuse_error front_mount(const struct rdr_fuse_options *options, int *device, int *comm,
+				struct rdr_fuse_failure *failure);
+/* Return: 0 or errno. */
+int front_unmount(const char *mountpoint, bool lazy);
+enum rdr_fuse_error front_fail(struct rdr_fuse_failure *failure, enum rdr_fuse_error error, int errnum,
+			       NTSTATUS status, const char *text);
+
+/* pool.c */
+void front_pool_init(struct front_pool *pool, unsigned int limit);
+NTSTATUS front_pool_start(struct rdr_fuse *fuse);
+void front_pool_interrupt(struct rdr_fuse *fuse);
+void front_pool_wait(struct rdr_fuse *fuse);
+void front_pool_free(struct rdr_fuse *fuse);
+/* The receive buffer of the request that this thread handles now belongs to the caller. */
+struct front_recv *front_recv_take(void);
+void front_recv_put(struct rdr_fuse *fuse, struct front_recv *recv);
+
+/* buffer.c */
+void *front_buffer_get(size_t size, size_t *capacity);
+void front_buffer_put(void *buffer, size_t capacity);
+void front_buffer_trim(void);
+
+/* request.c */
+NTSTATUS front_requests_start(struct rdr_fuse *fuse);
+void front_requests_stop(struct rdr_fuse *fuse);
+/* Everything in flight is cancelled, and answered soon after whatever the server does. */
+void front_requests_cancel(struct rdr_fuse *fuse);
+/* The same, and waits until nothing of it runs any more. */
+void front_requests_abandon(struct rdr_fuse *fuse);
+struct front_request *front_begin(fuse_req_t req, struct front_node *a, struct front_node *b);
+void front_end(struct front_request *r);
+/* True for exactly one caller per request: the one that answers. */
+bool front_claim(struct front_request *r);
+void front_reply_err(struct front_request *r, int errnum);
+void front_reply_status(struct front_request *r, NTSTATUS status);
+int front_errno(struct front_request *r, NTSTATUS status);
+
+/* node.c */
+NTSTATUS front_nodes_init(struct rdr_fuse *fuse);
+void front_nodes_free(struct rdr_fuse *fuse);
+struct front_node *front_node_of(struct rdr_fuse *fuse, fuse_ino_t ino);
+fuse_ino_t front_ino_of(struct rdr_fuse *fuse, struct front_node *node);
+void front_node_pin(struct rdr_fuse *fuse, struct front_node *node);
+void front_node_unpin(struct rdr_fuse *fuse, struct front_node *node);
+/* Full path of @node, or of its child @name (bytes) when not NULL; free with door_name_free(). */
+NTSTATUS front_node_path(struct rdr_fuse *fuse, struct front_node *node, const char *name, UNICODE_STRING *path);
+/* The node that parent/name denotes now; +1 nlookup. */
+NTSTATUS front_node_obtain(struct rdr_fuse *fuse, struct front_node *parent, const UNICODE_STRING *name,
+			   const FILE_STAT_INFORMATION *stat, struct front_node **out);
+void front_node_forget(struct rdr_fuse *fuse, struct front_node *node, uint64_t n);
+/* The name is gone: drops it in all spellings, invalidates the other spellings in the kernel. */
+void front_name_removed(struct rdr_fuse *fuse, struct front_node *parent, const char *name);
+void front_name_moved(struct rdr_fuse *fuse, struct front_node *parent, const char *name,
+		      struct front_node *new_parent, const char *new_name);
+/* The node known by that name, pinned; NULL = none. */
+struct front_node *front_node_find(struct rdr_fuse *fuse, struct front_node *parent, const char *name);
+uint32_t front_node_count(struct rdr_fuse *fuse);
+
+/* handle.c */
+NTSTATUS front_file_create(struct rdr_fuse *fuse, struct front_node *node, struct door_file *file,
+			   struct front_file **out);
+void front_file_publish(struct rdr_fuse *fuse, struct front_file *file);
+void front_file_drop(struct rdr_fuse *fuse, struct front_file *file);
+void front_file_put(struct rdr_fuse *fuse, struct front_file *file);
+/* Any open handle of the node, referenced; @write: one that may write. */
+struct front_file *front_file_any(struct rdr_fuse *fuse, struct front_node *node, bool write);
+bool front_node_is_open(struct rdr_fuse *fuse, struct front_node *node);
+bool front_node_is_cached(struct rdr_fuse *fuse, struct front_node *node);
+void front_files_close_all(struct rdr_fuse *fuse);
+void front_op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+
+/* reply.c */
+uint32_t front_type_of(const FILE_STAT_INFORMATION *stat);
+void front_fill_stat(struct rdr_fuse *fuse, struct front_node *node, const FILE_STAT_INFORMATION *info,
+		     struct stat *st);
+void front_fill_entry(struct rdr_fuse *fuse, struct front_node *node, const FILE_STAT_INFORMATION *info,
+		      struct fuse_entry_param *e);
+double front_attr_timeout(struct rdr_fuse *fuse, struct front_node *node);
+int64_t front_time_to_nt(const struct timespec *ts);
+/* Obtains the node for parent/name and answers with it. */
+void front_reply_entry(struct front_request *r, struct front_node *parent, const char *name,
+		       const FILE_STAT_INFORMATION *stat);
+
+/* notify.c */
+NTSTATUS front_notify_start(struct rdr_fuse *fuse);
+void front_notify_stop(struct rdr_fuse *fuse);
+void front_notify_inval_range(struct rdr_fuse *fuse, fuse_ino_t ino, uint64_t offset, uint64_t length);
+void front_notify_inval_entry(struct rdr_fuse *fuse, fuse_ino_t parent, const UNICODE_STRING *name);
+
+/* lookup.c attr.c file.c data.c dir.c names.c links.c volume.c: the operations */
+void front_op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name);
+void front_op_forget(fuse_req_t req, fuse_ino_t ino, uint64_t nlookup);
+void front_op_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forgets);
+void front_op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+void front_op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set, struct fuse_file_info *fi);
+void front_op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+void front_op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
+		     struct fuse_file_info *fi);
+void front_op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t rdev);
+void front_op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+void front_op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi);
+void front_op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi);
+void front_op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_t off,
+		    struct fuse_file_info *fi);
+void front_op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+void front_op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi);
+void front_op_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi);
+void front_op_fsyncdir(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi);
+void front_dir_free(struct front_dir *dir);
+void front_op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode);
+void front_op_unlink(fuse_req_t req, fuse_ino_t parent, const char *name);
+void front_op_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name);
+void front_op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t new_parent,
+		     const char *new_name, unsigned int flags);
+void front_op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t new_parent, const char *new_name);
+void front_op_symlink(fuse_req_t req, const char *target, fuse_ino_t parent, const char *name);
+void front_op_readlink(fuse_req_t req, fuse_ino_t ino);
+void front_op_statfs(fuse_req_t req, fuse_ino_t ino);
+
+#endif

@@ -1,0 +1,102 @@
+/*
+ * names.c - mkdir, unlink, rmdir, rename.
+ *
+ * The door does what POSIX expects of open and replaced files; here the node table learns of it, so that our
+ * own change is visible at once by every spelling.
+ */
+#include <errno.h>
+#include <linux/fs.h>
+
+#include "fuse_int.h"
+
+void front_op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
+{
+	struct rdr_fuse *fuse = fuse_req_userdata(req);
+	struct front_node *dir = front_node_of(fuse, parent);
+	struct front_request *r = front_begin(req, dir, NULL);
+	struct door_open open = {.access = FILE_READ_ATTRIBUTES | SYNCHRONIZE,
+				 .share = FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE,
+				 .attributes = FILE_ATTRIBUTE_NORMAL,
+				 .disposition = FILE_CREATE,
+				 .options = FILE_DIRECTORY_FILE,
+				 .query = DOOR_QUERY_STAT | DOOR_QUERY_CLOSE};
+	struct door_opened opened;
+	NTSTATUS status;
+
+	(void)mode; /* dir_mode is what every folder shows */
+	if (r == NULL)
+		return;
+	status = front_node_path(fuse, dir, name, &open.path);
+	if (NT_SUCCESS(status)) {
+		status = door_open(fuse->volume, &r->caller, &open, &opened);
+		door_name_free(&open.path);
+	}
+	if (NT_SUCCESS(status))
+		front_reply_entry(r, dir, name, &opened.stat);
+	else
+		front_reply_status(r, status);
+	front_end(r);
+}
+
+static void remove_name(fuse_req_t req, fuse_ino_t parent, const char *name, BOOLEAN directory)
+{
+	struct rdr_fuse *fuse = fuse_req_userdata(req);
+	struct front_node *dir = front_node_of(fuse, parent);
+	struct front_request *r = front_begin(req, dir, NULL);
+	UNICODE_STRING path;
+	NTSTATUS status;
+
+	if (r == NULL)
+		return;
+	status = front_node_path(fuse, dir, name, &path);
+	if (NT_SUCCESS(status)) {
+		status = door_remove(fuse->volume, &r->caller, &path, directory);
+		door_name_free(&path);
+	}
+	if (NT_SUCCESS(status))
+		front_name_removed(fuse, dir, name);
+	front_reply_status(r, status);
+	front_end(r);
+}
+
+void front_op_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	remove_name(req, parent, name, FALSE);
+}
+
+void front_op_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	remove_name(req, parent, name, TRUE);
+}
+
+void front_op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t new_parent,
+		     const char *new_name, unsigned int flags)
+{
+	struct rdr_fuse *fuse = fuse_req_userdata(req);
+	struct front_node *from_dir = front_node_of(fuse, parent);
+	struct front_node *to_dir = front_node_of(fuse, new_parent);
+	struct front_request *r = front_begin(req, from_dir, to_dir);
+	UNICODE_STRING from = {0}, to = {0};
+	NTSTATUS status;
+
+	if (r == NULL)
+		return;
+	/* Exchanging two names is not one step on any server we talk to. */
+	if (flags & ~(unsigned int)RENAME_NOREPLACE) {
+		front_reply_err(r, EINVAL);
+		goto out;
+	}
+	status = front_node_path(fuse, from_dir, name, &from);
+	if (NT_SUCCESS(status))
+		status = front_node_path(fuse, to_dir, new_name, &to);
+	if (NT_SUCCESS(status))
+		status = door_rename(fuse->volume, &r->caller, &from, &to,
+				     flags & RENAME_NOREPLACE ? 0 : DOOR_RENAME_REPLACE);
+	if (NT_SUCCESS(status))
+		front_name_moved(fuse, from_dir, name, to_dir, new_name);
+	front_reply_status(r, status);
+	door_name_free(&from);
+	door_name_free(&to);
+out:
+	front_end(r);
+}

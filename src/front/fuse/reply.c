@@ -1,0 +1,123 @@
+/*
+ * reply.c - from the server's view of a file to struct stat and back.
+ *
+ * Owns:      nothing.
+ * Rules:     modes, owner and times as kernel cifs shows them without POSIX extensions: the mounter owns
+ *            everything, file_mode and dir_mode give the bits, FILE_ATTRIBUTE_READONLY takes the write bits of
+ *            a file away.  The inode number is the server's file id when it gives one.
+ */
+#include "fuse_int.h"
+
+#define EPOCH_DELTA 116444736000000000ll /* 100 ns from 1601 to 1970 */
+#define TICKS_PER_SECOND 10000000ll
+
+static void time_to_posix(const LARGE_INTEGER *nt, struct timespec *ts)
+{
+	int64_t t = nt->QuadPart - EPOCH_DELTA;
+
+	if (nt->QuadPart == 0)
+		t = 0; /* not kept by the server */
+	ts->tv_sec = t / TICKS_PER_SECOND;
+	ts->tv_nsec = (t % TICKS_PER_SECOND) * 100;
+	if (ts->tv_nsec < 0) {
+		ts->tv_nsec += 1000000000;
+		ts->tv_sec--;
+	}
+}
+
+/* Clamped to what a server can hold; 0 and below would mean "do not change" on the wire. */
+int64_t front_time_to_nt(const struct timespec *ts)
+{
+	int64_t seconds = ts->tv_sec;
+
+	if (seconds < -(EPOCH_DELTA / TICKS_PER_SECOND))
+		return 1;
+	if (seconds > (INT64_MAX - EPOCH_DELTA) / TICKS_PER_SECOND - 1)
+		return INT64_MAX;
+	seconds = seconds * TICKS_PER_SECOND + ts->tv_nsec / 100 + EPOCH_DELTA;
+	return seconds > 0 ? seconds : 1;
+}
+
+uint32_t front_type_of(const FILE_STAT_INFORMATION *stat)
+{
+	if (stat->FileAttributes & FILE_ATTRIBUTE_REPARSE_POINT) {
+		if (stat->ReparseTag == IO_REPARSE_TAG_SYMLINK || stat->ReparseTag == IO_REPARSE_TAG_LX_SYMLINK ||
+		    stat->ReparseTag == IO_REPARSE_TAG_MOUNT_POINT || stat->ReparseTag == IO_REPARSE_TAG_NFS)
+			return S_IFLNK;
+	}
+	return stat->FileAttributes & FILE_ATTRIBUTE_DIRECTORY ? S_IFDIR : S_IFREG;
+}
+
+void front_fill_stat(struct rdr_fuse *fuse, struct front_node *node, const FILE_STAT_INFORMATION *info,
+		     struct stat *st)
+{
+	uint32_t type = front_type_of(info);
+
+	RtlZeroMemory(st, sizeof(*st));
+	st->st_ino = (ino_t)info->FileId.QuadPart;
+	if (st->st_ino == 0 || st->st_ino == ~(ino_t)0)
+		st->st_ino = front_ino_of(fuse, node);
+	st->st_uid = fuse->options.uid;
+	st->st_gid = fuse->options.gid;
+	st->st_nlink = info->NumberOfLinks;
+	st->st_size = info->EndOfFile.QuadPart;
+	st->st_blocks = (info->AllocationSize.QuadPart + 511) / 512;
+	st->st_blksize = 1 << 16;
+	switch (type) {
+	case S_IFDIR:
+		st->st_mode = S_IFDIR | fuse->options.dir_mode;
+		st->st_nlink = 1; /* no count of sub-directories: tools must not conclude there are none */
+		st->st_size = 0;
+		st->st_blocks = 0;
+		break;
+	case S_IFLNK:
+		st->st_mode = S_IFLNK | 0777;
+		break;
+	default:
+		st->st_mode = S_IFREG | fuse->options.file_mode;
+		if (info->FileAttributes & FILE_ATTRIBUTE_READONLY)
+			st->st_mode &= ~(mode_t)0222;
+		break;
+	}
+	time_to_posix(&info->LastAccessTime, &st->st_atim);
+	time_to_posix(&info->LastWriteTime, &st->st_mtim);
+	time_to_posix(info->ChangeTime.QuadPart != 0 ? &info->ChangeTime : &info->LastWriteTime, &st->st_ctim);
+}
+
+/* With pages in the kernel and no grant, each read asks whether the file changed: no timeout then. */
+double front_attr_timeout(struct rdr_fuse *fuse, struct front_node *node)
+{
+	return front_node_is_cached(fuse, node) ? 0.0 : fuse->timeout;
+}
+
+void front_fill_entry(struct rdr_fuse *fuse, struct front_node *node, const FILE_STAT_INFORMATION *info,
+		      struct fuse_entry_param *e)
+{
+	RtlZeroMemory(e, sizeof(*e));
+	e->ino = front_ino_of(fuse, node);
+	e->entry_timeout = fuse->timeout;
+	e->attr_timeout = front_attr_timeout(fuse, node);
+	front_fill_stat(fuse, node, info, &e->attr);
+}
+
+void front_reply_entry(struct front_request *r, struct front_node *parent, const char *name,
+		       const FILE_STAT_INFORMATION *stat)
+{
+	struct rdr_fuse *fuse = r->fuse;
+	struct fuse_entry_param e;
+	struct front_node *node;
+	UNICODE_STRING wide;
+	NTSTATUS status = door_component_from_posix(name, strlen(name), &wide);
+
+	if (NT_SUCCESS(status)) {
+		status = front_node_obtain(fuse, parent, &wide, stat, &node);
+		door_name_free(&wide);
+	}
+	if (!NT_SUCCESS(status)) {
+		front_reply_status(r, status);
+		return;
+	}
+	front_fill_entry(fuse, node, stat, &e);
+	if (!front_claim(r) || fuse_reply_entry(r->req, &e) != 0)
+		front_node_forget(fuse, node, 1);
+}
