@@ -1,0 +1,92 @@
+/* fsctl.h - control codes and their buffers; values of [MS-FSCC] 2.3. */
+#ifndef NT_FSCTL_H
+#define NT_FSCTL_H
+
+#include "ntdef.h"
+
+#define METHOD_BUFFERED 0
+#define METHOD_IN_DIRECT 1
+#define METHOD_OUT_DIRECT 2
+#define METHOD_NEITHER 3
+#define FILE_ANY_ACCESS 0
+#define FILE_SPECIAL_ACCESS 0
+#define FILE_READ_ACCESS 1
+#define FILE_WRITE_ACCESS 2
+#define CTL_CODE(type, function, method, access)                                                               \
+	(((ULONG)(type) << 16) | ((ULONG)(access) << 14) | ((ULONG)(function) << 2) | (ULONG)(method))
+#define METHOD_FROM_CTL_CODE(code) ((code) & 3)
+
+#define FSCTL_PIPE_WAIT 0x00110018
+#define FSCTL_PIPE_PEEK 0x0011400c
+#define FSCTL_PIPE_TRANSCEIVE 0x0011c017
+#define FSCTL_DFS_GET_REFERRALS 0x00060194
+#define FSCTL_LMR_GET_LINK_TRACKING_INFORMATION 0x001400e8
+#define FSCTL_SET_REPARSE_POINT 0x000900a4
+#define FSCTL_GET_REPARSE_POINT 0x000900a8
+#define FSCTL_DELETE_REPARSE_POINT 0x000900ac
+#define FSCTL_GET_COMPRESSION 0x0009003c
+#define FSCTL_SET_COMPRESSION 0x0009c040
+#define FSCTL_CREATE_OR_GET_OBJECT_ID 0x000900c0
+#define FSCTL_SET_SPARSE 0x000900c4
+#define FSCTL_SET_ZERO_DATA 0x000980c8
+#define FSCTL_QUERY_ALLOCATED_RANGES 0x000940cf
+#define FSCTL_SRV_REQUEST_RESUME_KEY 0x00140078
+#define FSCTL_SRV_COPYCHUNK 0x001440f2
+#define FSCTL_SRV_COPYCHUNK_WRITE 0x001480f2
+#define FSCTL_SRV_ENUMERATE_SNAPSHOTS 0x00144064
+#define FSCTL_QUERY_NETWORK_INTERFACE_INFO 0x001401fc
+#define FSCTL_VALIDATE_NEGOTIATE_INFO 0x00140204
+#define FSCTL_DUPLICATE_EXTENTS_TO_FILE 0x00098344
+
+#define IO_REPARSE_TAG_RESERVED_ZERO 0x00000000
+#define IO_REPARSE_TAG_RESERVED_ONE 0x00000001
+#define IO_REPARSE_TAG_MOUNT_POINT 0xa0000003u
+#define IO_REPARSE_TAG_SYMLINK 0xa000000cu
+#define IO_REPARSE_TAG_DFS 0x8000000au
+#define IO_REPARSE_TAG_NFS 0x80000014u
+#define IO_REPARSE_TAG_LX_SYMLINK 0xa000001du
+#define SYMLINK_FLAG_RELATIVE 0x00000001
+#define MAXIMUM_REPARSE_DATA_BUFFER_SIZE (16 * 1024)
+
+typedef struct _REPARSE_DATA_BUFFER {
+	ULONG ReparseTag;
+	USHORT ReparseDataLength;
+	USHORT Reserved;
+	union {
+		struct {
+			USHORT SubstituteNameOffset;
+			USHORT SubstituteNameLength;
+			USHORT PrintNameOffset;
+			USHORT PrintNameLength;
+			ULONG Flags;
+			WCHAR PathBuffer[1];
+		} SymbolicLinkReparseBuffer;
+		struct {
+			USHORT SubstituteNameOffset;
+			USHORT SubstituteNameLength;
+			USHORT PrintNameOffset;
+			USHORT PrintNameLength;
+			WCHAR PathBuffer[1];
+		} MountPointReparseBuffer;
+		struct {
+			UCHAR DataBuffer[1];
+		} GenericReparseBuffer;
+	};
+} REPARSE_DATA_BUFFER, *PREPARSE_DATA_BUFFER;
+#define REPARSE_DATA_BUFFER_HEADER_SIZE FIELD_OFFSET(REPARSE_DATA_BUFFER, GenericReparseBuffer)
+
+typedef struct _FILE_SET_SPARSE_BUFFER {
+	BOOLEAN SetSparse;
+} FILE_SET_SPARSE_BUFFER, *PFILE_SET_SPARSE_BUFFER;
+
+typedef struct _FILE_ZERO_DATA_INFORMATION {
+	LARGE_INTEGER FileOffset;
+	LARGE_INTEGER BeyondFinalZero;
+} FILE_ZERO_DATA_INFORMATION, *PFILE_ZERO_DATA_INFORMATION;
+
+typedef struct _FILE_ALLOCATED_RANGE_BUFFER {
+	LARGE_INTEGER FileOffset;
+	LARGE_INTEGER Length;
+} FILE_ALLOCATED_RANGE_BUFFER, *PFILE_ALLOCATED_RANGE_BUFFER;
+
+#endif

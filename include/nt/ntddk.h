@@ -1,0 +1,2 @@
+/* ntddk.h - the same as ntifs.h: one executive, one set of headers. */
+#include "ntifs.h"

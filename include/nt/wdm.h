@@ -1,0 +1,2 @@
+/* wdm.h - the same as ntifs.h: one executive, one set of headers. */
+#include "ntifs.h"

@@ -1,0 +1,561 @@
+/*
+ * fsops.c - what a client can ask of a memory volume: open, read, write, size, delete, rename.
+ *
+ * Owns:   struct mem_handle, from mem_fs_open() to mem_fs_close().
+ * Locks:  takes the volume's mutex, and inside it the node's data_lock; see memfs.h.
+ *
+ * Deleting follows NTFS: a disposition marks the node, its name goes away with the last cleanup; with POSIX
+ * semantics the name goes at once and the node lives on until its last handle is closed.
+ */
+#include "memfs.h"
+
+/* Cuts the first component off `rest`; false at the end.  Doubled backslashes are refused by the walk. */
+static bool next_component(UNICODE_STRING *rest, UNICODE_STRING *part)
+{
+	USHORT i, n = rest->Length / sizeof(WCHAR);
+
+	if (n == 0)
+		return false;
+	for (i = 0; i < n && rest->Buffer[i] != '\\'; i++)
+		;
+	part->Buffer = rest->Buffer;
+	part->Length = part->MaximumLength = (USHORT)(i * sizeof(WCHAR));
+	if (i < n)
+		i++;
+	rest->Buffer += i;
+	rest->Length -= (USHORT)(i * sizeof(WCHAR));
+	return true;
+}
+
+/*
+ * Walks to the directory that holds the last component.  On success *dir is that directory and *last the
+ * component; an empty path gives dir NULL, which means the root itself.
+ */
+static NTSTATUS walk_locked(struct mem_volume *volume, const UNICODE_STRING *path, struct mem_node **dir,
+			    UNICODE_STRING *last)
+{
+	UNICODE_STRING rest = *path, part;
+	struct mem_node *at = volume->root;
+
+	*dir = NULL;
+	while (next_component(&rest, &part)) {
+		struct mem_entry *entry;
+
+		if (part.Length == 0)
+			return STATUS_OBJECT_NAME_INVALID;
+		if (part.Length > 255 * sizeof(WCHAR))
+			return STATUS_NAME_TOO_LONG;
+		if (rest.Length == 0) {
+			*dir = at;
+			*last = part;
+			return STATUS_SUCCESS;
+		}
+		entry = mem_dir_find_locked(at, &part);
+		if (entry == NULL)
+			return STATUS_OBJECT_PATH_NOT_FOUND;
+		if (entry->node->reparse_tag != 0)
+			return STATUS_STOPPED_ON_SYMLINK;
+		if (!entry->node->is_directory)
+			return STATUS_OBJECT_PATH_NOT_FOUND;
+		at = entry->node;
+	}
+	return STATUS_SUCCESS;
+}
+
+#define WRITES_DATA (FILE_WRITE_DATA | FILE_APPEND_DATA)
+
+static NTSTATUS check_existing_locked(struct mem_node *node, const struct mem_open *how)
+{
+	bool replaces = how->disposition == FILE_SUPERSEDE || how->disposition == FILE_OVERWRITE ||
+			how->disposition == FILE_OVERWRITE_IF;
+
+	if (how->disposition == FILE_CREATE)
+		return STATUS_OBJECT_NAME_COLLISION;
+	if (node->delete_pending)
+		return STATUS_DELETE_PENDING;
+	if (node->reparse_tag != 0 && !(how->options & FILE_OPEN_REPARSE_POINT))
+		return STATUS_STOPPED_ON_SYMLINK;
+	if (node->is_directory && (how->options & FILE_NON_DIRECTORY_FILE))
+		return STATUS_FILE_IS_A_DIRECTORY;
+	if (!node->is_directory && (how->options & FILE_DIRECTORY_FILE))
+		return STATUS_NOT_A_DIRECTORY;
+	if (node->is_directory && replaces)
+		return STATUS_OBJECT_NAME_COLLISION;
+	if ((node->attributes & FILE_ATTRIBUTE_READONLY) &&
+	    (((how->access & WRITES_DATA) && !node->is_directory) || replaces))
+		return STATUS_ACCESS_DENIED;
+	if ((node->attributes & FILE_ATTRIBUTE_READONLY) && (how->options & FILE_DELETE_ON_CLOSE))
+		return STATUS_CANNOT_DELETE;
+	return STATUS_SUCCESS;
+}
+
+static void truncate_for_overwrite(struct mem_node *node, const struct mem_open *how)
+{
+	ExAcquireResourceExclusiveLite(&node->data_lock, TRUE);
+	mem_data_discard(node, 0);
+	node->size = 0;
+	ExReleaseResourceLite(&node->data_lock);
+	node->attributes = (how->attributes & (FILE_ATTRIBUTE_READONLY | FILE_ATTRIBUTE_HIDDEN |
+					       FILE_ATTRIBUTE_SYSTEM | FILE_ATTRIBUTE_TEMPORARY)) |
+			   FILE_ATTRIBUTE_ARCHIVE;
+	(void)mem_blob_set(&node->ea, how->ea, how->ea_length); /* a failure leaves the old ones */
+	mem_node_touch_locked(node, MEM_TOUCH_WRITE);
+}
+
+static NTSTATUS create_new_locked(struct mem_node *dir, const UNICODE_STRING *name, const struct mem_open *how,
+				  struct mem_entry **out, struct mem_wakeups *wake)
+{
+	bool directory = (how->options & FILE_DIRECTORY_FILE) != 0;
+	struct mem_node *node;
+	NTSTATUS status;
+
+	if (how->disposition == FILE_OPEN || how->disposition == FILE_OVERWRITE)
+		return STATUS_OBJECT_NAME_NOT_FOUND;
+	if (dir->delete_pending || (dir->links == 0 && dir != dir->volume->root))
+		return STATUS_DELETE_PENDING;
+	status = mem_node_create_locked(dir->volume, directory, &node);
+	if (!NT_SUCCESS(status))
+		return status;
+	node->attributes |= how->attributes & (FILE_ATTRIBUTE_READONLY | FILE_ATTRIBUTE_HIDDEN |
+					       FILE_ATTRIBUTE_SYSTEM | FILE_ATTRIBUTE_TEMPORARY);
+	status = mem_blob_set(&node->ea, how->ea, how->ea_length);
+	if (NT_SUCCESS(status))
+		status = mem_dir_link_locked(dir, name, node, out);
+	mem_node_dereference_locked(node);
+	if (!NT_SUCCESS(status))
+		return status;
+	mem_waits_changed_locked(dir, directory ? FILE_NOTIFY_CHANGE_DIR_NAME : FILE_NOTIFY_CHANGE_FILE_NAME,
+				 FILE_ACTION_ADDED, name, wake);
+	return STATUS_SUCCESS;
+}
+
+static NTSTATUS take_share_locked(struct mem_handle *handle)
+{
+	NTSTATUS status = IoCheckShareAccess(handle->access, handle->share_access, &handle->share_file,
+					     &handle->node->share, TRUE);
+
+	handle->share_counted = NT_SUCCESS(status) != 0;
+	return status;
+}
+
+static struct mem_handle *handle_alloc(struct mem_volume *volume, const struct mem_open *how)
+{
+	struct mem_handle *handle = ExAllocatePoolWithTag(NonPagedPool, sizeof(*handle), MEM_TAG_HANDLE);
+
+	if (handle == NULL)
+		return NULL;
+	RtlZeroMemory(handle, sizeof(*handle));
+	handle->volume = volume;
+	handle->access = how->access;
+	handle->share_access = how->share_access;
+	handle->delete_on_close = (how->options & FILE_DELETE_ON_CLOSE) != 0;
+	return handle;
+}
+
+static void handle_attach_locked(struct mem_handle *handle, struct mem_node *node, struct mem_entry *entry)
+{
+	handle->node = node;
+	handle->entry = entry;
+	node->refs++;
+	node->opens++;
+	if (entry != NULL)
+		entry->refs++;
+	InterlockedIncrement(&handle->volume->refs);
+}
+
+static NTSTATUS open_locked(struct mem_handle *handle, const struct mem_open *how, ULONG *created,
+			    struct mem_wakeups *wake)
+{
+	struct mem_volume *volume = handle->volume;
+	struct mem_entry *entry = NULL;
+	struct mem_node *dir, *node;
+	UNICODE_STRING last;
+	NTSTATUS status = walk_locked(volume, how->path, &dir, &last);
+
+	if (!NT_SUCCESS(status))
+		return status;
+	if (dir != NULL)
+		entry = mem_dir_find_locked(dir, &last);
+	if (dir != NULL && entry == NULL) {
+		status = create_new_locked(dir, &last, how, &entry, wake);
+		if (!NT_SUCCESS(status))
+			return status;
+		*created = FILE_CREATED;
+		handle_attach_locked(handle, entry->node, entry);
+		return take_share_locked(handle); /* a new node has no other opener: this succeeds */
+	}
+
+	node = dir == NULL ? volume->root : entry->node;
+	status = check_existing_locked(node, how);
+	if (!NT_SUCCESS(status))
+		return status;
+	handle->node = node;
+	status = take_share_locked(handle);
+	if (!NT_SUCCESS(status))
+		return status;
+	handle_attach_locked(handle, node, entry);
+	*created = FILE_OPENED;
+	if (how->disposition == FILE_SUPERSEDE || how->disposition == FILE_OVERWRITE ||
+	    how->disposition == FILE_OVERWRITE_IF) {
+		truncate_for_overwrite(node, how);
+		*created = how->disposition == FILE_SUPERSEDE ? FILE_SUPERSEDED : FILE_OVERWRITTEN;
+		if (entry != NULL)
+			mem_waits_changed_locked(entry->parent, FILE_NOTIFY_CHANGE_SIZE, FILE_ACTION_MODIFIED,
+						 &entry->name, wake);
+	}
+	return STATUS_SUCCESS;
+}
+
+NTSTATUS mem_fs_open(struct mem_volume *volume, const struct mem_open *how, struct mem_handle **out,
+		     ULONG *created, struct mem_wakeups *wake)
+{
+	struct mem_handle *handle = handle_alloc(volume, how);
+	NTSTATUS status;
+
+	*out = NULL;
+	if (handle == NULL)
+		return STATUS_INSUFFICIENT_RESOURCES;
+	ExAcquireFastMutex(&volume->mutex);
+	status = open_locked(handle, how, created, wake);
+	ExReleaseFastMutex(&volume->mutex);
+	if (!NT_SUCCESS(status)) {
+		ExFreePoolWithTag(handle, MEM_TAG_HANDLE);
+		return status;
+	}
+	*out = handle;
+	return STATUS_SUCCESS;
+}
+
+struct mem_entry *mem_fs_entry_locked(struct mem_handle *handle)
+{
+	struct mem_entry *entry = handle->entry, *now = entry;
+
+	while (now != NULL && !now->linked && now->successor != NULL)
+		now = now->successor;
+	if (now != entry) {
+		now->refs++;
+		handle->entry = now;
+		mem_entry_dereference_locked(entry);
+	}
+	return now;
+}
+
+static void unlink_told_locked(struct mem_entry *entry, struct mem_wakeups *wake)
+{
+	ULONG filter = entry->node->is_directory ? FILE_NOTIFY_CHANGE_DIR_NAME : FILE_NOTIFY_CHANGE_FILE_NAME;
+
+	mem_waits_changed_locked(entry->parent, filter, FILE_ACTION_REMOVED, &entry->name, wake);
+	mem_dir_unlink_locked(entry);
+}
+
+/* Gives up what the handle holds towards others: share access, locks, watches, a delete it owes. */
+void mem_fs_cleanup(struct mem_handle *handle, struct mem_wakeups *wake)
+{
+	struct mem_node *node = handle->node;
+	struct mem_entry *entry;
+
+	ExAcquireFastMutex(&handle->volume->mutex);
+	if (!handle->cleaned_up) {
+		handle->cleaned_up = true;
+		mem_waits_drop_handle_locked(handle, wake);
+		if (handle->share_counted)
+			IoRemoveShareAccess(&handle->share_file, &node->share);
+		if (handle->delete_on_close && !(node->is_directory && node->dir.count > 0))
+			node->delete_pending = true;
+		node->opens--;
+		entry = mem_fs_entry_locked(handle);
+		if (node->delete_pending && node->opens == 0 && entry != NULL && entry->linked)
+			unlink_told_locked(entry, wake);
+	}
+	ExReleaseFastMutex(&handle->volume->mutex);
+}
+
+void mem_fs_close(struct mem_handle *handle, struct mem_wakeups *wake)
+{
+	struct mem_volume *volume = handle->volume;
+
+	mem_fs_cleanup(handle, wake);
+	ExAcquireFastMutex(&volume->mutex);
+	if (handle->entry != NULL)
+		mem_entry_dereference_locked(handle->entry);
+	mem_node_dereference_locked(handle->node);
+	ExReleaseFastMutex(&volume->mutex);
+	ExFreePoolWithTag(handle, MEM_TAG_HANDLE);
+	mem_volume_dereference(volume);
+}
+
+NTSTATUS mem_fs_read(struct mem_handle *handle, LONGLONG offset, void *bytes, ULONG length, ULONG key, ULONG *done)
+{
+	struct mem_node *node = handle->node;
+	bool blocked;
+
+	*done = 0;
+	if (node->is_directory)
+		return STATUS_INVALID_DEVICE_REQUEST;
+	if (offset < 0)
+		return STATUS_INVALID_PARAMETER;
+	ExAcquireFastMutex(&handle->volume->mutex);
+	blocked = mem_fs_range_blocked_locked(node, handle, key, offset, length, false);
+	ExReleaseFastMutex(&handle->volume->mutex);
+	if (blocked)
+		return STATUS_FILE_LOCK_CONFLICT;
+
+	ExAcquireResourceSharedLite(&node->data_lock, TRUE);
+	if (offset < node->size) {
+		*done = node->size - offset < length ? (ULONG)(node->size - offset) : length;
+		mem_data_read(node, offset, bytes, *done);
+	}
+	ExReleaseResourceLite(&node->data_lock);
+	return *done == 0 && length > 0 ? STATUS_END_OF_FILE : STATUS_SUCCESS;
+}
+
+static void told_modified_locked(struct mem_handle *handle, ULONG filter, struct mem_wakeups *wake)
+{
+	struct mem_entry *entry = mem_fs_entry_locked(handle);
+
+	if (entry != NULL && entry->linked)
+		mem_waits_changed_locked(entry->parent, filter, FILE_ACTION_MODIFIED, &entry->name, wake);
+}
+
+/* offset FILE_WRITE_TO_END_OF_FILE (-1) appends. */
+NTSTATUS mem_fs_write(struct mem_handle *handle, LONGLONG offset, const void *bytes, ULONG length, ULONG key,
+		      ULONG *done, struct mem_wakeups *wake)
+{
+	struct mem_node *node = handle->node;
+	NTSTATUS status = STATUS_SUCCESS;
+	bool blocked;
+
+	*done = 0;
+	if (node->is_directory)
+		return STATUS_INVALID_DEVICE_REQUEST;
+	if (offset < -1)
+		return STATUS_INVALID_PARAMETER;
+	ExAcquireFastMutex(&handle->volume->mutex);
+	blocked = offset >= 0 && mem_fs_range_blocked_locked(node, handle, key, offset, length, true);
+	if (!blocked && length > 0) {
+		mem_node_touch_locked(node, MEM_TOUCH_WRITE);
+		node->attributes |= FILE_ATTRIBUTE_ARCHIVE;
+		told_modified_locked(handle, FILE_NOTIFY_CHANGE_SIZE | FILE_NOTIFY_CHANGE_LAST_WRITE, wake);
+	}
+	ExReleaseFastMutex(&handle->volume->mutex);
+	if (blocked)
+		return STATUS_FILE_LOCK_CONFLICT;
+
+	ExAcquireResourceExclusiveLite(&node->data_lock, TRUE);
+	if (offset == -1)
+		offset = node->size;
+	if (offset > INT64_MAX - (LONGLONG)length)
+		status = STATUS_INVALID_PARAMETER;
+	else if (length > 0)
+		status = mem_data_write(node, offset, bytes, length);
+	if (NT_SUCCESS(status)) {
+		*done = length;
+		if (offset + length > node->size)
+			node->size = offset + length;
+	}
+	ExReleaseResourceLite(&node->data_lock);
+	return status;
+}
+
+NTSTATUS mem_fs_set_size(struct mem_handle *handle, LONGLONG size, struct mem_wakeups *wake)
+{
+	struct mem_node *node = handle->node;
+
+	if (node->is_directory || size < 0)
+		return STATUS_INVALID_PARAMETER;
+	ExAcquireResourceExclusiveLite(&node->data_lock, TRUE);
+	if (size < node->size)
+		mem_data_discard(node, size);
+	node->size = size;
+	ExReleaseResourceLite(&node->data_lock);
+	ExAcquireFastMutex(&handle->volume->mutex);
+	mem_node_touch_locked(node, MEM_TOUCH_WRITE);
+	told_modified_locked(handle, FILE_NOTIFY_CHANGE_SIZE, wake);
+	ExReleaseFastMutex(&handle->volume->mutex);
+	return STATUS_SUCCESS;
+}
+
+#define SETTABLE                                                                                               \
+	(FILE_ATTRIBUTE_READONLY | FILE_ATTRIBUTE_HIDDEN | FILE_ATTRIBUTE_SYSTEM | FILE_ATTRIBUTE_ARCHIVE |       \
+	 FILE_ATTRIBUTE_TEMPORARY | FILE_ATTRIBUTE_NOT_CONTENT_INDEXED | FILE_ATTRIBUTE_OFFLINE)
+
+/* A time of 0 or -1 is left alone, as are attributes of 0. */
+NTSTATUS mem_fs_set_basic(struct mem_handle *handle, const FILE_BASIC_INFORMATION *basic, struct mem_wakeups *wake)
+{
+	struct mem_node *node = handle->node;
+
+	ExAcquireFastMutex(&handle->volume->mutex);
+	mem_node_touch_locked(node, MEM_TOUCH_CHANGE);
+	if (basic->CreationTime.QuadPart > 0)
+		node->creation_time = basic->CreationTime;
+	if (basic->LastAccessTime.QuadPart > 0)
+		node->last_access_time = basic->LastAccessTime;
+	if (basic->LastWriteTime.QuadPart > 0)
+		node->last_write_time = basic->LastWriteTime;
+	if (basic->ChangeTime.QuadPart > 0)
+		node->change_time = basic->ChangeTime;
+	if (basic->FileAttributes != 0)
+		node->attributes = (node->attributes & ~(ULONG)SETTABLE) | (basic->FileAttributes & SETTABLE);
+	told_modified_locked(handle, FILE_NOTIFY_CHANGE_ATTRIBUTES | FILE_NOTIFY_CHANGE_LAST_WRITE, wake);
+	ExReleaseFastMutex(&handle->volume->mutex);
+	return STATUS_SUCCESS;
+}
+
+static NTSTATUS may_delete_locked(struct mem_handle *handle, ULONG flags)
+{
+	struct mem_node *node = handle->node;
+
+	if (handle->entry == NULL)
+		return STATUS_CANNOT_DELETE; /* the root stays */
+	if ((node->attributes & FILE_ATTRIBUTE_READONLY) && !(flags & FILE_DISPOSITION_IGNORE_READONLY_ATTRIBUTE))
+		return STATUS_CANNOT_DELETE;
+	if (node->is_directory && node->dir.count > 0)
+		return STATUS_DIRECTORY_NOT_EMPTY;
+	return STATUS_SUCCESS;
+}
+
+/* flags: FILE_DISPOSITION_ bits of the Ex class. */
+NTSTATUS mem_fs_set_disposition(struct mem_handle *handle, ULONG flags, struct mem_wakeups *wake)
+{
+	NTSTATUS status = STATUS_SUCCESS;
+
+	ExAcquireFastMutex(&handle->volume->mutex);
+	if (!(flags & FILE_DISPOSITION_DELETE)) {
+		handle->node->delete_pending = false;
+		handle->delete_on_close = false;
+	} else {
+		status = may_delete_locked(handle, flags);
+		if (NT_SUCCESS(status) && (flags & FILE_DISPOSITION_POSIX_SEMANTICS)) {
+			if (mem_fs_entry_locked(handle)->linked)
+				unlink_told_locked(handle->entry, wake);
+		} else if (NT_SUCCESS(status)) {
+			handle->node->delete_pending = true;
+		}
+	}
+	ExReleaseFastMutex(&handle->volume->mutex);
+	return status;
+}
+
+static bool is_below_locked(const struct mem_node *node, const struct mem_node *ancestor)
+{
+	for (; node != NULL; node = node->dir.parent)
+		if (node == ancestor)
+			return true;
+	return false;
+}
+
+/* May the target name be taken over?  *gone says that the caller has nothing left to do. */
+static NTSTATUS clear_target_locked(struct mem_handle *handle, struct mem_entry *target, ULONG flags, bool link,
+				    bool *gone, struct mem_wakeups *wake)
+{
+	struct mem_node *old = target->node;
+
+	*gone = false;
+	if (target == handle->entry || (old == handle->node && link)) {
+		*gone = true;
+		return link ? STATUS_OBJECT_NAME_COLLISION : STATUS_SUCCESS;
+	}
+	if (!(flags & FILE_RENAME_REPLACE_IF_EXISTS))
+		return STATUS_OBJECT_NAME_COLLISION;
+	if (old->is_directory && !(flags & FILE_RENAME_POSIX_SEMANTICS))
+		return STATUS_ACCESS_DENIED;
+	if (old->is_directory != handle->node->is_directory)
+		return old->is_directory ? STATUS_FILE_IS_A_DIRECTORY : STATUS_NOT_A_DIRECTORY;
+	if (old->is_directory && old->dir.count > 0)
+		return STATUS_DIRECTORY_NOT_EMPTY;
+	if ((old->attributes & FILE_ATTRIBUTE_READONLY) && !(flags & FILE_RENAME_IGNORE_READONLY_ATTRIBUTE))
+		return STATUS_ACCESS_DENIED;
+	if (old->opens > 0 && old != handle->node && !(flags & FILE_RENAME_POSIX_SEMANTICS))
+		return STATUS_ACCESS_DENIED;
+	unlink_told_locked(target, wake);
+	return STATUS_SUCCESS;
+}
+
+static NTSTATUS rename_locked(struct mem_handle *handle, const UNICODE_STRING *path, ULONG flags, bool link,
+			      struct mem_wakeups *wake)
+{
+	struct mem_entry *target, *moved = NULL, *old = mem_fs_entry_locked(handle);
+	struct mem_node *dir, *node = handle->node;
+	UNICODE_STRING last;
+	ULONG filter = node->is_directory ? FILE_NOTIFY_CHANGE_DIR_NAME : FILE_NOTIFY_CHANGE_FILE_NAME;
+	NTSTATUS status = walk_locked(handle->volume, path, &dir, &last);
+	bool gone;
+
+	if (!NT_SUCCESS(status))
+		return status;
+	if (dir == NULL || old == NULL)
+		return STATUS_ACCESS_DENIED; /* nothing becomes the root, and the root stays where it is */
+	if (!old->linked && !link)
+		return STATUS_OBJECT_NAME_NOT_FOUND;
+	if (link && node->is_directory)
+		return STATUS_FILE_IS_A_DIRECTORY;
+	if (link && node->links == 0)
+		return STATUS_DELETE_PENDING;
+	if (node->is_directory && is_below_locked(dir, node))
+		return STATUS_INVALID_PARAMETER; /* a directory does not go below itself */
+	target = mem_dir_find_locked(dir, &last);
+	if (target != NULL && !(target == old && !link)) {
+		status = clear_target_locked(handle, target, flags, link, &gone, wake);
+		if (!NT_SUCCESS(status) || gone)
+			return status;
+	}
+	if (link) {
+		status = mem_dir_link_locked(dir, &last, node, NULL);
+		if (NT_SUCCESS(status)) {
+			mem_node_touch_locked(node, MEM_TOUCH_CHANGE);
+			mem_waits_changed_locked(dir, filter, FILE_ACTION_ADDED, &last, wake);
+		}
+		return status;
+	}
+	mem_waits_changed_locked(old->parent, filter, FILE_ACTION_RENAMED_OLD_NAME, &old->name, wake);
+	status = mem_dir_move_locked(old, dir, &last, &moved);
+	if (!NT_SUCCESS(status))
+		return status;
+	mem_waits_changed_locked(dir, filter, FILE_ACTION_RENAMED_NEW_NAME, &last, wake);
+	return STATUS_SUCCESS;
+}
+
+/* path: full, from the volume's root; flags: FILE_RENAME_ bits; link: add a name instead of moving one. */
+NTSTATUS mem_fs_rename(struct mem_handle *handle, const UNICODE_STRING *path, ULONG flags, bool link,
+		       struct mem_wakeups *wake)
+{
+	NTSTATUS status;
+
+	ExAcquireFastMutex(&handle->volume->mutex);
+	status = rename_locked(handle, path, flags, link, wake);
+	ExReleaseFastMutex(&handle->volume->mutex);
+	return status;
+}
+
+/* Writes `\a\b` into the buffer, from its end backwards and then moved to the front; *length in bytes. */
+NTSTATUS mem_fs_path_locked(struct mem_handle *handle, WCHAR *buffer, ULONG capacity, ULONG *length)
+{
+	const struct mem_entry *entry = mem_fs_entry_locked(handle);
+	ULONG at = capacity / sizeof(WCHAR);
+	ULONG end = at;
+
+	if (entry != NULL && !entry->linked)
+		return STATUS_FILE_DELETED; /* no name leads here any more */
+	if (entry == NULL && at > 0)
+		buffer[--at] = '\\';
+	while (entry != NULL) {
+		ULONG n = entry->name.Length / sizeof(WCHAR);
+		struct mem_node *dir = entry->parent;
+		ULONG i;
+
+		if (at < n + 1)
+			return STATUS_BUFFER_OVERFLOW;
+		at -= n;
+		RtlCopyMemory(buffer + at, entry->name.Buffer, entry->name.Length);
+		buffer[--at] = '\\';
+		entry = NULL;
+		if (dir->dir.parent != NULL) /* a directory has one name: find it among its parent's */
+			for (i = 0; i < dir->dir.parent->dir.slot_count && entry == NULL; i++)
+				if (dir->dir.parent->dir.slots[i].entry != NULL &&
+				    dir->dir.parent->dir.slots[i].entry->node == dir)
+					entry = dir->dir.parent->dir.slots[i].entry;
+	}
+	*length = (end - at) * sizeof(WCHAR);
+	RtlMoveMemory(buffer, buffer + at, *length);
+	return STATUS_SUCCESS;
+}
