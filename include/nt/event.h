@@ -12,7 +12,7 @@ typedef struct _DISPATCHER_HEADER {
 	USHORT Size;
 	volatile LONG SignalState;
 	LIST_ENTRY WaitListHead; /* KWAIT_BLOCKs, in order of arrival; under Raw */
-	volatile LONG Raw; /* its short lock */
+	volatile LONG Raw;       /* its short lock */
 } DISPATCHER_HEADER, *PDISPATCHER_HEADER;
 
 typedef struct _KEVENT {
@@ -29,7 +29,15 @@ typedef struct _KMUTANT {
 	struct nt_thread *OwnerThread;
 } KMUTANT, *PKMUTANT, KMUTEX, *PKMUTEX, *PRKMUTEX;
 
-typedef enum _KWAIT_REASON { Executive, FreePage, PageIn, PoolAllocation, DelayExecution, Suspended, UserRequest } KWAIT_REASON;
+typedef enum _KWAIT_REASON {
+	Executive,
+	FreePage,
+	PageIn,
+	PoolAllocation,
+	DelayExecution,
+	Suspended,
+	UserRequest
+} KWAIT_REASON;
 typedef CHAR KPROCESSOR_MODE;
 typedef enum _MODE { KernelMode, UserMode, MaximumMode } MODE;
 
@@ -73,8 +81,8 @@ typedef struct _KWAIT_BLOCK {
  * Return: STATUS_SUCCESS (or STATUS_WAIT_0 + index), STATUS_TIMEOUT, STATUS_ALERTED.
  *         WaitBlockArray may always be NULL: the blocks live on the waiter's stack.
  */
-NTSTATUS KeWaitForSingleObject(PVOID Object, KWAIT_REASON WaitReason, KPROCESSOR_MODE WaitMode, BOOLEAN Alertable,
-			       PLARGE_INTEGER Timeout);
+NTSTATUS KeWaitForSingleObject(PVOID Object, KWAIT_REASON WaitReason, KPROCESSOR_MODE WaitMode,
+			       BOOLEAN Alertable, PLARGE_INTEGER Timeout);
 NTSTATUS KeWaitForMultipleObjects(ULONG Count, PVOID Object[], WAIT_TYPE WaitType, KWAIT_REASON WaitReason,
 				  KPROCESSOR_MODE WaitMode, BOOLEAN Alertable, PLARGE_INTEGER Timeout,
 				  PKWAIT_BLOCK WaitBlockArray);

@@ -80,7 +80,8 @@ void nt_fault_random(unsigned int n);
 unsigned long nt_pool_bytes(void);
 
 /* Stops the process with a message that names the broken rule. */
-void nt_bug(const char *file, int line, const char *format, ...) __attribute__((noreturn, format(printf, 3, 4)));
+void nt_bug(const char *file, int line, const char *format, ...)
+	__attribute__((noreturn, format(printf, 3, 4)));
 #define NT_BUG(...) nt_bug(__FILE__, __LINE__, __VA_ARGS__)
 /* Always on: memory safety. */
 #define RX_CHECK(e) ((e) ? (void)0 : NT_BUG("check failed: %s", #e))

@@ -195,11 +195,14 @@ typedef struct _STRING {
 } STRING, *PSTRING, ANSI_STRING, *PANSI_STRING, OEM_STRING, *POEM_STRING, UTF8_STRING, *PUTF8_STRING;
 typedef const STRING *PCANSI_STRING, *PCOEM_STRING, *PCUTF8_STRING;
 
-#define RTL_CONSTANT_STRING(s) {sizeof(s) - sizeof((s)[0]), sizeof(s), (void *)(s)}
+#define RTL_CONSTANT_STRING(s) \
+	{ \
+		sizeof(s) - sizeof((s)[0]), sizeof(s), (void *)(s) \
+	}
 /* A UNICODE_STRING initialiser from a u"" literal; for code compiled without -fshort-wchar. */
 #define NT_STR(s) RTL_CONSTANT_STRING(s)
-#define DECLARE_CONST_UNICODE_STRING(name, s)                                                                  \
-	const WCHAR name##_buffer[] = s;                                                                       \
+#define DECLARE_CONST_UNICODE_STRING(name, s) \
+	const WCHAR name##_buffer[] = s; \
 	const UNICODE_STRING name = {sizeof(s) - sizeof(WCHAR), sizeof(s), (PWCH)name##_buffer}
 
 typedef struct _LIST_ENTRY {
@@ -230,7 +233,7 @@ typedef enum _WAIT_TYPE { WaitAll, WaitAny } WAIT_TYPE;
 #define NT_ERROR(s) ((((ULONG)(s)) >> 30) == 3)
 
 #ifndef CONTAINING_RECORD
-#define CONTAINING_RECORD(address, type, field) ((type *)((char *)(address) - offsetof(type, field)))
+#define CONTAINING_RECORD(address, type, field) ((type *)((char *)(address)-offsetof(type, field)))
 #endif
 #define FIELD_OFFSET(type, field) ((LONG)offsetof(type, field))
 #define RTL_FIELD_SIZE(type, field) (sizeof(((type *)0)->field))
@@ -251,9 +254,9 @@ typedef enum _WAIT_TYPE { WaitAll, WaitAny } WAIT_TYPE;
 #define DBG_UNREFERENCED_PARAMETER(p) ((void)(p))
 #define DBG_UNREFERENCED_LOCAL_VARIABLE(p) ((void)(p))
 #define PAGED_CODE() ((void)0)
-#define ROUND_TO_SIZE(n, a) (((n) + ((a) - 1)) & ~((a) - 1))
-#define ALIGN_DOWN_BY(n, a) ((ULONG_PTR)(n) & ~((ULONG_PTR)(a) - 1))
-#define ALIGN_UP_BY(n, a) (ALIGN_DOWN_BY(((ULONG_PTR)(n) + (a) - 1), a))
+#define ROUND_TO_SIZE(n, a) (((n) + ((a)-1)) & ~((a)-1))
+#define ALIGN_DOWN_BY(n, a) ((ULONG_PTR)(n) & ~((ULONG_PTR)(a)-1))
+#define ALIGN_UP_BY(n, a) (ALIGN_DOWN_BY(((ULONG_PTR)(n) + (a)-1), a))
 #define PtrToUlong(p) ((ULONG)(ULONG_PTR)(p))
 #define UlongToPtr(u) ((PVOID)(ULONG_PTR)(ULONG)(u))
 #ifndef min

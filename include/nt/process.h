@@ -25,8 +25,9 @@ HANDLE PsGetThreadId(PETHREAD Thread);
 typedef VOID KSTART_ROUTINE(PVOID StartContext);
 typedef KSTART_ROUTINE *PKSTART_ROUTINE;
 /* The handle is closed with ZwClose(); the thread may be waited for after ObReferenceObjectByHandle(). */
-NTSTATUS PsCreateSystemThread(PHANDLE ThreadHandle, ULONG DesiredAccess, PVOID ObjectAttributes, HANDLE ProcessHandle,
-			      PVOID ClientId, PKSTART_ROUTINE StartRoutine, PVOID StartContext);
+NTSTATUS PsCreateSystemThread(PHANDLE ThreadHandle, ULONG DesiredAccess, PVOID ObjectAttributes,
+			      HANDLE ProcessHandle, PVOID ClientId, PKSTART_ROUTINE StartRoutine,
+			      PVOID StartContext);
 /* Only from a thread made by PsCreateSystemThread(); does not return. */
 NTSTATUS PsTerminateSystemThread(NTSTATUS ExitStatus);
 

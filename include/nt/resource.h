@@ -18,15 +18,15 @@ typedef struct _OWNER_ENTRY {
 } OWNER_ENTRY, *POWNER_ENTRY;
 
 typedef struct _ERESOURCE {
-	volatile LONG Raw; /* the short lock of all below */
-	USHORT Flag; /* ResourceOwnedExclusive */
+	volatile LONG Raw;    /* the short lock of all below */
+	USHORT Flag;          /* ResourceOwnedExclusive */
 	USHORT OwnerCapacity; /* entries in OwnerTable */
-	LONG ActiveEntries; /* holders: distinct shared owners, or 1 while exclusive */
+	LONG ActiveEntries;   /* holders: distinct shared owners, or 1 while exclusive */
 	ULONG NumberOfSharedWaiters;
 	ULONG NumberOfExclusiveWaiters;
-	OWNER_ENTRY OwnerEntry; /* the exclusive owner, or the first shared one */
+	OWNER_ENTRY OwnerEntry;  /* the exclusive owner, or the first shared one */
 	POWNER_ENTRY OwnerTable; /* further shared owners */
-	LIST_ENTRY Waiters; /* in order of arrival */
+	LIST_ENTRY Waiters;      /* in order of arrival */
 } ERESOURCE, *PERESOURCE;
 
 #define ResourceOwnedExclusive 0x80

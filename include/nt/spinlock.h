@@ -48,17 +48,24 @@ static inline void nt_sim_point(void)
 		nt_sim_switch_point();
 }
 
-#define InterlockedIncrement(p) (nt_sim_point(), __atomic_add_fetch((volatile LONG *)(p), 1, __ATOMIC_SEQ_CST))
-#define InterlockedDecrement(p) (nt_sim_point(), __atomic_sub_fetch((volatile LONG *)(p), 1, __ATOMIC_SEQ_CST))
-#define InterlockedIncrement64(p) (nt_sim_point(), __atomic_add_fetch((volatile LONG64 *)(p), 1, __ATOMIC_SEQ_CST))
-#define InterlockedDecrement64(p) (nt_sim_point(), __atomic_sub_fetch((volatile LONG64 *)(p), 1, __ATOMIC_SEQ_CST))
+#define InterlockedIncrement(p) \
+	(nt_sim_point(), __atomic_add_fetch((volatile LONG *)(p), 1, __ATOMIC_SEQ_CST))
+#define InterlockedDecrement(p) \
+	(nt_sim_point(), __atomic_sub_fetch((volatile LONG *)(p), 1, __ATOMIC_SEQ_CST))
+#define InterlockedIncrement64(p) \
+	(nt_sim_point(), __atomic_add_fetch((volatile LONG64 *)(p), 1, __ATOMIC_SEQ_CST))
+#define InterlockedDecrement64(p) \
+	(nt_sim_point(), __atomic_sub_fetch((volatile LONG64 *)(p), 1, __ATOMIC_SEQ_CST))
 #define InterlockedAdd(p, v) (nt_sim_point(), __atomic_add_fetch((volatile LONG *)(p), (v), __ATOMIC_SEQ_CST))
-#define InterlockedAdd64(p, v) (nt_sim_point(), __atomic_add_fetch((volatile LONG64 *)(p), (v), __ATOMIC_SEQ_CST))
-#define InterlockedExchangeAdd(p, v) (nt_sim_point(), __atomic_fetch_add((volatile LONG *)(p), (v), __ATOMIC_SEQ_CST))
-#define InterlockedExchangeAdd64(p, v)                                                                         \
+#define InterlockedAdd64(p, v) \
+	(nt_sim_point(), __atomic_add_fetch((volatile LONG64 *)(p), (v), __ATOMIC_SEQ_CST))
+#define InterlockedExchangeAdd(p, v) \
+	(nt_sim_point(), __atomic_fetch_add((volatile LONG *)(p), (v), __ATOMIC_SEQ_CST))
+#define InterlockedExchangeAdd64(p, v) \
 	(nt_sim_point(), __atomic_fetch_add((volatile LONG64 *)(p), (v), __ATOMIC_SEQ_CST))
-#define InterlockedExchange(p, v) (nt_sim_point(), __atomic_exchange_n((volatile LONG *)(p), (v), __ATOMIC_SEQ_CST))
-#define InterlockedExchange64(p, v)                                                                            \
+#define InterlockedExchange(p, v) \
+	(nt_sim_point(), __atomic_exchange_n((volatile LONG *)(p), (v), __ATOMIC_SEQ_CST))
+#define InterlockedExchange64(p, v) \
 	(nt_sim_point(), __atomic_exchange_n((volatile LONG64 *)(p), (v), __ATOMIC_SEQ_CST))
 #define InterlockedAnd(p, v) (nt_sim_point(), __atomic_fetch_and((volatile LONG *)(p), (v), __ATOMIC_SEQ_CST))
 #define InterlockedOr(p, v) (nt_sim_point(), __atomic_fetch_or((volatile LONG *)(p), (v), __ATOMIC_SEQ_CST))
@@ -84,8 +91,9 @@ static inline PVOID nt_compare_exchange_pointer(void *volatile *p, PVOID exchang
 	__atomic_compare_exchange_n(p, &comperand, exchange, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
 	return comperand;
 }
-#define InterlockedCompareExchangePointer(p, e, c) nt_compare_exchange_pointer((void *volatile *)(p), (e), (c))
-#define InterlockedExchangePointer(p, v)                                                                       \
+#define InterlockedCompareExchangePointer(p, e, c) \
+	nt_compare_exchange_pointer((void *volatile *)(p), (e), (c))
+#define InterlockedExchangePointer(p, v) \
 	(nt_sim_point(), __atomic_exchange_n((void *volatile *)(p), (void *)(v), __ATOMIC_SEQ_CST))
 #define KeMemoryBarrier() __atomic_thread_fence(__ATOMIC_SEQ_CST)
 #define YieldProcessor() nt_sim_point()

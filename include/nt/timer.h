@@ -5,7 +5,8 @@
 #include "event.h"
 
 struct _KDPC;
-typedef VOID KDEFERRED_ROUTINE(struct _KDPC *Dpc, PVOID DeferredContext, PVOID SystemArgument1, PVOID SystemArgument2);
+typedef VOID KDEFERRED_ROUTINE(struct _KDPC *Dpc, PVOID DeferredContext, PVOID SystemArgument1,
+			       PVOID SystemArgument2);
 typedef KDEFERRED_ROUTINE *PKDEFERRED_ROUTINE;
 
 typedef struct _KDPC {
@@ -20,7 +21,7 @@ typedef struct _KTIMER {
 	DISPATCHER_HEADER Header;
 	LIST_ENTRY TimerListEntry;
 	LONGLONG DueTime; /* interrupt time, 100 ns */
-	LONG Period; /* ms, 0: once */
+	LONG Period;      /* ms, 0: once */
 	BOOLEAN Inserted;
 	PKDPC Dpc;
 } KTIMER, *PKTIMER, *PRKTIMER;
@@ -42,7 +43,7 @@ BOOLEAN KeReadStateTimer(PKTIMER Timer);
 
 VOID KeQuerySystemTime(PLARGE_INTEGER CurrentTime);
 VOID KeQueryTickCount(PLARGE_INTEGER TickCount);
-ULONG KeQueryTimeIncrement(void); /* 100 ns per tick */
+ULONG KeQueryTimeIncrement(void);     /* 100 ns per tick */
 ULONGLONG KeQueryInterruptTime(void); /* monotonic */
 LARGE_INTEGER KeQueryPerformanceCounter(PLARGE_INTEGER PerformanceFrequency);
 NTSTATUS KeDelayExecutionThread(KPROCESSOR_MODE WaitMode, BOOLEAN Alertable, PLARGE_INTEGER Interval);

@@ -21,7 +21,7 @@ typedef struct _WORK_QUEUE_ITEM {
 	PVOID Parameter;
 } WORK_QUEUE_ITEM, *PWORK_QUEUE_ITEM;
 
-#define ExInitializeWorkItem(item, routine, context)                                                           \
+#define ExInitializeWorkItem(item, routine, context) \
 	((item)->WorkerRoutine = (routine), (item)->Parameter = (context), (item)->List.Flink = NULL)
 
 /**
