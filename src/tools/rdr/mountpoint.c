@@ -107,22 +107,15 @@ int rdr_directory_check(const char *directory, char **absolute, struct rdr_error
 	return code;
 }
 
-static bool find_in_path(const char *program)
+/* Where src/front/fuse looks for it; a PATH is not asked, since it is run with set-uid rights. */
+static bool has_helper(void)
 {
-	const char *path = getenv("PATH");
-	char candidate[PATH_MAX];
+	static const char *const places[] = {"/usr/bin/fusermount3", "/bin/fusermount3",
+					     "/usr/local/bin/fusermount3"};
 
-	if (path == NULL)
-		path = "/usr/local/bin:/usr/bin:/bin";
-	while (*path != '\0') {
-		size_t length = strcspn(path, ":");
-
-		if (length > 0 &&
-		    (size_t)snprintf(candidate, sizeof(candidate), "%.*s/%s", (int)length, path, program) <
-			    sizeof(candidate) &&
-		    access(candidate, X_OK) == 0)
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		if (access(places[i], X_OK) == 0)
 			return true;
-		path += length + (path[length] == ':' ? 1 : 0);
 	}
 	return false;
 }
@@ -155,11 +148,10 @@ int rdr_fuse_check(const struct rdr_options *options, struct rdr_error *error)
 {
 	struct stat status;
 
-	if (geteuid() != 0 && !find_in_path("fusermount3"))
-		return rdr_fail(
-			error, RDR_SYSTEM,
-			"FUSE: no fusermount3 on the PATH, and only root can mount without it; install "
-			"the package fuse3");
+	if (!has_helper())
+		return rdr_fail(error, RDR_SYSTEM,
+				"FUSE: no fusermount3 in /usr/bin, /bin or /usr/local/bin; install the "
+				"package fuse3");
 	if (geteuid() != 0 && (options->allow_other || options->allow_root) && !may_allow_other())
 		return rdr_fail(error, RDR_USAGE,
 				"option allow_other needs the line user_allow_other in /etc/fuse.conf; ask "
