@@ -6,8 +6,6 @@
  */
 #include "rdr_explain.h"
 
-#include "nt_status.h"
-
 struct row {
 	NTSTATUS status;
 	int code;

@@ -12,8 +12,8 @@
 #include <string.h>
 
 #include "rdr_explain.h"
+#include "rx.h"
 #include "rxctl.h"
-#include "rxstruc.h"
 
 #define FIRST_BUFFER (64u << 10)
 #define LARGEST_BUFFER (1u << 30)

@@ -3,6 +3,7 @@
 #define RDR_TOOLS_RDR_EXPLAIN_H
 
 #include "ntifs.h"
+#include "nt_status.h"
 #include "rdr.h"
 
 int rdr_explain(struct rdr_error *error, const char *source, const char *step, NTSTATUS status);
