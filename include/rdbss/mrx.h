@@ -42,6 +42,7 @@ struct _MRX_SRVCALLDOWN_STRUCTURE {
 
 /* Building a view of a share, and the share when its Context is NULL. */
 
+struct _MRX_CREATENETROOT_CONTEXT;
 typedef VOID(NTAPI *PMRX_NETROOT_CALLBACK)(struct _MRX_CREATENETROOT_CONTEXT *pCreateNetRootContext);
 
 typedef struct _MRX_CREATENETROOT_CONTEXT {
