@@ -52,7 +52,8 @@ struct volume_options {
 	bool case_insensitive;
 };
 
-static const FILE_FULL_EA_INFORMATION *find_ea(const void *buffer, ULONG length, const char *name, ULONG name_length)
+static const FILE_FULL_EA_INFORMATION *find_ea(const void *buffer, ULONG length, const char *name,
+					       ULONG name_length)
 {
 	const uint8_t *at = buffer, *end = at + length;
 
@@ -118,7 +119,8 @@ static void read_options(PRX_CONTEXT RxContext, struct volume_options *options)
 			stop++;
 		if (stop - at > 5 && word_is(at, 5, "size="))
 			options->capacity = parse_size(at + 5, (size_t)(stop - at) - 5);
-		else if (word_is(at, (size_t)(stop - at), "nocase") || word_is(at, (size_t)(stop - at), "ignorecase"))
+		else if (word_is(at, (size_t)(stop - at), "nocase") ||
+			 word_is(at, (size_t)(stop - at), "ignorecase"))
 			options->case_insensitive = true;
 		at = stop + 1;
 	}
@@ -210,8 +212,8 @@ NTSTATUS mrx_mem_finalize_net_root(PMRX_NET_ROOT NetRoot, PBOOLEAN ForceDisconne
 }
 
 /* `\server\share\rest` with the server's name known: the share is `\share`, the rest begins with its backslash. */
-VOID mrx_mem_extract_net_root_name(PUNICODE_STRING FilePathName, PMRX_SRV_CALL SrvCall, PUNICODE_STRING NetRootName,
-				   PUNICODE_STRING RestOfName)
+VOID mrx_mem_extract_net_root_name(PUNICODE_STRING FilePathName, PMRX_SRV_CALL SrvCall,
+				   PUNICODE_STRING NetRootName, PUNICODE_STRING RestOfName)
 {
 	USHORT server = SrvCall->pSrvCallName->Length;
 	USHORT end = server;

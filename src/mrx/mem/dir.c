@@ -31,8 +31,8 @@ static const struct layout layouts[] = {
 	{FileIdFullDirectoryInformation, OFFSET(FILE_ID_FULL_DIR_INFORMATION, FileNameLength),
 	 OFFSET(FILE_ID_FULL_DIR_INFORMATION, FileName), OFFSET(FILE_ID_FULL_DIR_INFORMATION, FileId),
 	 OFFSET(FILE_ID_FULL_DIR_INFORMATION, EaSize), true},
-	{FileNamesInformation, OFFSET(FILE_NAMES_INFORMATION, FileNameLength), OFFSET(FILE_NAMES_INFORMATION, FileName),
-	 0, 0, false},
+	{FileNamesInformation, OFFSET(FILE_NAMES_INFORMATION, FileNameLength),
+	 OFFSET(FILE_NAMES_INFORMATION, FileName), 0, 0, false},
 };
 
 static const struct layout *layout_of(ULONG class)
@@ -79,7 +79,8 @@ static bool add_item(struct listing *list, struct mem_node *node, const UNICODE_
 		info->FileAttributes = stat.FileAttributes;
 	}
 	if (layout->ea_size != 0) /* of a reparse point the member holds the tag instead */
-		*(ULONG *)(at + layout->ea_size) = node->reparse_tag != 0 ? node->reparse_tag : node->ea.length;
+		*(ULONG *)(at + layout->ea_size) =
+			node->reparse_tag != 0 ? node->reparse_tag : node->ea.length;
 	if (layout->file_id != 0)
 		((PLARGE_INTEGER)(at + layout->file_id))->QuadPart = (LONGLONG)node->id;
 	*(ULONG *)(at + layout->name_length) = name->Length;
@@ -101,7 +102,8 @@ static bool matches(PUNICODE_STRING pattern, const UNICODE_STRING *name, bool ig
 }
 
 /* The entry at or after the cookie: first "." and "..", then what the directory holds. */
-static bool item_at_locked(struct mem_node *dir, uint64_t *cookie, struct mem_node **node, UNICODE_STRING *name)
+static bool item_at_locked(struct mem_node *dir, uint64_t *cookie, struct mem_node **node,
+			   UNICODE_STRING *name)
 {
 	static WCHAR dots[] = u"..";
 	struct mem_entry *entry;

@@ -82,16 +82,17 @@ MINIRDR_DISPATCH mrx_mem_dispatch = {
 	.MRxIsValidDirectory = mrx_mem_is_valid_directory,
 	.MRxIsLockRealizable = mrx_mem_is_lock_realizable,
 
-	.MRxLowIOSubmit = {
-		[LOWIO_OP_READ] = mrx_mem_read,
-		[LOWIO_OP_WRITE] = mrx_mem_write,
-		[LOWIO_OP_SHAREDLOCK] = mrx_mem_lock,
-		[LOWIO_OP_EXCLUSIVELOCK] = mrx_mem_lock,
-		[LOWIO_OP_UNLOCK] = mrx_mem_unlock,
-		[LOWIO_OP_UNLOCK_MULTIPLE] = mrx_mem_unlock_multiple,
-		[LOWIO_OP_FSCTL] = mrx_mem_fsctl,
-		[LOWIO_OP_NOTIFY_CHANGE_DIRECTORY] = mrx_mem_notify,
-	},
+	.MRxLowIOSubmit =
+		{
+			[LOWIO_OP_READ] = mrx_mem_read,
+			[LOWIO_OP_WRITE] = mrx_mem_write,
+			[LOWIO_OP_SHAREDLOCK] = mrx_mem_lock,
+			[LOWIO_OP_EXCLUSIVELOCK] = mrx_mem_lock,
+			[LOWIO_OP_UNLOCK] = mrx_mem_unlock,
+			[LOWIO_OP_UNLOCK_MULTIPLE] = mrx_mem_unlock_multiple,
+			[LOWIO_OP_FSCTL] = mrx_mem_fsctl,
+			[LOWIO_OP_NOTIFY_CHANGE_DIRECTORY] = mrx_mem_notify,
+		},
 };
 
 static VOID mrx_mem_unload(PDRIVER_OBJECT DriverObject)

@@ -37,7 +37,8 @@ static NTSTATUS set_reparse(struct mem_handle *handle, struct control *c)
 	    data->ReparseDataLength != c->in_length - REPARSE_DATA_BUFFER_HEADER_SIZE ||
 	    c->in_length > MAXIMUM_REPARSE_DATA_BUFFER_SIZE)
 		return STATUS_IO_REPARSE_DATA_INVALID;
-	if (data->ReparseTag == IO_REPARSE_TAG_RESERVED_ZERO || data->ReparseTag == IO_REPARSE_TAG_RESERVED_ONE)
+	if (data->ReparseTag == IO_REPARSE_TAG_RESERVED_ZERO ||
+	    data->ReparseTag == IO_REPARSE_TAG_RESERVED_ONE)
 		return STATUS_IO_REPARSE_TAG_INVALID;
 	ExAcquireFastMutex(&handle->volume->mutex);
 	if (node->is_directory && node->dir.count > 0) {

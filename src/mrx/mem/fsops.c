@@ -102,8 +102,9 @@ static void truncate_for_overwrite(struct mem_node *node, const struct mem_open 
 	mem_node_touch_locked(node, MEM_TOUCH_WRITE);
 }
 
-static NTSTATUS create_new_locked(struct mem_node *dir, const UNICODE_STRING *name, const struct mem_open *how,
-				  struct mem_entry **out, struct mem_wakeups *wake)
+static NTSTATUS create_new_locked(struct mem_node *dir, const UNICODE_STRING *name,
+				  const struct mem_open *how, struct mem_entry **out,
+				  struct mem_wakeups *wake)
 {
 	bool directory = (how->options & FILE_DIRECTORY_FILE) != 0;
 	struct mem_node *node;
@@ -284,7 +285,8 @@ void mem_fs_close(struct mem_handle *handle, struct mem_wakeups *wake)
 	mem_volume_dereference(volume);
 }
 
-NTSTATUS mem_fs_read(struct mem_handle *handle, LONGLONG offset, void *bytes, ULONG length, ULONG key, ULONG *done)
+NTSTATUS mem_fs_read(struct mem_handle *handle, LONGLONG offset, void *bytes, ULONG length, ULONG key,
+		     ULONG *done)
 {
 	struct mem_node *node = handle->node;
 	bool blocked;
@@ -375,12 +377,13 @@ NTSTATUS mem_fs_set_size(struct mem_handle *handle, LONGLONG size, struct mem_wa
 	return STATUS_SUCCESS;
 }
 
-#define SETTABLE                                                                                               \
-	(FILE_ATTRIBUTE_READONLY | FILE_ATTRIBUTE_HIDDEN | FILE_ATTRIBUTE_SYSTEM | FILE_ATTRIBUTE_ARCHIVE |       \
+#define SETTABLE \
+	(FILE_ATTRIBUTE_READONLY | FILE_ATTRIBUTE_HIDDEN | FILE_ATTRIBUTE_SYSTEM | FILE_ATTRIBUTE_ARCHIVE | \
 	 FILE_ATTRIBUTE_TEMPORARY | FILE_ATTRIBUTE_NOT_CONTENT_INDEXED | FILE_ATTRIBUTE_OFFLINE)
 
 /* A time of 0 or -1 is left alone, as are attributes of 0. */
-NTSTATUS mem_fs_set_basic(struct mem_handle *handle, const FILE_BASIC_INFORMATION *basic, struct mem_wakeups *wake)
+NTSTATUS mem_fs_set_basic(struct mem_handle *handle, const FILE_BASIC_INFORMATION *basic,
+			  struct mem_wakeups *wake)
 {
 	struct mem_node *node = handle->node;
 
@@ -407,7 +410,8 @@ static NTSTATUS may_delete_locked(struct mem_handle *handle, ULONG flags)
 
 	if (handle->entry == NULL)
 		return STATUS_CANNOT_DELETE; /* the root stays */
-	if ((node->attributes & FILE_ATTRIBUTE_READONLY) && !(flags & FILE_DISPOSITION_IGNORE_READONLY_ATTRIBUTE))
+	if ((node->attributes & FILE_ATTRIBUTE_READONLY) &&
+	    !(flags & FILE_DISPOSITION_IGNORE_READONLY_ATTRIBUTE))
 		return STATUS_CANNOT_DELETE;
 	if (node->is_directory && node->dir.count > 0)
 		return STATUS_DIRECTORY_NOT_EMPTY;
@@ -445,8 +449,8 @@ static bool is_below_locked(const struct mem_node *node, const struct mem_node *
 }
 
 /* May the target name be taken over?  *gone says that the caller has nothing left to do. */
-static NTSTATUS clear_target_locked(struct mem_handle *handle, struct mem_entry *target, ULONG flags, bool link,
-				    bool *gone, struct mem_wakeups *wake)
+static NTSTATUS clear_target_locked(struct mem_handle *handle, struct mem_entry *target, ULONG flags,
+				    bool link, bool *gone, struct mem_wakeups *wake)
 {
 	struct mem_node *old = target->node;
 

@@ -88,7 +88,8 @@ static NTSTATUS put_name_locked(struct answer *answer, struct mem_handle *handle
 	return status;
 }
 
-static NTSTATUS put_all_locked(struct answer *answer, struct mem_handle *handle, const FILE_STAT_INFORMATION *stat)
+static NTSTATUS put_all_locked(struct answer *answer, struct mem_handle *handle,
+			       const FILE_STAT_INFORMATION *stat)
 {
 	FILE_ALL_INFORMATION all;
 
@@ -100,11 +101,13 @@ static NTSTATUS put_all_locked(struct answer *answer, struct mem_handle *handle,
 	all.AccessInformation.AccessFlags = handle->access;
 	if (answer->space < FIELD_OFFSET(FILE_ALL_INFORMATION, NameInformation) + sizeof(ULONG))
 		return STATUS_BUFFER_TOO_SMALL;
-	(void)put(answer, &all, FIELD_OFFSET(FILE_ALL_INFORMATION, NameInformation)); /* the space was checked */
+	(void)put(answer, &all,
+		  FIELD_OFFSET(FILE_ALL_INFORMATION, NameInformation)); /* the space was checked */
 	return put_name_locked(answer, handle);
 }
 
-static NTSTATUS put_stream_locked(struct answer *answer, struct mem_handle *handle, const FILE_STAT_INFORMATION *stat)
+static NTSTATUS put_stream_locked(struct answer *answer, struct mem_handle *handle,
+				  const FILE_STAT_INFORMATION *stat)
 {
 	static const WCHAR name[] = u"::$DATA";
 	FILE_STREAM_INFORMATION stream;
@@ -226,7 +229,8 @@ static NTSTATUS set_name(PRX_CONTEXT RxContext, struct mem_handle *handle, ULONG
 	UNICODE_STRING whole, path;
 	NTSTATUS status;
 
-	if ((ULONG)RxContext->Info.Length < head || info->FileNameLength > (ULONG)RxContext->Info.Length - head)
+	if ((ULONG)RxContext->Info.Length < head ||
+	    info->FileNameLength > (ULONG)RxContext->Info.Length - head)
 		return STATUS_INVALID_PARAMETER;
 	status = target_path(handle, info->FileName, info->FileNameLength, &whole);
 	if (!NT_SUCCESS(status))
@@ -266,28 +270,32 @@ static NTSTATUS set_info(PRX_CONTEXT RxContext, struct mem_handle *handle, struc
 			return STATUS_INFO_LENGTH_MISMATCH;
 		if (!(handle->access & FILE_WRITE_DATA))
 			return STATUS_ACCESS_DENIED;
-		return mem_fs_set_size(handle, ((const FILE_END_OF_FILE_INFORMATION *)buffer)->EndOfFile.QuadPart, wake);
+		return mem_fs_set_size(
+			handle, ((const FILE_END_OF_FILE_INFORMATION *)buffer)->EndOfFile.QuadPart, wake);
 	case FileAllocationInformation:
 		if (length < sizeof(FILE_ALLOCATION_INFORMATION))
 			return STATUS_INFO_LENGTH_MISMATCH;
 		if (!(handle->access & FILE_WRITE_DATA))
 			return STATUS_ACCESS_DENIED;
-		return set_allocation(handle, ((const FILE_ALLOCATION_INFORMATION *)buffer)->AllocationSize.QuadPart,
-				      wake);
+		return set_allocation(
+			handle, ((const FILE_ALLOCATION_INFORMATION *)buffer)->AllocationSize.QuadPart, wake);
 	case FileDispositionInformation:
 		if (length < sizeof(FILE_DISPOSITION_INFORMATION))
 			return STATUS_INFO_LENGTH_MISMATCH;
 		if (!(handle->access & DELETE))
 			return STATUS_ACCESS_DENIED;
-		return mem_fs_set_disposition(
-			handle, ((const FILE_DISPOSITION_INFORMATION *)buffer)->DeleteFile ? FILE_DISPOSITION_DELETE : 0,
-			wake);
+		return mem_fs_set_disposition(handle,
+					      ((const FILE_DISPOSITION_INFORMATION *)buffer)->DeleteFile
+						      ? FILE_DISPOSITION_DELETE
+						      : 0,
+					      wake);
 	case FileDispositionInformationEx:
 		if (length < sizeof(FILE_DISPOSITION_INFORMATION_EX))
 			return STATUS_INFO_LENGTH_MISMATCH;
 		if (!(handle->access & DELETE))
 			return STATUS_ACCESS_DENIED;
-		return mem_fs_set_disposition(handle, ((const FILE_DISPOSITION_INFORMATION_EX *)buffer)->Flags, wake);
+		return mem_fs_set_disposition(handle,
+					      ((const FILE_DISPOSITION_INFORMATION_EX *)buffer)->Flags, wake);
 	case FileRenameInformation:
 		if (!(handle->access & DELETE))
 			return STATUS_ACCESS_DENIED;
@@ -295,7 +303,8 @@ static NTSTATUS set_info(PRX_CONTEXT RxContext, struct mem_handle *handle, struc
 	case FileRenameInformationEx:
 		if (!(handle->access & DELETE))
 			return STATUS_ACCESS_DENIED;
-		return set_name(RxContext, handle, ((const FILE_RENAME_INFORMATION *)buffer)->Flags, false, wake);
+		return set_name(RxContext, handle, ((const FILE_RENAME_INFORMATION *)buffer)->Flags, false,
+				wake);
 	case FileLinkInformation:
 		return set_name(RxContext, handle, replace, true, wake);
 	default:

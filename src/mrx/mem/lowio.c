@@ -50,7 +50,8 @@ NTSTATUS mrx_mem_write(PRX_CONTEXT RxContext)
 		status = STATUS_INSUFFICIENT_RESOURCES;
 	else
 		status = mem_fs_write(handle, low->ParamsFor.ReadWrite.ByteOffset, bytes,
-				      low->ParamsFor.ReadWrite.ByteCount, low->ParamsFor.ReadWrite.Key, &done, &wake);
+				      low->ParamsFor.ReadWrite.ByteCount, low->ParamsFor.ReadWrite.Key, &done,
+				      &wake);
 	mem_run_wakeups(&wake);
 	return mem_pend_low_io(RxContext, status, done);
 }
@@ -107,9 +108,11 @@ NTSTATUS mrx_mem_lock(PRX_CONTEXT RxContext)
 	status = begin_wait(RxContext);
 	if (!NT_SUCCESS(status))
 		return status;
-	InterlockedIncrement((volatile LONG *)&RxContext->ReferenceCount); /* it may complete while we look at it */
+	InterlockedIncrement(
+		(volatile LONG *)&RxContext->ReferenceCount); /* it may complete while we look at it */
 	status = mem_fs_lock(handle, &range, wait, RxContext);
-	status = status == STATUS_PENDING ? settle_wait(RxContext, handle) : mem_pend_low_io(RxContext, status, 0);
+	status = status == STATUS_PENDING ? settle_wait(RxContext, handle)
+					  : mem_pend_low_io(RxContext, status, 0);
 	RxDereferenceAndDeleteRxContext(RxContext);
 	return status;
 }
@@ -166,12 +169,14 @@ NTSTATUS mrx_mem_notify(PRX_CONTEXT RxContext)
 	InterlockedIncrement((volatile LONG *)&RxContext->ReferenceCount);
 	status = mem_fs_watch(handle, low->ParamsFor.NotifyChangeDirectory.CompletionFilter,
 			      low->ParamsFor.NotifyChangeDirectory.WatchTree, RxContext);
-	status = status == STATUS_PENDING ? settle_wait(RxContext, handle) : mem_pend_low_io(RxContext, status, 0);
+	status = status == STATUS_PENDING ? settle_wait(RxContext, handle)
+					  : mem_pend_low_io(RxContext, status, 0);
 	RxDereferenceAndDeleteRxContext(RxContext);
 	return status;
 }
 
-NTSTATUS mrx_mem_is_lock_realizable(PMRX_FCB Fcb, PLARGE_INTEGER ByteOffset, PLARGE_INTEGER Length, ULONG Flags)
+NTSTATUS mrx_mem_is_lock_realizable(PMRX_FCB Fcb, PLARGE_INTEGER ByteOffset, PLARGE_INTEGER Length,
+				    ULONG Flags)
 {
 	(void)Fcb;
 	(void)Flags;

@@ -71,8 +71,8 @@ NTSTATUS mrx_mem_finalize_srv_call(PMRX_SRV_CALL SrvCall, BOOLEAN Force);
 NTSTATUS mrx_mem_create_v_net_root(PMRX_CREATENETROOT_CONTEXT Context);
 NTSTATUS mrx_mem_finalize_v_net_root(PMRX_V_NET_ROOT VNetRoot, PBOOLEAN ForceDisconnect);
 NTSTATUS mrx_mem_finalize_net_root(PMRX_NET_ROOT NetRoot, PBOOLEAN ForceDisconnect);
-VOID mrx_mem_extract_net_root_name(PUNICODE_STRING FilePathName, PMRX_SRV_CALL SrvCall, PUNICODE_STRING NetRootName,
-				   PUNICODE_STRING RestOfName);
+VOID mrx_mem_extract_net_root_name(PUNICODE_STRING FilePathName, PMRX_SRV_CALL SrvCall,
+				   PUNICODE_STRING NetRootName, PUNICODE_STRING RestOfName);
 void mem_volumes_release(void);
 
 /* open.c */
@@ -97,7 +97,8 @@ NTSTATUS mrx_mem_lock(PRX_CONTEXT RxContext);
 NTSTATUS mrx_mem_unlock(PRX_CONTEXT RxContext);
 NTSTATUS mrx_mem_unlock_multiple(PRX_CONTEXT RxContext);
 NTSTATUS mrx_mem_notify(PRX_CONTEXT RxContext);
-NTSTATUS mrx_mem_is_lock_realizable(PMRX_FCB Fcb, PLARGE_INTEGER ByteOffset, PLARGE_INTEGER Length, ULONG Flags);
+NTSTATUS mrx_mem_is_lock_realizable(PMRX_FCB Fcb, PLARGE_INTEGER ByteOffset, PLARGE_INTEGER Length,
+				    ULONG Flags);
 
 /* fsctl.c */
 NTSTATUS mrx_mem_fsctl(PRX_CONTEXT RxContext);

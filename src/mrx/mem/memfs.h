@@ -52,7 +52,7 @@ struct mem_entry {
 	LONG refs; /* 1 while linked, plus one per handle and per predecessor */
 	bool linked;
 	struct mem_entry *successor; /* referenced: the name that a rename gave instead of this one */
-	UNICODE_STRING name; /* bytes follow the structure */
+	UNICODE_STRING name;         /* bytes follow the structure */
 };
 
 struct mem_slot {
@@ -63,7 +63,7 @@ struct mem_slot {
 struct mem_dir {
 	struct mem_entry **buckets;
 	ULONG bucket_count;
-	ULONG count; /* live entries */
+	ULONG count;            /* live entries */
 	struct mem_slot *slots; /* in cookie order */
 	ULONG slot_count;
 	ULONG slot_capacity;
@@ -84,7 +84,7 @@ struct mem_node {
 	SHARE_ACCESS share;
 	LARGE_INTEGER creation_time, last_access_time, last_write_time, change_time; /* 100 ns since 1601 */
 	ERESOURCE data_lock;
-	LONGLONG size; /* bytes; data_lock */
+	LONGLONG size;        /* bytes; data_lock */
 	struct mem_data data; /* data_lock */
 	struct mem_dir dir;
 	struct mem_blob reparse, ea, sd;
@@ -151,7 +151,7 @@ struct mem_wakeup {
 	LIST_ENTRY link;
 	void *request;
 	NTSTATUS status;
-	ULONG action; /* FILE_ACTION_ code of a watch, 0 of a lock */
+	ULONG action;        /* FILE_ACTION_ code of a watch, 0 of a lock */
 	UNICODE_STRING name; /* changed name relative to the watched directory; pool MEM_TAG_NAME */
 };
 
@@ -179,7 +179,8 @@ struct mem_dir_item {
 /* store.c - sparse contents; the caller holds the node's data_lock */
 NTSTATUS mem_data_write(struct mem_node *node, LONGLONG offset, const void *bytes, ULONG length);
 void mem_data_read(const struct mem_node *node, LONGLONG offset, void *bytes, ULONG length);
-void mem_data_discard(struct mem_node *node, LONGLONG from); /* forget whole chunks at and after `from`, zero the rest */
+void mem_data_discard(struct mem_node *node,
+		      LONGLONG from); /* forget whole chunks at and after `from`, zero the rest */
 void mem_data_zero(struct mem_node *node, LONGLONG from, LONGLONG to);
 bool mem_data_next_range(const struct mem_node *node, LONGLONG from, LONGLONG *start, LONGLONG *end);
 LONGLONG mem_data_allocation(const struct mem_node *node);
@@ -210,11 +211,13 @@ NTSTATUS mem_fs_open(struct mem_volume *volume, const struct mem_open *how, stru
 		     ULONG *created, struct mem_wakeups *wake);
 void mem_fs_cleanup(struct mem_handle *handle, struct mem_wakeups *wake);
 void mem_fs_close(struct mem_handle *handle, struct mem_wakeups *wake);
-NTSTATUS mem_fs_read(struct mem_handle *handle, LONGLONG offset, void *bytes, ULONG length, ULONG key, ULONG *done);
+NTSTATUS mem_fs_read(struct mem_handle *handle, LONGLONG offset, void *bytes, ULONG length, ULONG key,
+		     ULONG *done);
 NTSTATUS mem_fs_write(struct mem_handle *handle, LONGLONG offset, const void *bytes, ULONG length, ULONG key,
 		      ULONG *done, struct mem_wakeups *wake);
 NTSTATUS mem_fs_set_size(struct mem_handle *handle, LONGLONG size, struct mem_wakeups *wake);
-NTSTATUS mem_fs_set_basic(struct mem_handle *handle, const FILE_BASIC_INFORMATION *basic, struct mem_wakeups *wake);
+NTSTATUS mem_fs_set_basic(struct mem_handle *handle, const FILE_BASIC_INFORMATION *basic,
+			  struct mem_wakeups *wake);
 NTSTATUS mem_fs_set_disposition(struct mem_handle *handle, ULONG flags, struct mem_wakeups *wake);
 NTSTATUS mem_fs_rename(struct mem_handle *handle, const UNICODE_STRING *path, ULONG flags, bool link,
 		       struct mem_wakeups *wake);

@@ -120,7 +120,8 @@ struct mem_entry *mem_dir_find_locked(struct mem_node *dir, const UNICODE_STRING
 	if (dir->dir.bucket_count == 0)
 		return NULL;
 	hash = name_hash(dir, name);
-	for (entry = dir->dir.buckets[hash & (dir->dir.bucket_count - 1)]; entry != NULL; entry = entry->hash_next)
+	for (entry = dir->dir.buckets[hash & (dir->dir.bucket_count - 1)]; entry != NULL;
+	     entry = entry->hash_next)
 		if (entry->hash == hash && names_equal(dir, &entry->name, name))
 			return entry;
 	return NULL;

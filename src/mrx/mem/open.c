@@ -178,8 +178,8 @@ NTSTATUS mrx_mem_cleanup_fobx(PRX_CONTEXT RxContext)
 
 NTSTATUS mrx_mem_close_srv_open(PRX_CONTEXT RxContext)
 {
-	PMRX_SRV_OPEN so = RxContext->pRelevantSrvOpen != NULL ? RxContext->pRelevantSrvOpen :
-								 RxContext->pFobx->pSrvOpen;
+	PMRX_SRV_OPEN so = RxContext->pRelevantSrvOpen != NULL ? RxContext->pRelevantSrvOpen
+							       : RxContext->pFobx->pSrvOpen;
 
 	return mrx_mem_force_closed(so);
 }

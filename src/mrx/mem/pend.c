@@ -82,7 +82,8 @@ void mem_pend(PRX_CONTEXT RxContext, void (*complete)(PRX_CONTEXT RxContext))
 
 static void complete_low_io(PRX_CONTEXT RxContext)
 {
-	(void)RxLowIoCompletion(RxContext); /* its value only says that we shall not touch the context again */
+	(void)RxLowIoCompletion(
+		RxContext); /* its value only says that we shall not touch the context again */
 }
 
 NTSTATUS mem_pend_low_io(PRX_CONTEXT RxContext, NTSTATUS status, ULONG_PTR information)

@@ -48,9 +48,10 @@ static NTSTATUS volume_attributes(PRX_CONTEXT RxContext, struct mem_volume *volu
 	FILE_FS_ATTRIBUTE_INFORMATION info;
 
 	RtlZeroMemory(&info, sizeof(info));
-	info.FileSystemAttributes = FILE_CASE_PRESERVED_NAMES | FILE_UNICODE_ON_DISK | FILE_SUPPORTS_SPARSE_FILES |
-				    FILE_SUPPORTS_REPARSE_POINTS | FILE_SUPPORTS_HARD_LINKS |
-				    FILE_SUPPORTS_EXTENDED_ATTRIBUTES | FILE_SUPPORTS_POSIX_UNLINK_RENAME;
+	info.FileSystemAttributes = FILE_CASE_PRESERVED_NAMES | FILE_UNICODE_ON_DISK |
+				    FILE_SUPPORTS_SPARSE_FILES | FILE_SUPPORTS_REPARSE_POINTS |
+				    FILE_SUPPORTS_HARD_LINKS | FILE_SUPPORTS_EXTENDED_ATTRIBUTES |
+				    FILE_SUPPORTS_POSIX_UNLINK_RENAME;
 	if (!volume->case_insensitive)
 		info.FileSystemAttributes |= FILE_CASE_SENSITIVE_SEARCH;
 	info.MaximumComponentNameLength = 255;
@@ -134,7 +135,9 @@ static bool same_name(const FILE_FULL_EA_INFORMATION *a, const char *name, UCHAR
 
 static ULONG ea_size(const FILE_FULL_EA_INFORMATION *ea)
 {
-	return (FIELD_OFFSET(FILE_FULL_EA_INFORMATION, EaName) + ea->EaNameLength + 1u + ea->EaValueLength + 3u) & ~3u;
+	return (FIELD_OFFSET(FILE_FULL_EA_INFORMATION, EaName) + ea->EaNameLength + 1u + ea->EaValueLength +
+		3u) &
+	       ~3u;
 }
 
 struct ea_writer {
@@ -153,7 +156,8 @@ static bool ea_append(struct ea_writer *writer, const FILE_FULL_EA_INFORMATION *
 		return false;
 	RtlZeroMemory(to, need);
 	RtlCopyMemory(to, ea,
-		      FIELD_OFFSET(FILE_FULL_EA_INFORMATION, EaName) + ea->EaNameLength + 1u + ea->EaValueLength);
+		      FIELD_OFFSET(FILE_FULL_EA_INFORMATION, EaName) + ea->EaNameLength + 1u +
+			      ea->EaValueLength);
 	to->NextEntryOffset = 0;
 	if (writer->last != NULL)
 		writer->last->NextEntryOffset = (ULONG)((uint8_t *)to - (uint8_t *)writer->last);

@@ -288,7 +288,8 @@ void mem_waits_drop_handle_locked(struct mem_handle *handle, struct mem_wakeups 
 	}
 }
 
-static void tell_watch(struct mem_watch *watch, ULONG action, const UNICODE_STRING *name, struct mem_wakeups *wake)
+static void tell_watch(struct mem_watch *watch, ULONG action, const UNICODE_STRING *name,
+		       struct mem_wakeups *wake)
 {
 	struct mem_wakeup *wakeup = watch->wakeup;
 
@@ -297,7 +298,8 @@ static void tell_watch(struct mem_watch *watch, ULONG action, const UNICODE_STRI
 		return;
 	}
 	wakeup->action = action;
-	wakeup->name.Buffer = name == NULL ? NULL : ExAllocatePoolWithTag(PagedPool, name->Length, MEM_TAG_NAME);
+	wakeup->name.Buffer =
+		name == NULL ? NULL : ExAllocatePoolWithTag(PagedPool, name->Length, MEM_TAG_NAME);
 	if (wakeup->name.Buffer == NULL) {
 		wakeup_hand_out(&watch->wakeup, STATUS_NOTIFY_ENUM_DIR, wake); /* "look yourself" */
 		return;

@@ -26,8 +26,8 @@ static bool exists(struct mem_volume *volume, const WCHAR *path)
 {
 	struct mem_handle *handle;
 
-	if (open_as(volume, path, FILE_OPEN, FILE_OPEN_REPARSE_POINT, FILE_READ_ATTRIBUTES, ALL_SHARE, &handle) !=
-	    STATUS_SUCCESS)
+	if (open_as(volume, path, FILE_OPEN, FILE_OPEN_REPARSE_POINT, FILE_READ_ATTRIBUTES, ALL_SHARE,
+		    &handle) != STATUS_SUCCESS)
 		return false;
 	must_close(handle);
 	return true;
@@ -47,10 +47,12 @@ static void test_dispositions(void **state)
 	must_close(must_open(volume, u"f", FILE_CREATE, 0));
 	assert_int_equal(open_as(volume, u"f", FILE_CREATE, 0, FILE_ALL_ACCESS, ALL_SHARE, &handle),
 			 STATUS_OBJECT_NAME_COLLISION);
-	assert_int_equal(open_as(volume, u"f", FILE_OPEN, FILE_DIRECTORY_FILE, FILE_ALL_ACCESS, ALL_SHARE, &handle),
-			 STATUS_NOT_A_DIRECTORY);
+	assert_int_equal(
+		open_as(volume, u"f", FILE_OPEN, FILE_DIRECTORY_FILE, FILE_ALL_ACCESS, ALL_SHARE, &handle),
+		STATUS_NOT_A_DIRECTORY);
 	must_close(must_open(volume, u"d", FILE_CREATE, FILE_DIRECTORY_FILE));
-	assert_int_equal(open_as(volume, u"d", FILE_OPEN, FILE_NON_DIRECTORY_FILE, FILE_ALL_ACCESS, ALL_SHARE, &handle),
+	assert_int_equal(open_as(volume, u"d", FILE_OPEN, FILE_NON_DIRECTORY_FILE, FILE_ALL_ACCESS, ALL_SHARE,
+				 &handle),
 			 STATUS_FILE_IS_A_DIRECTORY);
 	must_close(must_open(volume, u"", FILE_OPEN, FILE_DIRECTORY_FILE));
 	mem_volume_dereference(volume);
@@ -70,7 +72,8 @@ static void test_share_access(void **state)
 	assert_int_equal(open_as(volume, u"f", FILE_OPEN, 0, FILE_READ_DATA, ALL_SHARE, &second),
 			 STATUS_SHARING_VIOLATION);
 	mem_fs_cleanup(first, &wake);
-	assert_int_equal(open_as(volume, u"f", FILE_OPEN, 0, FILE_READ_DATA, ALL_SHARE, &second), STATUS_SUCCESS);
+	assert_int_equal(open_as(volume, u"f", FILE_OPEN, 0, FILE_READ_DATA, ALL_SHARE, &second),
+			 STATUS_SUCCESS);
 	must_close(first);
 	must_close(second);
 	mem_volume_dereference(volume);
@@ -80,7 +83,8 @@ static void test_share_access(void **state)
 static void test_delete_of_an_open_file(void **state)
 {
 	struct mem_volume *volume = new_volume(1 << 20);
-	struct mem_handle *a = must_open(volume, u"f", FILE_CREATE, 0), *b = must_open(volume, u"f", FILE_OPEN, 0);
+	struct mem_handle *a = must_open(volume, u"f", FILE_CREATE, 0),
+			  *b = must_open(volume, u"f", FILE_OPEN, 0);
 	struct mem_wakeups wake;
 	char text[5];
 	ULONG done;
@@ -89,13 +93,15 @@ static void test_delete_of_an_open_file(void **state)
 	mem_wakeups_init(&wake);
 	assert_int_equal(dispose(a, FILE_DISPOSITION_DELETE), STATUS_SUCCESS);
 	must_close(a);
-	assert_int_equal(open_as(volume, u"f", FILE_OPEN, 0, FILE_READ_DATA, ALL_SHARE, &a), STATUS_DELETE_PENDING);
+	assert_int_equal(open_as(volume, u"f", FILE_OPEN, 0, FILE_READ_DATA, ALL_SHARE, &a),
+			 STATUS_DELETE_PENDING);
 	must_close(b);
 	assert_false(exists(volume, u"f"));
 
 	a = must_open(volume, u"f", FILE_CREATE, 0);
 	b = must_open(volume, u"f", FILE_OPEN, 0);
-	assert_int_equal(dispose(a, FILE_DISPOSITION_DELETE | FILE_DISPOSITION_POSIX_SEMANTICS), STATUS_SUCCESS);
+	assert_int_equal(dispose(a, FILE_DISPOSITION_DELETE | FILE_DISPOSITION_POSIX_SEMANTICS),
+			 STATUS_SUCCESS);
 	assert_false(exists(volume, u"f"));
 	must_close(must_open(volume, u"f", FILE_CREATE, 0)); /* the name is free for another file */
 	assert_int_equal(mem_fs_write(b, 0, "hello", 5, 0, &done, &wake), STATUS_SUCCESS);
@@ -120,7 +126,8 @@ static void test_rename(void **state)
 	a = must_open(volume, u"f", FILE_CREATE, 0);
 	b = must_open(volume, u"f", FILE_OPEN, 0);
 	assert_int_equal(rename_to(a, u"d\\g", 0, false), STATUS_SUCCESS);
-	assert_int_equal(rename_to(b, u"d\\h", 0, false), STATUS_SUCCESS); /* follows the other handle's rename */
+	assert_int_equal(rename_to(b, u"d\\h", 0, false),
+			 STATUS_SUCCESS); /* follows the other handle's rename */
 	assert_false(exists(volume, u"f"));
 	assert_false(exists(volume, u"d\\g"));
 	assert_true(exists(volume, u"d\\h"));
@@ -128,8 +135,9 @@ static void test_rename(void **state)
 	target = must_open(volume, u"t", FILE_CREATE, 0);
 	assert_int_equal(rename_to(a, u"t", 0, false), STATUS_OBJECT_NAME_COLLISION);
 	assert_int_equal(rename_to(a, u"t", FILE_RENAME_REPLACE_IF_EXISTS, false), STATUS_ACCESS_DENIED);
-	assert_int_equal(rename_to(a, u"t", FILE_RENAME_REPLACE_IF_EXISTS | FILE_RENAME_POSIX_SEMANTICS, false),
-			 STATUS_SUCCESS);
+	assert_int_equal(
+		rename_to(a, u"t", FILE_RENAME_REPLACE_IF_EXISTS | FILE_RENAME_POSIX_SEMANTICS, false),
+		STATUS_SUCCESS);
 	assert_true(exists(volume, u"t"));
 	assert_false(exists(volume, u"d\\h"));
 	must_close(target);
@@ -151,7 +159,8 @@ static void test_hard_link(void **state)
 	b = must_open(volume, u"g", FILE_OPEN, 0);
 	assert_ptr_equal(a->node, b->node);
 	assert_int_equal(a->node->links, 2);
-	assert_int_equal(dispose(a, FILE_DISPOSITION_DELETE | FILE_DISPOSITION_POSIX_SEMANTICS), STATUS_SUCCESS);
+	assert_int_equal(dispose(a, FILE_DISPOSITION_DELETE | FILE_DISPOSITION_POSIX_SEMANTICS),
+			 STATUS_SUCCESS);
 	assert_false(exists(volume, u"f"));
 	assert_true(exists(volume, u"g"));
 	must_close(a);
@@ -172,7 +181,8 @@ static void test_enumeration_is_stable(void **state)
 	(void)state;
 	for (i = 0; i < 500; i++) {
 		name[0] = i % 2 ? 'x' : 's';
-		name[1] = (WCHAR)('0' + i / 100), name[2] = (WCHAR)('0' + i / 10 % 10), name[3] = (WCHAR)('0' + i % 10);
+		name[1] = (WCHAR)('0' + i / 100), name[2] = (WCHAR)('0' + i / 10 % 10),
+		name[3] = (WCHAR)('0' + i % 10);
 		must_close(must_open(volume, name, FILE_CREATE, 0));
 	}
 	while ((entry = mem_dir_next_locked(volume->root, cookie)) != NULL) {
@@ -189,8 +199,8 @@ static void test_enumeration_is_stable(void **state)
 			n = (listed * 7 % 250) * 2 + 1;
 			name[1] = (WCHAR)('0' + n / 100), name[2] = (WCHAR)('0' + n / 10 % 10),
 			name[3] = (WCHAR)('0' + n % 10);
-			if (open_as(volume, name, FILE_OPEN, FILE_DELETE_ON_CLOSE, FILE_ALL_ACCESS, ALL_SHARE, &gone) ==
-			    STATUS_SUCCESS)
+			if (open_as(volume, name, FILE_OPEN, FILE_DELETE_ON_CLOSE, FILE_ALL_ACCESS, ALL_SHARE,
+				    &gone) == STATUS_SUCCESS)
 				must_close(gone);
 			else if (listed < 2000)
 				must_close(must_open(volume, name, FILE_CREATE, 0));

@@ -41,7 +41,8 @@ static void test_contents_equal_a_plain_array(void **state)
 			for (i = 0; i < length; i++)
 				block[i] = (uint8_t)next_random(&seed);
 			memcpy(model + at, block, length);
-			assert_int_equal(mem_fs_write(file, at, block, length, 0, &done, &wake), STATUS_SUCCESS);
+			assert_int_equal(mem_fs_write(file, at, block, length, 0, &done, &wake),
+					 STATUS_SUCCESS);
 			assert_int_equal(done, length);
 			if (length > 0 && at + length > size)
 				size = at + length;
@@ -105,7 +106,8 @@ static void test_full_volume_refuses_and_recovers(void **state)
 	(void)state;
 	mem_wakeups_init(&wake);
 	for (i = 0; i < 4; i++)
-		assert_int_equal(mem_fs_write(file, i * 65536, block, 65536, 0, &done, &wake), STATUS_SUCCESS);
+		assert_int_equal(mem_fs_write(file, i * 65536, block, 65536, 0, &done, &wake),
+				 STATUS_SUCCESS);
 	assert_int_equal(mem_fs_write(file, 4 * 65536, block, 1, 0, &done, &wake), STATUS_DISK_FULL);
 	assert_int_equal(file->node->size, 4 * 65536);
 	set_size(file, 65536);
@@ -117,9 +119,11 @@ static void test_full_volume_refuses_and_recovers(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_contents_equal_a_plain_array, start_runtime, stop_runtime),
+		cmocka_unit_test_setup_teardown(test_contents_equal_a_plain_array, start_runtime,
+						stop_runtime),
 		cmocka_unit_test_setup_teardown(test_far_offsets_are_cheap, start_runtime, stop_runtime),
-		cmocka_unit_test_setup_teardown(test_full_volume_refuses_and_recovers, start_runtime, stop_runtime),
+		cmocka_unit_test_setup_teardown(test_full_volume_refuses_and_recovers, start_runtime,
+						stop_runtime),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,9 +3,9 @@
 
 static struct mem_wakeup *take(struct mem_wakeups *wake)
 {
-	return IsListEmpty(&wake->list) ?
-		       NULL :
-		       CONTAINING_RECORD(RemoveHeadList(&wake->list), struct mem_wakeup, link);
+	return IsListEmpty(&wake->list)
+		       ? NULL
+		       : CONTAINING_RECORD(RemoveHeadList(&wake->list), struct mem_wakeup, link);
 }
 
 static void drop(struct mem_wakeup *wakeup)
@@ -19,7 +19,8 @@ static void drop(struct mem_wakeup *wakeup)
 static void test_lock_conflicts(void **state)
 {
 	struct mem_volume *volume = new_volume(1 << 20);
-	struct mem_handle *a = must_open(volume, u"f", FILE_CREATE, 0), *b = must_open(volume, u"f", FILE_OPEN, 0);
+	struct mem_handle *a = must_open(volume, u"f", FILE_CREATE, 0),
+			  *b = must_open(volume, u"f", FILE_OPEN, 0);
 	struct mem_range shared = {10, 10, 0, false}, over = {15, 10, 0, false}, hard = {19, 1, 0, true};
 	struct mem_range next = {25, 5, 0, true}, empty = {12, 0, 0, true};
 
@@ -38,7 +39,8 @@ static void test_lock_conflicts(void **state)
 static void test_locks_bind_transfers(void **state)
 {
 	struct mem_volume *volume = new_volume(1 << 20);
-	struct mem_handle *a = must_open(volume, u"f", FILE_CREATE, 0), *b = must_open(volume, u"f", FILE_OPEN, 0);
+	struct mem_handle *a = must_open(volume, u"f", FILE_CREATE, 0),
+			  *b = must_open(volume, u"f", FILE_OPEN, 0);
 	struct mem_range hard = {0, 4, 0, true};
 	struct mem_wakeups wake;
 	char text[4];
@@ -61,7 +63,8 @@ static void test_locks_bind_transfers(void **state)
 static void test_waiting_locks(void **state)
 {
 	struct mem_volume *volume = new_volume(1 << 20);
-	struct mem_handle *a = must_open(volume, u"f", FILE_CREATE, 0), *b = must_open(volume, u"f", FILE_OPEN, 0);
+	struct mem_handle *a = must_open(volume, u"f", FILE_CREATE, 0),
+			  *b = must_open(volume, u"f", FILE_OPEN, 0);
 	struct mem_range hard = {0, 4, 0, true};
 	struct mem_wakeup *wakeup;
 	struct mem_wakeups wake;
@@ -125,7 +128,8 @@ static void test_watch(void **state)
 	assert_int_equal(mem_fs_set_disposition(file, FILE_DISPOSITION_DELETE, &wake), STATUS_SUCCESS);
 	mem_fs_close(file, &wake);
 	assert_null(take(&wake));
-	assert_int_equal(mem_fs_watch(root, FILE_NOTIFY_CHANGE_FILE_NAME, false, &request), STATUS_NOTIFY_ENUM_DIR);
+	assert_int_equal(mem_fs_watch(root, FILE_NOTIFY_CHANGE_FILE_NAME, false, &request),
+			 STATUS_NOTIFY_ENUM_DIR);
 	assert_int_equal(mem_fs_watch(root, FILE_NOTIFY_CHANGE_FILE_NAME, false, &request), STATUS_PENDING);
 	mem_fs_cleanup(root, &wake);
 	wakeup = take(&wake);
