@@ -271,23 +271,23 @@ NTSTATUS door_rename(struct door_volume *volume, const struct door_caller *calle
 		     const UNICODE_STRING *to, ULONG flags);
 
 /* A second name for a file.  STATUS_NOT_SUPPORTED and its like where the server has none. */
-NTSTATUS door_link(struct door_volume *volume, const struct door_caller *caller, const UNICODE_STRING *existing,
-		   const UNICODE_STRING *path);
+NTSTATUS door_link(struct door_volume *volume, const struct door_caller *caller,
+		   const UNICODE_STRING *existing, const UNICODE_STRING *path);
 
 /*
  * door_symlink - make a symbolic link; @target in POSIX bytes
  * STATUS_NOT_SUPPORTED and its like where the server has no reparse points; nothing is left behind.
  */
-NTSTATUS door_symlink(struct door_volume *volume, const struct door_caller *caller, const UNICODE_STRING *path,
-		      const char *target);
+NTSTATUS door_symlink(struct door_volume *volume, const struct door_caller *caller,
+		      const UNICODE_STRING *path, const char *target);
 
 /*
  * door_readlink - the target of a symbolic link in POSIX bytes, NUL-terminated
  * Return: STATUS_NOT_A_REPARSE_POINT: no link; STATUS_NOT_SUPPORTED: a link that has no POSIX form;
  *         STATUS_BUFFER_TOO_SMALL.
  */
-NTSTATUS door_readlink(struct door_volume *volume, const struct door_caller *caller, const UNICODE_STRING *path,
-		       char *target, size_t size);
+NTSTATUS door_readlink(struct door_volume *volume, const struct door_caller *caller,
+		       const UNICODE_STRING *path, char *target, size_t size);
 
 #define DOOR_HIDDEN_PREFIX ".rdr-deleted-"
 /* A name that door_remove() left until the last handle closes; listings do not show it. */

@@ -5,7 +5,6 @@
  * sees.  Others are asked by path in one round trip.  Modes and owners as kernel cifs maps them: chmod turns
  * the read-only attribute on or off, chown to the owner everything has is accepted, any other is EPERM.
  */
-#include <errno.h>
 
 #include "fuse_int.h"
 
@@ -22,9 +21,9 @@ static NTSTATUS stat_node(struct front_request *r, struct front_node *node, FILE
 		status = door_query_stat(f->file, &r->caller, stat);
 		front_file_put(fuse, f);
 		/* A handle that died with its connection says nothing about the file. */
-		if (NT_SUCCESS(status) || (status != STATUS_FILE_CLOSED && status != STATUS_INVALID_HANDLE &&
-					   status != STATUS_NETWORK_NAME_DELETED &&
-					   status != STATUS_CONNECTION_DISCONNECTED))
+		if (NT_SUCCESS(status) ||
+		    (status != STATUS_FILE_CLOSED && status != STATUS_INVALID_HANDLE &&
+		     status != STATUS_NETWORK_NAME_DELETED && status != STATUS_CONNECTION_DISCONNECTED))
 			return status;
 	}
 	status = front_node_path(fuse, node, NULL, &path);
@@ -115,7 +114,8 @@ static void close_after_change(struct front_request *r, struct attr_handle *h)
 	h->own = NULL;
 }
 
-static NTSTATUS set_size(struct front_request *r, struct front_node *node, struct fuse_file_info *fi, off_t size)
+static NTSTATUS set_size(struct front_request *r, struct front_node *node, struct fuse_file_info *fi,
+			 off_t size)
 {
 	struct front_file *f = fi != NULL ? (struct front_file *)(uintptr_t)fi->fh : NULL;
 	struct attr_handle h;
@@ -138,7 +138,8 @@ static void now_to_nt(LARGE_INTEGER *t)
 }
 
 /* mode < 0: leave the attribute.  The fields that stay 0 are not changed by the server. */
-static NTSTATUS set_basic(struct front_request *r, struct front_node *node, const struct stat *attr, int to_set)
+static NTSTATUS set_basic(struct front_request *r, struct front_node *node, const struct stat *attr,
+			  int to_set)
 {
 	FILE_BASIC_INFORMATION basic;
 	struct attr_handle h;
@@ -162,19 +163,21 @@ static NTSTATUS set_basic(struct front_request *r, struct front_node *node, cons
 		basic.FileAttributes = stat.FileAttributes & ~(ULONG)FILE_ATTRIBUTE_READONLY;
 		if (!(attr->st_mode & WRITE_BITS))
 			basic.FileAttributes |= FILE_ATTRIBUTE_READONLY;
-		basic.FileAttributes &= FILE_ATTRIBUTE_READONLY | FILE_ATTRIBUTE_HIDDEN | FILE_ATTRIBUTE_SYSTEM |
-					FILE_ATTRIBUTE_ARCHIVE;
+		basic.FileAttributes &= FILE_ATTRIBUTE_READONLY | FILE_ATTRIBUTE_HIDDEN |
+					FILE_ATTRIBUTE_SYSTEM | FILE_ATTRIBUTE_ARCHIVE;
 		/* 0 would mean "no change"; NORMAL means "none of them". */
 		if (basic.FileAttributes == 0)
 			basic.FileAttributes = FILE_ATTRIBUTE_NORMAL;
 	}
 	if (NT_SUCCESS(status))
-		status = door_set_info(handle_file(&h), &r->caller, FileBasicInformation, &basic, sizeof(basic));
+		status = door_set_info(handle_file(&h), &r->caller, FileBasicInformation, &basic,
+				       sizeof(basic));
 	close_after_change(r, &h);
 	return status;
 }
 
-void front_op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set, struct fuse_file_info *fi)
+void front_op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
+		      struct fuse_file_info *fi)
 {
 	struct rdr_fuse *fuse = fuse_req_userdata(req);
 	struct front_node *node = front_node_of(fuse, ino);

@@ -6,7 +6,6 @@
  *          was received in, which belongs to the request until its completion.
  * A completion touches neither node nor handle (both may be gone when the request was answered early).
  */
-#include <errno.h>
 
 #include "fuse_int.h"
 

@@ -11,7 +11,6 @@
  * Entries of a plus listing count as lookups.  A file that has open handles here is listed without
  * attributes: a server's listing may lag behind the file itself.
  */
-#include <errno.h>
 #include <stddef.h>
 
 #include "fuse_int.h"
@@ -166,8 +165,8 @@ static NTSTATUS fetch(struct front_request *r, struct front_file *f, bool restar
 			return STATUS_INSUFFICIENT_RESOURCES;
 	}
 	if (!atomic_load(&fuse->id_less)) {
-		status = door_query_directory(f->file, &r->caller, FileIdBothDirectoryInformation, NULL, restart,
-					      dir->batch, BATCH_BYTES, &returned);
+		status = door_query_directory(f->file, &r->caller, FileIdBothDirectoryInformation, NULL,
+					      restart, dir->batch, BATCH_BYTES, &returned);
 		if (!dir->started && (status == STATUS_INVALID_INFO_CLASS || status == STATUS_NOT_SUPPORTED ||
 				      status == STATUS_INVALID_PARAMETER || status == STATUS_NOT_IMPLEMENTED))
 			atomic_store(&fuse->id_less, true);
@@ -285,8 +284,10 @@ static bool add_dot(struct dir_reply *reply, const char *name, off_t next)
 	RtlZeroMemory(&e, sizeof(e));
 	e.attr.st_mode = S_IFDIR;
 	e.attr.st_ino = reply->node->file_id != 0 ? reply->node->file_id : front_ino_of(fuse, reply->node);
-	need = reply->plus ? fuse_add_direntry_plus(reply->r->req, reply->buffer + reply->used, left, name, &e, next)
-			   : fuse_add_direntry(reply->r->req, reply->buffer + reply->used, left, name, &e.attr, next);
+	need = reply->plus ? fuse_add_direntry_plus(reply->r->req, reply->buffer + reply->used, left, name,
+						    &e, next)
+			   : fuse_add_direntry(reply->r->req, reply->buffer + reply->used, left, name,
+					       &e.attr, next);
 	if (need > left)
 		return false;
 	reply->used += need;
@@ -304,9 +305,11 @@ static bool add_entry(struct dir_reply *reply, const struct dir_entry *entry, co
 	RtlZeroMemory(&e, sizeof(e));
 	front_fill_stat(fuse, reply->node, &entry->stat, &e.attr);
 	if (entry->stat.FileId.QuadPart == 0)
-		e.attr.st_ino = 0xFFFFFFFF; /* unknown until looked up; 0 would hide the entry from readdir() */
+		e.attr.st_ino =
+			0xFFFFFFFF; /* unknown until looked up; 0 would hide the entry from readdir() */
 	if (!reply->plus) {
-		need = fuse_add_direntry(reply->r->req, reply->buffer + reply->used, left, name, &e.attr, next);
+		need = fuse_add_direntry(reply->r->req, reply->buffer + reply->used, left, name, &e.attr,
+					 next);
 		if (need > left)
 			return false;
 		reply->used += need;
@@ -324,7 +327,8 @@ static bool add_entry(struct dir_reply *reply, const struct dir_entry *entry, co
 			reply->counted[reply->counted_n++] = node;
 		}
 	}
-	reply->used += fuse_add_direntry_plus(reply->r->req, reply->buffer + reply->used, left, name, &e, next);
+	reply->used +=
+		fuse_add_direntry_plus(reply->r->req, reply->buffer + reply->used, left, name, &e, next);
 	return true;
 }
 
@@ -348,7 +352,8 @@ static NTSTATUS fill(struct dir_reply *reply, struct front_file *f, off_t off)
 			break;
 		/* A name that POSIX cannot have (too long in bytes, a slash) cannot be shown. */
 		if (!is_dot(&e.name) && !door_name_is_hidden(&e.name) &&
-		    NT_SUCCESS(door_component_to_posix(&e.name, name, sizeof(name), &length)) && !add_entry(reply, &e, name, dir->next + 1))
+		    NT_SUCCESS(door_component_to_posix(&e.name, name, sizeof(name), &length)) &&
+		    !add_entry(reply, &e, name, dir->next + 1))
 			break;
 		advance(dir, &e);
 	}
@@ -374,8 +379,8 @@ static void list(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct 
 	reply.size = size < FRONT_MAX_IO ? size : FRONT_MAX_IO;
 	reply.buffer = front_buffer_get(reply.size, &capacity);
 	if (plus)
-		reply.counted = ExAllocatePoolWithTag(NonPagedPool,
-						      COUNTED_MAX(reply.size) * sizeof(*reply.counted), FUSE_TAG_DIR);
+		reply.counted = ExAllocatePoolWithTag(
+			NonPagedPool, COUNTED_MAX(reply.size) * sizeof(*reply.counted), FUSE_TAG_DIR);
 	if (reply.buffer != NULL) {
 		ExAcquireFastMutex(&f->dir->mutex);
 		status = fill(&reply, f, off);

@@ -5,7 +5,6 @@
  * A read-only open lets the kernel keep pages (it asks for attributes before each read and drops the pages
  * when the file changed); an open that may write bypasses them.
  */
-#include <errno.h>
 #include <fcntl.h>
 
 #include "fuse_int.h"
@@ -89,7 +88,8 @@ void front_op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		status = open_existing(r, &open, fi->flags, &opened);
 		door_name_free(&open.path);
 	}
-	if (NT_SUCCESS(status) && node->file_id != 0 && (uint64_t)opened.stat.FileId.QuadPart != node->file_id) {
+	if (NT_SUCCESS(status) && node->file_id != 0 &&
+	    (uint64_t)opened.stat.FileId.QuadPart != node->file_id) {
 		/* Another file has the name by now: the kernel looks it up again and comes back. */
 		(void)door_close(opened.file, NULL);
 		front_reply_err(r, ESTALE);
@@ -132,7 +132,8 @@ static NTSTATUS create_file(struct front_request *r, struct front_node *dir, con
 	return status;
 }
 
-void front_op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, struct fuse_file_info *fi)
+void front_op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
+		     struct fuse_file_info *fi)
 {
 	struct rdr_fuse *fuse = fuse_req_userdata(req);
 	struct front_node *dir = front_node_of(fuse, parent);
@@ -192,8 +193,8 @@ void front_op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t 
 		front_reply_err(r, EPERM);
 		goto out;
 	}
-	status = create_file(r, dir, name, mode, O_WRONLY | O_CREAT | O_EXCL, DOOR_QUERY_STAT | DOOR_QUERY_CLOSE,
-			     &opened);
+	status = create_file(r, dir, name, mode, O_WRONLY | O_CREAT | O_EXCL,
+			     DOOR_QUERY_STAT | DOOR_QUERY_CLOSE, &opened);
 	if (NT_SUCCESS(status))
 		front_reply_entry(r, dir, name, &opened.stat);
 	else

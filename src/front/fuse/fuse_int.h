@@ -14,7 +14,9 @@
 
 #define FUSE_USE_VERSION 312
 
+#include <errno.h>
 #include <fuse_lowlevel.h>
+#include <limits.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <sys/stat.h>
@@ -45,8 +47,8 @@ struct front_node {
 	uint64_t file_id;    /* the server's; 0 = it gave none */
 	uint64_t nlookup;    /* the kernel's references */
 	uint32_t children;   /* links whose parent this is */
-	uint32_t pins;	     /* requests that use it now; the root has one for life */
-	uint32_t type;	     /* S_IFDIR, S_IFREG, S_IFLNK */
+	uint32_t pins;       /* requests that use it now; the root has one for life */
+	uint32_t type;       /* S_IFDIR, S_IFREG, S_IFLNK */
 	bool hashed;
 };
 
@@ -64,8 +66,8 @@ struct front_nodes {
 	FAST_MUTEX mutex;
 	LIST_ENTRY *by_id;   /* buckets */
 	LIST_ENTRY *by_name; /* buckets */
-	ULONG buckets;	     /* of each; a power of two */
-	ULONG count;	     /* nodes */
+	ULONG buckets;       /* of each; a power of two */
+	ULONG count;         /* nodes */
 	LIST_ENTRY all;
 };
 
@@ -78,8 +80,8 @@ struct front_file {
 	bool can_read;
 	bool can_write;
 	bool append;
-	bool cached; /* the kernel keeps pages for it */
-	bool listed; /* in node->files */
+	bool cached;           /* the kernel keeps pages for it */
+	bool listed;           /* in node->files */
 	struct front_dir *dir; /* of a directory handle */
 };
 
@@ -91,13 +93,13 @@ struct front_request {
 	struct door_caller caller; /* .cancel is &cancel */
 	struct door_cancel cancel;
 	atomic_uint refs;
-	atomic_bool answered;	/* whoever sets it may call fuse_reply_...; once */
-	LIST_ENTRY all_link;	/* in requests.all */
-	LIST_ENTRY intr_link;	/* in requests.interrupted, when interrupted */
-	bool interrupted;	/* under requests.lock */
-	bool cancelled;		/* under requests.lock: door_cancel_fire() was called */
-	ULONGLONG cancel_at;	/* interrupt time, 100 ns */
-	ULONGLONG answer_at;	/* interrupt time, 100 ns */
+	atomic_bool answered; /* whoever sets it may call fuse_reply_...; once */
+	LIST_ENTRY all_link;  /* in requests.all */
+	LIST_ENTRY intr_link; /* in requests.interrupted, when interrupted */
+	bool interrupted;     /* under requests.lock */
+	bool cancelled;       /* under requests.lock: door_cancel_fire() was called */
+	ULONGLONG cancel_at;  /* interrupt time, 100 ns */
+	ULONGLONG answer_at;  /* interrupt time, 100 ns */
 	struct front_node *pinned[2];
 	/* of a data request */
 	void *buffer;
@@ -105,7 +107,7 @@ struct front_request {
 	fuse_ino_t ino;
 	uint64_t offset;
 	struct front_recv *recv; /* the receive buffer that holds the data to write */
-	bool inval;		 /* other handles of the file have cached pages */
+	bool inval;              /* other handles of the file have cached pages */
 };
 
 /* ---- the mount -------------------------------------------------------------------------------------- */
@@ -125,7 +127,7 @@ struct front_pool {
 	unsigned int peak;
 	unsigned int limit;
 	bool stopping;
-	KEVENT changed;	    /* a thread ended */
+	KEVENT changed;     /* a thread ended */
 	LIST_ENTRY buffers; /* free struct front_recv */
 	unsigned int free_buffers;
 };
@@ -158,7 +160,7 @@ struct rdr_fuse {
 	struct door_volume *volume;
 	struct fuse_session *session;
 	double timeout; /* s */
-	int comm_fd;	/* fusermount3's socket under auto_unmount; -1 */
+	int comm_fd;    /* fusermount3's socket under auto_unmount; -1 */
 
 	struct front_nodes nodes;
 	struct front_node *root;
@@ -170,8 +172,8 @@ struct rdr_fuse {
 	atomic_bool mounted;
 	atomic_bool ran;
 	atomic_bool stop_asked;
-	atomic_bool id_less;	   /* the server does not know FileIdBothDirectoryInformation */
-	int result;		   /* of the device; written by the pool */
+	atomic_bool id_less; /* the server does not know FileIdBothDirectoryInformation */
+	int result;          /* of the device; written by the pool */
 
 	atomic_ullong n_requests;
 	atomic_ullong n_interrupts;
@@ -226,7 +228,8 @@ fuse_ino_t front_ino_of(struct rdr_fuse *fuse, struct front_node *node);
 void front_node_pin(struct rdr_fuse *fuse, struct front_node *node);
 void front_node_unpin(struct rdr_fuse *fuse, struct front_node *node);
 /* Full path of @node, or of its child @name (bytes) when not NULL; free with door_name_free(). */
-NTSTATUS front_node_path(struct rdr_fuse *fuse, struct front_node *node, const char *name, UNICODE_STRING *path);
+NTSTATUS front_node_path(struct rdr_fuse *fuse, struct front_node *node, const char *name,
+			 UNICODE_STRING *path);
 /* The node that parent/name denotes now; +1 nlookup. */
 NTSTATUS front_node_obtain(struct rdr_fuse *fuse, struct front_node *parent, const UNICODE_STRING *name,
 			   const FILE_STAT_INFORMATION *stat, struct front_node **out);
@@ -275,7 +278,8 @@ void front_op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name);
 void front_op_forget(fuse_req_t req, fuse_ino_t ino, uint64_t nlookup);
 void front_op_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forgets);
 void front_op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
-void front_op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set, struct fuse_file_info *fi);
+void front_op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
+		      struct fuse_file_info *fi);
 void front_op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void front_op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 		     struct fuse_file_info *fi);

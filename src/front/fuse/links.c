@@ -4,8 +4,6 @@
  * What the server cannot do is EOPNOTSUPP.  A link's target is handed to the kernel as it is: it resolves
  * below the mount or wherever the bytes lead, as on any file system.
  */
-#include <errno.h>
-#include <limits.h>
 
 #include "fuse_int.h"
 

@@ -4,7 +4,6 @@
  * A lookup is one open-query-close, which a driver answers in one round trip.  FORGET is arithmetic.
  * Negative answers are not believed by the kernel: another client may create the name.
  */
-#include <errno.h>
 
 #include "fuse_int.h"
 

@@ -7,7 +7,6 @@
  *            refusal has its reason in the one line the user sees.
  * Bounds:    fusermount3 does local work only; it is not waited for with a limit.
  */
-#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
@@ -88,7 +87,8 @@ static bool build_options(const struct rdr_fuse_options *o, char *out)
 	if (ok && o->allow_other)
 		ok = append(out, ",", "allow_other");
 	else if (ok && o->allow_root)
-		ok = append(out, ",", "allow_other"); /* the session then refuses all but root and the owner */
+		ok = append(out, ",",
+			    "allow_other"); /* the session then refuses all but root and the owner */
 	if (ok && o->mount_options != NULL && o->mount_options[0] != '\0')
 		ok = append(out, ",", o->mount_options);
 	return ok;
@@ -222,9 +222,10 @@ static enum rdr_fuse_error check_before(const struct rdr_fuse_options *o, struct
 	fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
 	if (fd < 0)
 		return front_fail(failure, RDR_FUSE_NO_DEVICE, errno, STATUS_SUCCESS,
-				  errno == ENOENT ? "/dev/fuse does not exist: load the fuse module, or give the "
-						    "container the device"
-						  : "/dev/fuse cannot be opened");
+				  errno == ENOENT
+					  ? "/dev/fuse does not exist: load the fuse module, or give the "
+					    "container the device"
+					  : "/dev/fuse cannot be opened");
 	close(fd);
 	if (find_helper() == NULL)
 		return front_fail(failure, RDR_FUSE_NO_HELPER, ENOENT, STATUS_SUCCESS,
@@ -321,8 +322,9 @@ out:
 int front_unmount(const char *mountpoint, bool lazy)
 {
 	const char *helper = find_helper();
-	const char *argv[] = {helper, "-u", "-q", lazy ? "-z" : "--", lazy ? "--" : mountpoint,
-			      lazy ? mountpoint : NULL, NULL};
+	const char *argv[] = {
+		helper, "-u", "-q", lazy ? "-z" : "--", lazy ? "--" : mountpoint, lazy ? mountpoint : NULL,
+		NULL};
 	pid_t pid;
 	int error, null_fd;
 

@@ -4,7 +4,6 @@
  * The door does what POSIX expects of open and replaced files; here the node table learns of it, so that our
  * own change is visible at once by every spelling.
  */
-#include <errno.h>
 #include <linux/fs.h>
 
 #include "fuse_int.h"

@@ -158,7 +158,8 @@ static struct front_link *link_find_locked(struct front_nodes *nodes, struct fro
 	for (l = head->Flink; l != head; l = l->Flink) {
 		struct front_link *link = CONTAINING_RECORD(l, struct front_link, bucket_link);
 
-		if (link->hash == hash && link->parent == parent && RtlEqualUnicodeString(&link->name, name, FALSE))
+		if (link->hash == hash && link->parent == parent &&
+		    RtlEqualUnicodeString(&link->name, name, FALSE))
 			return link;
 	}
 	return NULL;
@@ -223,9 +224,8 @@ void front_nodes_free(struct rdr_fuse *fuse)
 				CONTAINING_RECORD(nodes->all.Flink, struct front_node, all_link);
 
 			while (!IsListEmpty(&node->names)) {
-				struct front_link *link =
-					CONTAINING_RECORD(RemoveHeadList(&node->names), struct front_link,
-							  node_link);
+				struct front_link *link = CONTAINING_RECORD(RemoveHeadList(&node->names),
+									    struct front_link, node_link);
 
 				ExFreePoolWithTag(link, FUSE_TAG_LINK);
 			}
@@ -304,7 +304,8 @@ static NTSTATUS measure_locked(struct rdr_fuse *fuse, struct front_node *node, U
 	return STATUS_SUCCESS;
 }
 
-NTSTATUS front_node_path(struct rdr_fuse *fuse, struct front_node *node, const char *name, UNICODE_STRING *path)
+NTSTATUS front_node_path(struct rdr_fuse *fuse, struct front_node *node, const char *name,
+			 UNICODE_STRING *path)
 {
 	UNICODE_STRING leaf = {0};
 	NTSTATUS status = STATUS_SUCCESS;

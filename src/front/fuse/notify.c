@@ -13,9 +13,9 @@
 
 struct front_notice {
 	LIST_ENTRY link;
-	fuse_ino_t ino;	 /* the file, or the directory of the name */
-	uint64_t offset; /* bytes */
-	uint64_t length; /* bytes */
+	fuse_ino_t ino;     /* the file, or the directory of the name */
+	uint64_t offset;    /* bytes */
+	uint64_t length;    /* bytes */
 	size_t name_length; /* bytes; 0: a range of data */
 	char name[];
 };

@@ -12,7 +12,6 @@
  * Locks:     pool.lock (spin).
  * Dies when: the session ended; front_pool_wait() joins all.
  */
-#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -321,7 +320,8 @@ void front_pool_wait(struct rdr_fuse *fuse)
 		leaving = pool_stopping(fuse);
 		if (leaving)
 			front_pool_interrupt(fuse);
-		KeWaitForSingleObject(&pool->changed, Executive, KernelMode, FALSE, leaving ? &timeout : NULL);
+		KeWaitForSingleObject(&pool->changed, Executive, KernelMode, FALSE,
+				      leaving ? &timeout : NULL);
 	}
 }
 

@@ -41,7 +41,8 @@ int64_t front_time_to_nt(const struct timespec *ts)
 uint32_t front_type_of(const FILE_STAT_INFORMATION *stat)
 {
 	if (stat->FileAttributes & FILE_ATTRIBUTE_REPARSE_POINT) {
-		if (stat->ReparseTag == IO_REPARSE_TAG_SYMLINK || stat->ReparseTag == IO_REPARSE_TAG_LX_SYMLINK ||
+		if (stat->ReparseTag == IO_REPARSE_TAG_SYMLINK ||
+		    stat->ReparseTag == IO_REPARSE_TAG_LX_SYMLINK ||
 		    stat->ReparseTag == IO_REPARSE_TAG_MOUNT_POINT || stat->ReparseTag == IO_REPARSE_TAG_NFS)
 			return S_IFLNK;
 	}
@@ -81,7 +82,8 @@ void front_fill_stat(struct rdr_fuse *fuse, struct front_node *node, const FILE_
 	}
 	time_to_posix(&info->LastAccessTime, &st->st_atim);
 	time_to_posix(&info->LastWriteTime, &st->st_mtim);
-	time_to_posix(info->ChangeTime.QuadPart != 0 ? &info->ChangeTime : &info->LastWriteTime, &st->st_ctim);
+	time_to_posix(info->ChangeTime.QuadPart != 0 ? &info->ChangeTime : &info->LastWriteTime,
+		      &st->st_ctim);
 }
 
 /* With pages in the kernel and no grant, each read asks whether the file changed: no timeout then. */

@@ -19,9 +19,9 @@
 #include "fuse_int.h"
 #include "nt_status.h"
 
-#define MS (10ll * 1000)	 /* in 100 ns */
-#define GRACE (250 * MS)	 /* from INTERRUPT to the cancel */
-#define LIMIT (800 * MS)	 /* from INTERRUPT to EINTR whatever the server does */
+#define MS (10ll * 1000)         /* in 100 ns */
+#define GRACE (250 * MS)         /* from INTERRUPT to the cancel */
+#define LIMIT (800 * MS)         /* from INTERRUPT to EINTR whatever the server does */
 #define ABANDON_LIMIT (500 * MS) /* from the cancel to the answer when the mount goes away */
 
 static void request_put(struct front_request *r)

@@ -11,7 +11,6 @@
  * makes the kernel abort what programs still wait for.
  * Locks: none of its own.
  */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -156,7 +155,8 @@ static enum rdr_fuse_error attach(struct rdr_fuse *fuse, const struct rdr_fuse_o
 
 	fuse->session = make_session(fuse, options->debug, options->allow_root);
 	if (fuse->session == NULL)
-		return front_fail(failure, RDR_FUSE_FAILED, EINVAL, STATUS_SUCCESS, "libfuse refused the session");
+		return front_fail(failure, RDR_FUSE_FAILED, EINVAL, STATUS_SUCCESS,
+				  "libfuse refused the session");
 	error = front_mount(options, &device, &fuse->comm_fd, failure);
 	if (error != RDR_FUSE_OK)
 		return error;
@@ -164,7 +164,8 @@ static enum rdr_fuse_error attach(struct rdr_fuse *fuse, const struct rdr_fuse_o
 	if (fuse_session_mount(fuse->session, device_name) != 0) {
 		front_unmount(fuse->mountpoint, true);
 		close(device);
-		return front_fail(failure, RDR_FUSE_FAILED, EIO, STATUS_SUCCESS, "libfuse refused the device");
+		return front_fail(failure, RDR_FUSE_FAILED, EIO, STATUS_SUCCESS,
+				  "libfuse refused the device");
 	}
 	atomic_store(&fuse->mounted, true);
 	return RDR_FUSE_OK;
@@ -179,7 +180,8 @@ enum rdr_fuse_error rdr_fuse_mount(const struct rdr_fuse_options *options, struc
 
 	*out = NULL;
 	if (options->size != sizeof(*options) || options->mountpoint == NULL)
-		return front_fail(failure, RDR_FUSE_BAD_OPTION, EINVAL, STATUS_SUCCESS, "wrong options structure");
+		return front_fail(failure, RDR_FUSE_BAD_OPTION, EINVAL, STATUS_SUCCESS,
+				  "wrong options structure");
 	fuse = ExAllocatePoolWithTag(NonPagedPool, sizeof(*fuse), FUSE_TAG_SESSION);
 	if (fuse == NULL)
 		return front_fail(failure, error, ENOMEM, STATUS_SUCCESS, "out of memory");
@@ -197,9 +199,10 @@ enum rdr_fuse_error rdr_fuse_mount(const struct rdr_fuse_options *options, struc
 	if (NT_SUCCESS(status))
 		status = check_root(fuse);
 	if (!NT_SUCCESS(status)) {
-		error = front_fail(failure,
-				   status == STATUS_INSUFFICIENT_RESOURCES ? RDR_FUSE_NO_MEMORY : RDR_FUSE_NO_ROOT,
-				   nt_status_to_errno(status), status, "the root folder could not be looked up");
+		error = front_fail(
+			failure,
+			status == STATUS_INSUFFICIENT_RESOURCES ? RDR_FUSE_NO_MEMORY : RDR_FUSE_NO_ROOT,
+			nt_status_to_errno(status), status, "the root folder could not be looked up");
 		goto out;
 	}
 	status = front_requests_start(fuse);

@@ -24,8 +24,8 @@ void front_op_statfs(fuse_req_t req, fuse_ino_t ino)
 		return;
 	status = door_open(fuse->volume, &r->caller, &open, &opened);
 	if (NT_SUCCESS(status)) {
-		status = door_query_volume(opened.file, &r->caller, FileFsFullSizeInformation, &size, sizeof(size),
-					   NULL);
+		status = door_query_volume(opened.file, &r->caller, FileFsFullSizeInformation, &size,
+					   sizeof(size), NULL);
 		(void)door_close(opened.file, NULL); /* only queried */
 	}
 	if (!NT_SUCCESS(status)) {

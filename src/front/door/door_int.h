@@ -1,0 +1,109 @@
+/*
+ * door_int.h - what the files of the door share.
+ *
+ * Locks: request->... none; cancel->lock (spin, leaf); volume->mutex (fast mutex, leaf): open files by id.
+ */
+#ifndef RDBSS_FRONT_DOOR_INT_H
+#define RDBSS_FRONT_DOOR_INT_H
+
+#include <stdatomic.h>
+
+#include "front/door/door.h"
+#include "nt_name.h"
+#include "rxctl.h"
+#include "rxecp.h"
+
+#define DOOR_TAG_DOOR 'dRoD'
+#define DOOR_TAG_VOLUME 'vRoD'
+#define DOOR_TAG_FILE 'fRoD'
+#define DOOR_TAG_REQUEST 'rRoD'
+#define DOOR_TAG_EA 'eRoD'
+#define DOOR_TAG_BUFFER 'bRoD'
+
+#define DOOR_SHARE_ALL (FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE)
+#define DOOR_ID_BUCKETS 256u
+
+struct door {
+	PDRIVER_OBJECT driver;
+	PDEVICE_OBJECT device;
+	PFILE_OBJECT control; /* the open of the device itself */
+	atomic_uint volumes;
+};
+
+struct door_volume {
+	struct door *door;
+	UNICODE_STRING root;         /* \server@port\share */
+	char *name;                  /* the same in UTF-8 */
+	PFILE_OBJECT tree;           /* the open that holds the connection */
+	atomic_uint files;           /* door_file structures alive, plus one for the connection */
+	KEVENT idle;                 /* files reached 0 */
+	atomic_bool no_posix_delete; /* the server refused the class once */
+	atomic_bool no_posix_rename;
+	atomic_bool no_stat_class;
+	FAST_MUTEX mutex;
+	LIST_ENTRY by_id[DOOR_ID_BUCKETS]; /* door_file.id_link; under mutex */
+};
+
+struct door_file {
+	struct door_volume *volume;
+	PFILE_OBJECT object;
+	atomic_uint refs;   /* 1 for the owner until door_close(), 1 per request */
+	LIST_ENTRY id_link; /* under volume->mutex, when hashed */
+	uint64_t id;        /* the server's file id; 0 = not known */
+	BOOLEAN hashed;
+	WORK_QUEUE_ITEM close; /* IRP_MJ_CLOSE when the last reference went in a completion */
+};
+
+struct door_request {
+	PIRP irp;
+	PMDL mdl;
+	PFILE_OBJECT object;        /* borrowed from file, or from the device's own opens */
+	struct door_file *file;     /* referenced; NULL for control opens and creates */
+	struct door_cancel *cancel; /* registered there until completion */
+	atomic_uint refs;
+	door_done_fn done; /* NULL: somebody waits for the event */
+	void *context;
+	KEVENT event;
+	NTSTATUS status;
+	ULONG_PTR information;
+};
+
+/* request.c */
+/*
+ * Allocates a request with an IRP whose next stack location is zeroed and names @object.
+ * @file: referenced by the request; may be NULL.
+ */
+NTSTATUS door_request_create(struct door *door, PFILE_OBJECT object, struct door_file *file,
+			     const struct door_caller *caller, UCHAR major, UCHAR minor,
+			     struct door_request **out);
+PIO_STACK_LOCATION door_request_stack(struct door_request *request);
+void door_request_put(struct door_request *request);
+/* Sends and waits; consumes the request. */
+NTSTATUS door_request_run(struct door_request *request, const struct door_caller *caller,
+			  ULONG_PTR *information);
+/* Sends; @done is called exactly once.  Consumes the request. */
+void door_request_send(struct door_request *request, const struct door_caller *caller, door_done_fn done,
+		       void *context);
+
+/* open.c */
+NTSTATUS door_object_create(struct door *door, const UNICODE_STRING *name, PFILE_OBJECT *out);
+/* IRP_MJ_CLEANUP, then IRP_MJ_CLOSE, then the object's reference. */
+NTSTATUS door_object_cleanup(struct door *door, PFILE_OBJECT object, const struct door_caller *caller);
+void door_object_close(struct door *door, PFILE_OBJECT object);
+void door_file_put(struct door_file *file);
+/* TRUE when another handle of this volume than @file has the same file open. */
+BOOLEAN door_file_is_shared(struct door_file *file);
+
+/* volume.c */
+void door_volume_put(struct door_volume *volume);
+
+/* device.c */
+NTSTATUS door_device_control(struct door *door, ULONG code, void *out, ULONG out_length, ULONG_PTR *returned);
+
+/* name.c */
+NTSTATUS door_name_join(const UNICODE_STRING *parent, const UNICODE_STRING *leaf, UNICODE_STRING *name);
+
+/* posix.c */
+BOOLEAN door_is_unsupported(NTSTATUS status);
+
+#endif

@@ -1,0 +1,297 @@
+/*
+ * open.c - file objects: create, cleanup, close, and the query that travels with a create.
+ *
+ * Owns:      struct door_file.
+ * Found by:  its owner; by file id in the volume's table, so that a deletion knows who else has it open.
+ * Locks:     volume->mutex for the table; references are atomic.
+ * Dies when: door_close() was called and the last request on it ended.  That may be a completion, which must
+ *            not wait: IRP_MJ_CLOSE then goes out from a worker.
+ */
+#include "door_int.h"
+
+NTSTATUS door_object_create(struct door *door, const UNICODE_STRING *name, PFILE_OBJECT *out)
+{
+	return nt_file_object_create(door->device, name, out);
+}
+
+static NTSTATUS simple(struct door *door, PFILE_OBJECT object, const struct door_caller *caller, UCHAR major)
+{
+	struct door_caller closer = {{0}, NULL};
+	struct door_request *r;
+	NTSTATUS status;
+
+	/* A close is never cancelled. */
+	if (caller != NULL)
+		closer.requester = caller->requester;
+	status = door_request_create(door, object, NULL, &closer, major, 0, &r);
+	if (!NT_SUCCESS(status))
+		return status;
+	r->irp->Flags |= IRP_CLOSE_OPERATION;
+	return door_request_run(r, &closer, NULL);
+}
+
+NTSTATUS door_object_cleanup(struct door *door, PFILE_OBJECT object, const struct door_caller *caller)
+{
+	NTSTATUS status = simple(door, object, caller, IRP_MJ_CLEANUP);
+
+	object->Flags |= FO_CLEANUP_COMPLETE;
+	return status;
+}
+
+void door_object_close(struct door *door, PFILE_OBJECT object)
+{
+	(void)simple(door, object, NULL, IRP_MJ_CLOSE); /* cannot fail but by lack of memory */
+	ObDereferenceObject(object);
+}
+
+/* ---- files ------------------------------------------------------------------------------------------ */
+
+static LIST_ENTRY *bucket_of(struct door_volume *volume, uint64_t id)
+{
+	return &volume->by_id[(id * 0x9E3779B97F4A7C15ull) >> 56];
+}
+
+static void file_hash(struct door_file *file, uint64_t id)
+{
+	struct door_volume *volume = file->volume;
+
+	if (id == 0 || id == ~(uint64_t)0)
+		return;
+	ExAcquireFastMutex(&volume->mutex);
+	file->id = id;
+	file->hashed = TRUE;
+	InsertTailList(bucket_of(volume, id), &file->id_link);
+	ExReleaseFastMutex(&volume->mutex);
+}
+
+static void file_unhash(struct door_file *file)
+{
+	ExAcquireFastMutex(&file->volume->mutex);
+	if (file->hashed)
+		RemoveEntryList(&file->id_link);
+	file->hashed = FALSE;
+	ExReleaseFastMutex(&file->volume->mutex);
+}
+
+BOOLEAN door_file_is_shared(struct door_file *file)
+{
+	struct door_volume *volume = file->volume;
+	BOOLEAN shared = FALSE;
+	LIST_ENTRY *head, *l;
+
+	ExAcquireFastMutex(&volume->mutex);
+	head = bucket_of(volume, file->id);
+	for (l = head->Flink; file->hashed && l != head && !shared; l = l->Flink) {
+		struct door_file *other = CONTAINING_RECORD(l, struct door_file, id_link);
+
+		shared = other != file && other->id == file->id;
+	}
+	ExReleaseFastMutex(&volume->mutex);
+	return shared;
+}
+
+static void file_destroy(struct door_file *file)
+{
+	struct door_volume *volume = file->volume;
+
+	door_object_close(volume->door, file->object);
+	ExFreePoolWithTag(file, DOOR_TAG_FILE);
+	door_volume_put(volume);
+}
+
+static VOID close_worker(PVOID context)
+{
+	file_destroy(context);
+}
+
+void door_file_put(struct door_file *file)
+{
+	if (atomic_fetch_sub(&file->refs, 1) != 1)
+		return;
+	/* The owner closes on his own thread; what is left here is the end of a late request. */
+	ExInitializeWorkItem(&file->close, close_worker, file);
+	ExQueueWorkItem(&file->close, DelayedWorkQueue);
+}
+
+NTSTATUS door_close(struct door_file *file, const struct door_caller *caller)
+{
+	NTSTATUS status;
+
+	file_unhash(file);
+	status = door_object_cleanup(file->volume->door, file->object, caller);
+	if (atomic_fetch_sub(&file->refs, 1) == 1)
+		file_destroy(file);
+	return status;
+}
+
+struct door_volume *door_file_volume(struct door_file *file)
+{
+	return file->volume;
+}
+
+/* ---- create ----------------------------------------------------------------------------------------- */
+
+static NTSTATUS full_name(struct door_volume *volume, const UNICODE_STRING *path, UNICODE_STRING *name)
+{
+	return door_name_join(&volume->root, path, name);
+}
+
+static NTSTATUS attach_query(struct door_request *r, ULONG query, PECP_LIST *list,
+			     PRX_QUERY_ON_CREATE_ECP *ecp)
+{
+	PVOID context = NULL;
+	NTSTATUS status = FsRtlAllocateExtraCreateParameterList(0, list);
+
+	if (!NT_SUCCESS(status))
+		return status;
+	status = FsRtlAllocateExtraCreateParameter(&RX_ECP_QUERY_ON_CREATE, sizeof(**ecp), 0, NULL,
+						   DOOR_TAG_BUFFER, &context);
+	if (NT_SUCCESS(status)) {
+		*ecp = context;
+		RtlZeroMemory(*ecp, sizeof(**ecp));
+		(*ecp)->Requested = query;
+		status = FsRtlInsertExtraCreateParameter(*list, *ecp);
+		if (!NT_SUCCESS(status))
+			FsRtlFreeExtraCreateParameter(*ecp);
+	}
+	if (NT_SUCCESS(status))
+		status = FsRtlSetEcpListIntoIrp(r->irp, *list);
+	if (!NT_SUCCESS(status)) {
+		FsRtlFreeExtraCreateParameterList(*list);
+		*list = NULL;
+		*ecp = NULL;
+	}
+	return status;
+}
+
+static void fill_create(struct door_request *r, const struct door_open *open, PIO_SECURITY_CONTEXT security)
+{
+	PIO_STACK_LOCATION stack = door_request_stack(r);
+	PFILE_OBJECT object = r->object;
+
+	security->DesiredAccess = open->access;
+	security->FullCreateOptions = open->options;
+	r->irp->Flags |= IRP_CREATE_OPERATION;
+	stack->Parameters.Create.SecurityContext = security;
+	stack->Parameters.Create.Options =
+		(open->disposition << 24) | (open->options & FILE_VALID_OPTION_FLAGS);
+	stack->Parameters.Create.FileAttributes = (USHORT)open->attributes;
+	stack->Parameters.Create.ShareAccess = (USHORT)open->share;
+	object->ReadAccess = (open->access & (FILE_READ_DATA | FILE_EXECUTE)) != 0;
+	object->WriteAccess = (open->access & (FILE_WRITE_DATA | FILE_APPEND_DATA)) != 0;
+	object->DeleteAccess = (open->access & DELETE) != 0;
+	object->SharedRead = (open->share & FILE_SHARE_READ) != 0;
+	object->SharedWrite = (open->share & FILE_SHARE_WRITE) != 0;
+	object->SharedDelete = (open->share & FILE_SHARE_DELETE) != 0;
+}
+
+/* Sends the create; the file object is the caller's on success. */
+static NTSTATUS create(struct door_volume *volume, const struct door_caller *caller,
+		       const struct door_open *open, struct door_opened *out, PFILE_OBJECT *object)
+{
+	IO_SECURITY_CONTEXT security = {0};
+	PRX_QUERY_ON_CREATE_ECP ecp = NULL;
+	PECP_LIST list = NULL;
+	struct door_request *r = NULL;
+	UNICODE_STRING name;
+	NTSTATUS status = full_name(volume, &open->path, &name);
+
+	*object = NULL;
+	if (!NT_SUCCESS(status))
+		return status;
+	status = door_object_create(volume->door, &name, object);
+	door_name_free(&name);
+	if (!NT_SUCCESS(status))
+		return status;
+	status = door_request_create(volume->door, *object, NULL, caller, IRP_MJ_CREATE, 0, &r);
+	if (NT_SUCCESS(status) && open->query != 0) {
+		status = attach_query(r, open->query, &list, &ecp);
+		if (!NT_SUCCESS(status))
+			door_request_put(r);
+	}
+	if (NT_SUCCESS(status)) {
+		fill_create(r, open, &security);
+		status = door_request_run(r, caller, &out->action);
+	}
+	if (NT_SUCCESS(status) && ecp != NULL && (ecp->Supplied & RX_QOC_STAT)) {
+		out->supplied |= DOOR_QUERY_STAT;
+		out->stat = ecp->Stat;
+	}
+	if (list != NULL)
+		FsRtlFreeExtraCreateParameterList(list);
+	if (!NT_SUCCESS(status)) {
+		ObDereferenceObject(*object);
+		*object = NULL;
+	}
+	return status;
+}
+
+static NTSTATUS file_create(struct door_volume *volume, PFILE_OBJECT object, struct door_file **out)
+{
+	struct door_file *file = ExAllocatePoolWithTag(NonPagedPool, sizeof(*file), DOOR_TAG_FILE);
+
+	*out = file;
+	if (file == NULL)
+		return STATUS_INSUFFICIENT_RESOURCES;
+	RtlZeroMemory(file, sizeof(*file));
+	file->volume = volume;
+	file->object = object;
+	atomic_init(&file->refs, 1);
+	atomic_fetch_add(&volume->files, 1);
+	return STATUS_SUCCESS;
+}
+
+NTSTATUS door_open(struct door_volume *volume, const struct door_caller *caller, const struct door_open *open,
+		   struct door_opened *out)
+{
+	struct door_file *file = NULL;
+	PFILE_OBJECT object;
+	NTSTATUS status;
+
+	RtlZeroMemory(out, sizeof(*out));
+	status = create(volume, caller, open, out, &object);
+	if (!NT_SUCCESS(status))
+		return status;
+	status = file_create(volume, object, &file);
+	if (!NT_SUCCESS(status)) {
+		(void)door_object_cleanup(volume->door, object, caller); /* the open is given up */
+		door_object_close(volume->door, object);
+		return status;
+	}
+	if ((open->query & DOOR_QUERY_STAT) && !(out->supplied & DOOR_QUERY_STAT)) {
+		status = door_query_stat(file, caller, &out->stat);
+		if (NT_SUCCESS(status))
+			out->supplied |= DOOR_QUERY_STAT;
+	}
+	/* The caller gave up while the driver opened it: nobody would close the handle. */
+	if (NT_SUCCESS(status) && caller != NULL && caller->cancel != NULL &&
+	    door_cancel_fired(caller->cancel))
+		status = STATUS_CANCELLED;
+	if (!NT_SUCCESS(status) || (open->query & DOOR_QUERY_CLOSE)) {
+		NTSTATUS closed = door_close(file, caller);
+
+		/* A close of something just opened has nothing to lose. */
+		(void)closed;
+		return status;
+	}
+	if (out->supplied & DOOR_QUERY_STAT)
+		file_hash(file, (uint64_t)out->stat.FileId.QuadPart);
+	out->file = file;
+	return status;
+}
+
+NTSTATUS door_stat_path(struct door_volume *volume, const struct door_caller *caller,
+			const UNICODE_STRING *path, FILE_STAT_INFORMATION *stat)
+{
+	struct door_open open = {.path = *path,
+				 .access = FILE_READ_ATTRIBUTES | SYNCHRONIZE,
+				 .share = DOOR_SHARE_ALL,
+				 .disposition = FILE_OPEN,
+				 .options = FILE_OPEN_REPARSE_POINT,
+				 .query = DOOR_QUERY_STAT | DOOR_QUERY_CLOSE};
+	struct door_opened opened;
+	NTSTATUS status = door_open(volume, caller, &open, &opened);
+
+	*stat = opened.stat;
+	return status;
+}

@@ -1,0 +1,295 @@
+/*
+ * posix.c - deletion, renaming and hard links with the meaning POSIX programs rely on.
+ *
+ * Owns:      nothing.
+ * Ladder:    POSIX classes first (the name goes at once, open handles go on, the read-only attribute is no
+ *            obstacle).  A server that refuses the class is remembered per volume and gets Windows' own:
+ *            a file with other handles of ours is renamed aside before it is marked for deletion, a target
+ *            that cannot be replaced in one step is deleted first.
+ */
+#include <stdio.h>
+
+#include "door_int.h"
+
+BOOLEAN door_is_unsupported(NTSTATUS status)
+{
+	return status == STATUS_INVALID_INFO_CLASS || status == STATUS_NOT_SUPPORTED ||
+	       status == STATUS_NOT_IMPLEMENTED || status == STATUS_INVALID_PARAMETER ||
+	       status == STATUS_INVALID_DEVICE_REQUEST || status == STATUS_INVALID_LEVEL;
+}
+
+/* ---- helpers ----------------------------------------------------------------------------------------- */
+
+static NTSTATUS open_name(struct door_volume *volume, const struct door_caller *caller,
+			  const UNICODE_STRING *path, ACCESS_MASK access, ULONG options,
+			  struct door_opened *opened)
+{
+	struct door_open open = {.path = *path,
+				 .access = access | FILE_READ_ATTRIBUTES | SYNCHRONIZE,
+				 .share = DOOR_SHARE_ALL,
+				 .disposition = FILE_OPEN,
+				 .options = options | FILE_OPEN_REPARSE_POINT,
+				 .query = DOOR_QUERY_STAT};
+
+	return door_open(volume, caller, &open, opened);
+}
+
+/* Takes the read-only attribute away, or gives it back. */
+static NTSTATUS set_readonly(struct door_volume *volume, const struct door_caller *caller,
+			     const UNICODE_STRING *path, BOOLEAN readonly)
+{
+	FILE_BASIC_INFORMATION basic;
+	struct door_opened opened;
+	NTSTATUS status = open_name(volume, caller, path, FILE_WRITE_ATTRIBUTES, 0, &opened);
+
+	if (!NT_SUCCESS(status))
+		return status;
+	RtlZeroMemory(&basic, sizeof(basic));
+	basic.FileAttributes = opened.stat.FileAttributes &
+			       (FILE_ATTRIBUTE_HIDDEN | FILE_ATTRIBUTE_SYSTEM | FILE_ATTRIBUTE_ARCHIVE);
+	if (readonly)
+		basic.FileAttributes |= FILE_ATTRIBUTE_READONLY;
+	if (basic.FileAttributes == 0)
+		basic.FileAttributes = FILE_ATTRIBUTE_NORMAL;
+	status = door_set_info(opened.file, caller, FileBasicInformation, &basic, sizeof(basic));
+	(void)door_close(opened.file, caller); /* the attribute is set by now */
+	return status;
+}
+
+/* FILE_RENAME_INFORMATION with "\path" from the share's root; free with DOOR_TAG_BUFFER. */
+static FILE_RENAME_INFORMATION *make_target(const UNICODE_STRING *target, ULONG *length)
+{
+	FILE_RENAME_INFORMATION *info;
+
+	*length = FIELD_OFFSET(FILE_RENAME_INFORMATION, FileName) + sizeof(WCHAR) + target->Length;
+	if (*length < sizeof(*info))
+		*length = sizeof(*info);
+	info = ExAllocatePoolWithTag(NonPagedPool, *length, DOOR_TAG_BUFFER);
+	if (info == NULL)
+		return NULL;
+	RtlZeroMemory(info, *length);
+	info->FileNameLength = sizeof(WCHAR) + target->Length;
+	info->FileName[0] = '\\';
+	RtlCopyMemory(&info->FileName[1], target->Buffer, target->Length);
+	return info;
+}
+
+static NTSTATUS rename_handle(struct door_file *file, const struct door_caller *caller,
+			      const UNICODE_STRING *target, BOOLEAN replace)
+{
+	struct door_volume *volume = file->volume;
+	ULONG length;
+	FILE_RENAME_INFORMATION *info = make_target(target, &length);
+	NTSTATUS status = STATUS_INVALID_INFO_CLASS;
+
+	if (info == NULL)
+		return STATUS_INSUFFICIENT_RESOURCES;
+	if (!atomic_load(&volume->no_posix_rename)) {
+		info->Flags = FILE_RENAME_POSIX_SEMANTICS;
+		if (replace)
+			info->Flags |= FILE_RENAME_REPLACE_IF_EXISTS | FILE_RENAME_IGNORE_READONLY_ATTRIBUTE;
+		status = door_set_info(file, caller, FileRenameInformationEx, info, length);
+		if (door_is_unsupported(status))
+			atomic_store(&volume->no_posix_rename, true);
+	}
+	if (door_is_unsupported(status)) {
+		info->Flags = 0;
+		info->ReplaceIfExists = replace;
+		status = door_set_info(file, caller, FileRenameInformation, info, length);
+	}
+	ExFreePoolWithTag(info, DOOR_TAG_BUFFER);
+	return status;
+}
+
+/* ---- delete ------------------------------------------------------------------------------------------ */
+
+static NTSTATUS delete_posix(struct door_file *file, const struct door_caller *caller)
+{
+	FILE_DISPOSITION_INFORMATION_EX info = {FILE_DISPOSITION_DELETE | FILE_DISPOSITION_POSIX_SEMANTICS |
+						FILE_DISPOSITION_IGNORE_READONLY_ATTRIBUTE};
+	NTSTATUS status;
+
+	if (atomic_load(&file->volume->no_posix_delete))
+		return STATUS_INVALID_INFO_CLASS;
+	status = door_set_info(file, caller, FileDispositionInformationEx, &info, sizeof(info));
+	if (door_is_unsupported(status))
+		atomic_store(&file->volume->no_posix_delete, true);
+	return status;
+}
+
+/* A name next to @path that nobody else has. */
+static NTSTATUS hidden_name(const UNICODE_STRING *path, UNICODE_STRING *hidden)
+{
+	UNICODE_STRING parent = *path;
+	char leaf[64];
+
+	while (parent.Length != 0 && parent.Buffer[parent.Length / sizeof(WCHAR) - 1] != '\\')
+		parent.Length = (USHORT)(parent.Length - sizeof(WCHAR));
+	if (parent.Length != 0)
+		parent.Length = (USHORT)(parent.Length - sizeof(WCHAR)); /* the separator */
+	snprintf(leaf, sizeof(leaf), "%s%016llx", DOOR_HIDDEN_PREFIX, (unsigned long long)nt_random());
+	return door_name_append(&parent, leaf, strlen(leaf), hidden);
+}
+
+/*
+ * Windows deletion: the file goes with its last handle.  So that the name goes now, a file that others of us
+ * have open is renamed first.  Other clients' handles keep it until they close, as between any two Windows.
+ */
+static NTSTATUS delete_windows(struct door_file *file, const struct door_caller *caller,
+			       const UNICODE_STRING *path)
+{
+	FILE_DISPOSITION_INFORMATION info = {TRUE};
+	UNICODE_STRING hidden = {0};
+	BOOLEAN aside = door_file_is_shared(file);
+	NTSTATUS status = STATUS_SUCCESS;
+
+	if (aside) {
+		status = hidden_name(path, &hidden);
+		if (NT_SUCCESS(status))
+			status = rename_handle(file, caller, &hidden, FALSE);
+	}
+	if (NT_SUCCESS(status)) {
+		status = door_set_info(file, caller, FileDispositionInformation, &info, sizeof(info));
+		if (!NT_SUCCESS(status) && aside)
+			(void)rename_handle(file, caller, path, FALSE); /* the first error is what counts */
+	}
+	door_name_free(&hidden);
+	return status;
+}
+
+static NTSTATUS delete_handle(struct door_file *file, const struct door_caller *caller,
+			      const UNICODE_STRING *path)
+{
+	NTSTATUS status = delete_posix(file, caller);
+
+	if (door_is_unsupported(status))
+		status = delete_windows(file, caller, path);
+	return status;
+}
+
+static NTSTATUS remove_once(struct door_volume *volume, const struct door_caller *caller,
+			    const UNICODE_STRING *path, BOOLEAN directory, BOOLEAN *readonly)
+{
+	struct door_opened opened;
+	NTSTATUS status = open_name(volume, caller, path, DELETE,
+				    directory ? FILE_DIRECTORY_FILE : FILE_NON_DIRECTORY_FILE, &opened);
+
+	*readonly = FALSE;
+	/* A link to a folder carries the folder attribute and is unlinked like a file. */
+	if (status == STATUS_FILE_IS_A_DIRECTORY && !directory) {
+		status = open_name(volume, caller, path, DELETE, FILE_DIRECTORY_FILE, &opened);
+		if (NT_SUCCESS(status) && !(opened.stat.FileAttributes & FILE_ATTRIBUTE_REPARSE_POINT)) {
+			(void)door_close(opened.file, caller); /* nothing was done with it */
+			return STATUS_FILE_IS_A_DIRECTORY;
+		}
+	}
+	if (!NT_SUCCESS(status))
+		return status;
+	*readonly = (opened.stat.FileAttributes & FILE_ATTRIBUTE_READONLY) != 0;
+	status = delete_handle(opened.file, caller, path);
+	if (NT_SUCCESS(status))
+		status =
+			door_close(opened.file, caller); /* a server may say only now that it cannot delete */
+	else
+		(void)door_close(opened.file, caller);
+	return status;
+}
+
+NTSTATUS door_remove(struct door_volume *volume, const struct door_caller *caller, const UNICODE_STRING *path,
+		     BOOLEAN directory)
+{
+	BOOLEAN readonly;
+	NTSTATUS status = remove_once(volume, caller, path, directory, &readonly);
+
+	/* Opening a read-only file for deletion may already be refused. */
+	if (status == STATUS_ACCESS_DENIED && !readonly) {
+		FILE_STAT_INFORMATION stat;
+
+		readonly = NT_SUCCESS(door_stat_path(volume, caller, path, &stat)) &&
+			   (stat.FileAttributes & FILE_ATTRIBUTE_READONLY);
+	}
+	if ((status == STATUS_CANNOT_DELETE || status == STATUS_ACCESS_DENIED) && readonly &&
+	    NT_SUCCESS(set_readonly(volume, caller, path, FALSE))) {
+		status = remove_once(volume, caller, path, directory, &readonly);
+		if (!NT_SUCCESS(status))
+			(void)set_readonly(volume, caller, path,
+					   TRUE); /* as it was; the refusal is reported */
+	}
+	return status;
+}
+
+/* ---- rename ------------------------------------------------------------------------------------------ */
+
+static BOOLEAN may_be_the_target(NTSTATUS status)
+{
+	return status == STATUS_ACCESS_DENIED || status == STATUS_OBJECT_NAME_COLLISION ||
+	       status == STATUS_SHARING_VIOLATION || status == STATUS_CANNOT_DELETE ||
+	       status == STATUS_USER_MAPPED_FILE || status == STATUS_DIRECTORY_NOT_EMPTY;
+}
+
+/*
+ * The server would not replace the target in one step.  POSIX allows it for a file by a file and for an empty
+ * directory by a directory.
+ * Return: STATUS_SUCCESS when the way is free now.
+ */
+static NTSTATUS clear_target(struct door_volume *volume, const struct door_caller *caller, BOOLEAN directory,
+			     const UNICODE_STRING *to)
+{
+	FILE_STAT_INFORMATION stat;
+	NTSTATUS status = door_stat_path(volume, caller, to, &stat);
+	BOOLEAN target_directory;
+
+	if (!NT_SUCCESS(status))
+		return status;
+	target_directory = (stat.FileAttributes & FILE_ATTRIBUTE_DIRECTORY) &&
+			   !(stat.FileAttributes & FILE_ATTRIBUTE_REPARSE_POINT);
+	if (target_directory != directory)
+		return directory ? STATUS_NOT_A_DIRECTORY : STATUS_FILE_IS_A_DIRECTORY;
+	return door_remove(volume, caller, to, target_directory);
+}
+
+NTSTATUS door_rename(struct door_volume *volume, const struct door_caller *caller, const UNICODE_STRING *from,
+		     const UNICODE_STRING *to, ULONG flags)
+{
+	BOOLEAN replace = (flags & DOOR_RENAME_REPLACE) != 0, directory;
+	struct door_opened opened;
+	NTSTATUS status = open_name(volume, caller, from, DELETE, 0, &opened);
+
+	if (!NT_SUCCESS(status))
+		return status;
+	directory = (opened.stat.FileAttributes & FILE_ATTRIBUTE_DIRECTORY) &&
+		    !(opened.stat.FileAttributes & FILE_ATTRIBUTE_REPARSE_POINT);
+	status = rename_handle(opened.file, caller, to, replace);
+	if (replace && may_be_the_target(status)) {
+		NTSTATUS cleared = clear_target(volume, caller, directory, to);
+
+		if (NT_SUCCESS(cleared))
+			status = rename_handle(opened.file, caller, to, replace);
+		else if (cleared != STATUS_OBJECT_NAME_NOT_FOUND)
+			status = cleared;
+	}
+	(void)door_close(opened.file, caller); /* the name has moved or has not */
+	return status;
+}
+
+NTSTATUS door_link(struct door_volume *volume, const struct door_caller *caller,
+		   const UNICODE_STRING *existing, const UNICODE_STRING *path)
+{
+	FILE_LINK_INFORMATION *info;
+	struct door_opened opened;
+	ULONG length;
+	NTSTATUS status = open_name(volume, caller, existing, FILE_WRITE_ATTRIBUTES, 0, &opened);
+
+	if (!NT_SUCCESS(status))
+		return status;
+	info = make_target(path, &length);
+	if (info != NULL) {
+		info->ReplaceIfExists = FALSE;
+		status = door_set_info(opened.file, caller, FileLinkInformation, info, length);
+		ExFreePoolWithTag(info, DOOR_TAG_BUFFER);
+	} else {
+		status = STATUS_INSUFFICIENT_RESOURCES;
+	}
+	(void)door_close(opened.file, caller); /* the link is made or is not */
+	return status;
+}
