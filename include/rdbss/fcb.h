@@ -87,6 +87,8 @@ struct _V_NET_ROOT {
 	UNICODE_STRING UserName;
 	UNICODE_STRING UserDomainName;
 	UNICODE_STRING Password;
+	PVOID CredentialMemory;	/* what the three strings name; wiped when the view dies */
+	ULONG CredentialBytes;
 };
 
 struct _NON_PAGED_FCB {
@@ -165,6 +167,9 @@ struct _FCB {
 	struct _FAST_IO_DISPATCH *MRxFastIoDispatch;
 	PSRV_OPEN InternalSrvOpen;	/* inside this allocation; used while FCB_STATE_SRVOPEN_USED */
 	PFOBX InternalFobx;		/* inside this allocation; used while FCB_STATE_FOBX_USED */
+	PVOID InternalSrvOpenExtension;	/* the driver's, inside this allocation */
+	PVOID InternalFobxExtension;
+	PVOID RenamedPath;	/* memory of the path after a rename */
 	SHARE_ACCESS ShareAccess;	/* of all file objects */
 	SHARE_ACCESS ShareAccessPerSrvOpens;
 	ULONG NumberOfLinks;

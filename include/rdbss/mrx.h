@@ -201,7 +201,7 @@ struct _RDBSS_DEVICE_OBJECT {
 	BOOLEAN RegisterUncProvider;
 	BOOLEAN RegisterMailSlotProvider;
 	BOOLEAN RegisteredAsFileSystem;
-	BOOLEAN Unused;
+	BOOLEAN StartStopBusy;	/* a start or a stop is at work; under a lock of core/minirdr */
 	LIST_ENTRY MiniRdrListLinks;
 	volatile ULONG NumberOfActiveFcbs;
 	volatile ULONG NumberOfActiveContexts;

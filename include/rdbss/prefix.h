@@ -38,7 +38,8 @@ struct _RX_PREFIX_TABLE {
 	BOOLEAN IsNetNameTable;
 	ULONG TableSize;		/* buckets, a power of two; grows with the number of names */
 	ULONG EntryCount;
-	PLIST_ENTRY HashBuckets;
+	USHORT LongestPrefix;	/* bytes; of all names there ever were */
+	PLIST_ENTRY HashBuckets;	/* NULL until the first insertion */
 };
 
 /**

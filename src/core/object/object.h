@@ -49,12 +49,17 @@ void rx_assert_fcb_table_exclusive(PRX_FCB_TABLE table) RX_ASSERTS_HELD(rx_class
 void rx_assert_fcb_exclusive(PFCB fcb) RX_ASSERTS_HELD(rx_class_fcb);
 
 /*
- * The three kinds in the name table share one scheme: before the first stage of finalization the count
- * includes the table's reference and the object dies at 1; after it, at 0.
+ * Stages of finalization are flags that a holder reads without a lock (RxDereference): written once, from
+ * FALSE to TRUE, under the lock of the table.
  */
-static inline ULONG rx_object_last_count(bool upper_finalization_done)
+static inline bool rx_flag_is_set(const BOOLEAN *flag)
 {
-	return upper_finalization_done ? 0 : 1;
+	return __atomic_load_n(flag, __ATOMIC_ACQUIRE) != FALSE;
+}
+
+static inline void rx_flag_set(BOOLEAN *flag)
+{
+	__atomic_store_n(flag, TRUE, __ATOMIC_SEQ_CST);
 }
 
 /* srvcall.c */

@@ -1,0 +1,119 @@
+/*
+ * fcblock.c - the FCB's two resources: regular and paging I/O.
+ *
+ * Owns:   nothing.
+ * Locks:  FCB (rx_class_fcb) is NON_PAGED_FCB.HeaderResource, after the FCB table in the order; PagingIoResource
+ *         comes after it.
+ *
+ * A request may keep the FCB while it pends: its owner is then no thread but the request (LOWIO_CONTEXT
+ * ResourceThreadId, ExSetResourceOwnerPointer), and whoever completes it releases it for that owner.
+ */
+#include "core/object/object.h"
+
+/* Debug bookkeeping per request: what was acquired must have been released when the context is freed. */
+static void rx_fcb_track(PRX_CONTEXT rxc, LONG delta)
+{
+	if (rxc != NULL)
+		(void)InterlockedAdd(&rxc->AcquireReleaseFcbTrackerX, delta);
+}
+
+static BOOLEAN rx_fcb_may_wait(PRX_CONTEXT rxc)
+{
+	return rxc == NULL || (rxc->Flags & RX_CONTEXT_FLAG_WAIT) != 0;
+}
+
+NTSTATUS RxAcquireExclusiveFcb(PRX_CONTEXT RxContext, PFCB Fcb)
+{
+	if (!ExAcquireResourceExclusiveLite(Fcb->Header.Resource, rx_fcb_may_wait(RxContext)))
+		return STATUS_LOCK_NOT_GRANTED;
+	rx_fcb_track(RxContext, 1);
+	return STATUS_SUCCESS;
+}
+
+NTSTATUS RxAcquireSharedFcb(PRX_CONTEXT RxContext, PFCB Fcb)
+{
+	if (!ExAcquireResourceSharedLite(Fcb->Header.Resource, rx_fcb_may_wait(RxContext)))
+		return STATUS_LOCK_NOT_GRANTED;
+	rx_fcb_track(RxContext, 1);
+	return STATUS_SUCCESS;
+}
+
+VOID RxReleaseFcb(PRX_CONTEXT RxContext, PFCB Fcb)
+{
+	rx_fcb_track(RxContext, -1);
+	ExReleaseResourceLite(Fcb->Header.Resource);
+}
+
+VOID RxReleaseFcbForThread(PRX_CONTEXT RxContext, PFCB Fcb, ERESOURCE_THREAD ResourceThreadId)
+{
+	rx_fcb_track(RxContext, -1);
+	ExReleaseResourceForThreadLite(Fcb->Header.Resource, ResourceThreadId);
+}
+
+BOOLEAN RxAcquirePagingIoResource(PRX_CONTEXT RxContext, PFCB Fcb)
+{
+	(void)ExAcquireResourceExclusiveLite(Fcb->Header.PagingIoResource, TRUE);	/* waits: always TRUE */
+	if (RxContext != NULL)
+		RxContext->FcbPagingIoResourceAcquired = TRUE;
+	return TRUE;
+}
+
+BOOLEAN RxAcquirePagingIoResourceShared(PRX_CONTEXT RxContext, PFCB Fcb, BOOLEAN Wait)
+{
+	BOOLEAN acquired = ExAcquireResourceSharedLite(Fcb->Header.PagingIoResource, Wait);
+
+	if (acquired && RxContext != NULL)
+		RxContext->FcbPagingIoResourceAcquired = TRUE;
+	return acquired;
+}
+
+VOID RxReleasePagingIoResource(PRX_CONTEXT RxContext, PFCB Fcb)
+{
+	if (RxContext != NULL)
+		RxContext->FcbPagingIoResourceAcquired = FALSE;
+	ExReleaseResourceLite(Fcb->Header.PagingIoResource);
+}
+
+/**
+ * RxAcquireExclusiveFcbResourceInMRx and its kin - the same resource, for mini-redirectors
+ *
+ * Context: <= APC_LEVEL; wait until granted, whether or not the request was cancelled (E-29).
+ * Return:  STATUS_SUCCESS.
+ * Page:    mrxfcb/RxAcquireExclusiveFcbResourceInMRx.
+ */
+NTSTATUS RxAcquireExclusiveFcbResourceInMRx(PMRX_FCB pFcb)
+{
+	return RxAcquireExclusiveFcb(NULL, (PFCB)pFcb);
+}
+
+NTSTATUS RxAcquireSharedFcbResourceInMRx(PMRX_FCB pFcb)
+{
+	return RxAcquireSharedFcb(NULL, (PFCB)pFcb);
+}
+
+NTSTATUS RxAcquireSharedFcbResourceInMRxEx(PRX_CONTEXT pRxContext, PMRX_FCB pFcb)
+{
+	(void)ExAcquireResourceSharedLite(((PFCB)pFcb)->Header.Resource, TRUE);	/* waits: always TRUE */
+	rx_fcb_track(pRxContext, 1);
+	return STATUS_SUCCESS;
+}
+
+VOID RxReleaseFcbResourceInMRx(PMRX_FCB pFcb)
+{
+	RxReleaseFcb(NULL, (PFCB)pFcb);
+}
+
+VOID RxReleaseFcbResourceForThreadInMRx(PRX_CONTEXT pRxContext, PMRX_FCB MrxFcb, ERESOURCE_THREAD ResourceThreadId)
+{
+	RxReleaseFcbForThread(pRxContext, (PFCB)MrxFcb, ResourceThreadId);
+}
+
+void rx_fcb_lists_lock(PFCB fcb)
+{
+	ExAcquireFastMutex(&fcb->NonPaged->AdvancedFcbHeaderMutex);
+}
+
+void rx_fcb_lists_unlock(PFCB fcb)
+{
+	ExReleaseFastMutex(&fcb->NonPaged->AdvancedFcbHeaderMutex);
+}
