@@ -15,6 +15,13 @@
 #include "timer.h"
 #include "workitem.h"
 
+/* A member that any thread reads while another writes it; the same size as the plain type. */
+#ifdef __cplusplus
+#define NT_ATOMIC(type) volatile type
+#else
+#define NT_ATOMIC(type) volatile _Atomic(type)
+#endif
+
 typedef struct _DRIVER_OBJECT DRIVER_OBJECT, *PDRIVER_OBJECT;
 typedef struct _DEVICE_OBJECT DEVICE_OBJECT, *PDEVICE_OBJECT;
 typedef struct _FILE_OBJECT FILE_OBJECT, *PFILE_OBJECT;
@@ -445,7 +452,7 @@ struct _IRP {
 	BOOLEAN PendingReturned;
 	CHAR StackCount;
 	CHAR CurrentLocation; /* StackCount + 1: not sent yet */
-	volatile BOOLEAN Cancel;
+	NT_ATOMIC(BOOLEAN) Cancel; /* read it without a lock, as drivers do */
 	KIRQL CancelIrql;
 	UCHAR AllocationFlags;
 	volatile UCHAR Completed; /* private: traps a second completion */
@@ -550,6 +557,9 @@ VOID MmInitializeMdl(PMDL Mdl, PVOID BaseVa, SIZE_T Length);
 #define MmGetSystemAddressForMdlSafe(Mdl, Priority) MmGetMdlVirtualAddress(Mdl)
 #define MmGetSystemAddressForMdl(Mdl) MmGetMdlVirtualAddress(Mdl)
 #define MmPrepareMdlForReuse(Mdl) ((void)0)
+typedef enum _MEMORY_CACHING_TYPE { MmNonCached, MmCached, MmWriteCombined } MEMORY_CACHING_TYPE;
+#define MmMapLockedPagesSpecifyCache(Mdl, Mode, Cache, Address, BugCheck, Priority) MmGetMdlVirtualAddress(Mdl)
+#define MmUnmapLockedPages(Address, Mdl) ((void)(Address), (void)(Mdl))
 #define ADDRESS_AND_SIZE_TO_SPAN_PAGES(Va, Size)                                                               \
 	((ULONG)((((ULONG_PTR)(Va) & (PAGE_SIZE - 1)) + (Size) + (PAGE_SIZE - 1)) / PAGE_SIZE))
 
@@ -565,7 +575,14 @@ VOID IoUnregisterFileSystem(PDEVICE_OBJECT DeviceObject);
 VOID IoRegisterShutdownNotification(PDEVICE_OBJECT DeviceObject);
 VOID IoUnregisterShutdownNotification(PDEVICE_OBJECT DeviceObject);
 NTSTATUS FsRtlRegisterUncProvider(PHANDLE MupHandle, PUNICODE_STRING RedirectorDeviceName, BOOLEAN MailslotsSupported);
+#define FSRTL_UNC_PROVIDER_FLAGS_MAILSLOTS_SUPPORTED 0x1
+#define FSRTL_UNC_PROVIDER_FLAGS_CSC_ENABLED 0x2
+#define FSRTL_UNC_PROVIDER_FLAGS_DOMAIN_SVC_AWARE 0x4
+NTSTATUS FsRtlRegisterUncProviderEx(PHANDLE MupHandle, PUNICODE_STRING RedirDevName, PDEVICE_OBJECT DeviceObject,
+				    ULONG Flags);
 VOID FsRtlDeregisterUncProvider(HANDLE Handle);
+/* The registered provider number `index` (0: the first that registered), referenced; NULL past the last. */
+PDEVICE_OBJECT nt_unc_provider(unsigned int index);
 /* Finds a device by its name or a symbolic link to it and references it. */
 NTSTATUS nt_device_open(PUNICODE_STRING DeviceName, PDEVICE_OBJECT *DeviceObject);
 NTSTATUS nt_driver_load(const char *name, PDRIVER_INITIALIZE entry, PDRIVER_OBJECT *out);
@@ -577,6 +594,18 @@ NTSTATUS nt_file_object_create(PDEVICE_OBJECT device, const UNICODE_STRING *name
 VOID ObfReferenceObject(PVOID Object);
 VOID ObfDereferenceObject(PVOID Object);
 #define ObReferenceObject(o) ObfReferenceObject(o)
+typedef struct _OBJECT_TYPE *POBJECT_TYPE;
+typedef struct _OBJECT_HANDLE_INFORMATION *POBJECT_HANDLE_INFORMATION;
+NTSTATUS ObReferenceObjectByPointer(PVOID Object, ACCESS_MASK DesiredAccess, POBJECT_TYPE ObjectType,
+				    KPROCESSOR_MODE AccessMode);
+/* Thread handles and nothing else: STATUS_INVALID_HANDLE for what PsCreateSystemThread() did not make. */
+NTSTATUS ObReferenceObjectByHandle(HANDLE Handle, ACCESS_MASK DesiredAccess, POBJECT_TYPE ObjectType,
+				   KPROCESSOR_MODE AccessMode, PVOID *Object,
+				   POBJECT_HANDLE_INFORMATION HandleInformation);
+NTSTATUS ZwClose(HANDLE Handle);
+PDEVICE_OBJECT IoGetRelatedDeviceObject(PFILE_OBJECT FileObject);
+/* STATUS_EA_LIST_INCONSISTENT with the offset of the bad entry when the list does not lie within Length bytes. */
+NTSTATUS IoCheckEaBufferValidity(PFILE_FULL_EA_INFORMATION EaBuffer, ULONG EaLength, PULONG ErrorOffset);
 #define ObDereferenceObject(o) ObfDereferenceObject(o)
 
 typedef struct _IO_WORKITEM *PIO_WORKITEM;

@@ -21,6 +21,7 @@
 #include "fsctl.h"
 #include "irp.h"
 #include "ecp.h"
+#include "seh.h"
 #include "filelock.h"
 #include "tsa.h"
 #include "nt_exec.h"
