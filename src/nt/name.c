@@ -118,8 +118,8 @@ static size_t get_char(const WCHAR *x, size_t n, size_t i, uint32_t *c)
 /* Must this character carry the literal mark in E?  `last`: it ends the name. */
 static bool needs_mark(uint32_t c, bool last)
 {
-	return is_special(c) || map_forbidden(c) != NONE || c == '/' || c == 0 || (c >= 0xd800 && c < 0xe000) ||
-	       (last && (c == ' ' || c == '.'));
+	return is_special(c) || map_forbidden(c) != NONE || c == '/' || c == 0 ||
+	       (c >= 0xd800 && c < 0xe000) || (last && (c == ' ' || c == '.'));
 }
 
 /* A marked character: 0xff and its encoding, surrogates as three bytes, '/' and NUL overlong. */
@@ -253,8 +253,8 @@ static NTSTATUS chooses_marked(const WCHAR *x, size_t n, bool *marked)
 		return STATUS_INSUFFICIENT_RESOURCES;
 	write_plain(x, n, &s.y);
 	(void)read_bytes(s.y.at, s.y.count, false, &s.x); /* without marks there is nothing to tell */
-	*marked = s.x.count != n || memcmp(s.x.at, x, n * sizeof(WCHAR)) != 0 || memchr(s.y.at, '/', s.y.count) ||
-		  memchr(s.y.at, 0, s.y.count);
+	*marked = s.x.count != n || memcmp(s.x.at, x, n * sizeof(WCHAR)) != 0 ||
+		  memchr(s.y.at, '/', s.y.count) || memchr(s.y.at, 0, s.y.count);
 	status = STATUS_SUCCESS;
 	if (!*marked && memchr(s.y.at, LITERAL, s.y.count) != NULL)
 		status = claimed_by_marked(s.y.at, s.y.count, &s.x, marked);

@@ -83,7 +83,8 @@ static void test_documented_map(void **state)
 	(void)state;
 	expect("plain.txt", u"plain.txt");
 	expect("a/b", u"a\\b");
-	expect("what? a:b*<>|\"\\", u"what\xf025 a\xf022" u"b\xf021\xf023\xf024\xf027\xf020\xf026");
+	expect("what? a:b*<>|\"\\", u"what\xf025 a\xf022"
+				    u"b\xf021\xf023\xf024\xf027\xf020\xf026");
 	expect("dot.", u"dot\xf029");
 	expect("dot./x ", u"dot\xf029\\x\xf028");
 	expect("two..", u"two.\xf029");
@@ -97,9 +98,22 @@ static void test_documented_map(void **state)
 /* Any bytes come back as they went, escapes of escapes included. */
 static void test_bytes_round_trip(void **state)
 {
-	static const char *const pieces[] = {"\xff",         "\xef\x80\xa8", "\xef\x80\xa2", "\xef\x9c\x80", ".", " ",
-					     ":",            "a",            "\x80",         "\xef\x9f\xbf", "\xc0\xaf",
-					     "\xed\xa0\x80", "\xed\xbf\xbf", "\xc0\x80",     "\xc3\xbc",     "?"};
+	static const char *const pieces[] = {"\xff",
+					     "\xef\x80\xa8",
+					     "\xef\x80\xa2",
+					     "\xef\x9c\x80",
+					     ".",
+					     " ",
+					     ":",
+					     "a",
+					     "\x80",
+					     "\xef\x9f\xbf",
+					     "\xc0\xaf",
+					     "\xed\xa0\x80",
+					     "\xed\xbf\xbf",
+					     "\xc0\x80",
+					     "\xc3\xbc",
+					     "?"};
 	char name[256];
 	size_t length, i;
 	int round;
@@ -126,8 +140,9 @@ static void test_bytes_round_trip(void **state)
 /* Any name a server may hold comes back as it was, lone surrogates and raw forbidden characters included. */
 static void test_units_round_trip(void **state)
 {
-	static const WCHAR pieces[] = {'a', '.',    ' ',    ':',    '/',    0,      0xf700, 0xf022, 0xf028, 0xf029,
-				       0xf7ff, 0xf780, 0xd800, 0xdc00, 0xdbff, 0xdfff, 0xf001, 0xfc,   0xffff, 0x1f};
+	static const WCHAR pieces[] = {'a',    '.',    ' ',    ':',    '/',    0,      0xf700,
+				       0xf022, 0xf028, 0xf029, 0xf7ff, 0xf780, 0xd800, 0xdc00,
+				       0xdbff, 0xdfff, 0xf001, 0xfc,   0xffff, 0x1f};
 	WCHAR name[16];
 	size_t length, i;
 	int round;
@@ -136,7 +151,8 @@ static void test_units_round_trip(void **state)
 	for (round = 0; round < 200000; round++) {
 		length = 1 + next_random() % 12;
 		for (i = 0; i < length; i++) {
-			name[i] = round % 2 ? (WCHAR)next_random() : pieces[next_random() % RTL_NUMBER_OF(pieces)];
+			name[i] = round % 2 ? (WCHAR)next_random()
+					    : pieces[next_random() % RTL_NUMBER_OF(pieces)];
 			if (name[i] == '\\')
 				name[i] = 'x';
 		}

@@ -52,7 +52,8 @@ static void test_names(void **state)
 /* What sockets report comes back as a status that means the same. */
 static void test_from_errno(void **state)
 {
-	static const int errors[] = {ENOENT, EACCES, EEXIST, ENOSPC, EINTR, ECONNREFUSED, ECONNRESET, EHOSTUNREACH};
+	static const int errors[] = {ENOENT, EACCES,       EEXIST,     ENOSPC,
+				     EINTR,  ECONNREFUSED, ECONNRESET, EHOSTUNREACH};
 	size_t i;
 
 	(void)state;
