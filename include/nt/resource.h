@@ -43,7 +43,10 @@ BOOLEAN ExTryToAcquireResourceExclusiveLite(PERESOURCE Resource);
 VOID ExReleaseResourceLite(PERESOURCE Resource);
 VOID ExReleaseResourceForThreadLite(PERESOURCE Resource, ERESOURCE_THREAD ResourceThreadId);
 VOID ExConvertExclusiveToSharedLite(PERESOURCE Resource);
-/* Moves one hold of the calling thread to OwnerPointer; its low two bits must be set. */
+/*
+ * Moves all holds of the calling thread to OwnerPointer, whose two low bits must be set.  From then on only
+ * ExReleaseResourceForThreadLite(Resource, OwnerPointer) is allowed, from any thread, once per hold.
+ */
 VOID ExSetResourceOwnerPointer(PERESOURCE Resource, PVOID OwnerPointer);
 BOOLEAN ExIsResourceAcquiredExclusiveLite(PERESOURCE Resource);
 /* How often the caller holds it, shared or exclusive. */

@@ -47,11 +47,11 @@ struct nt_thread {
 	void (*fn)(void *context);
 	void *context;
 	NTSTATUS exit_status;
-	bool detached;    /* nobody joins */
-	bool adopted;     /* made by a library */
-	bool live;        /* counted as running; under the list's lock */
-	uintptr_t native; /* pthread_t or struct nt_fiber * */
-	void *exit_jump;  /* sigjmp_buf of PsTerminateSystemThread, on its own stack */
+	bool detached;            /* nobody joins */
+	bool adopted;             /* made by a library */
+	unsigned int adopt_depth; /* nt_adopt_thread() may nest */
+	uintptr_t native;         /* pthread_t or struct nt_fiber * */
+	void *exit_jump;          /* sigjmp_buf of PsTerminateSystemThread, on its own stack */
 
 	/* touched by the thread alone */
 	KIRQL irql;
@@ -60,15 +60,15 @@ struct nt_thread {
 	struct _EPROCESS *process; /* whom it works for */
 	struct nt_requester requester;
 	bool has_requester;
-	void *top_level_irp; /* IoSetTopLevelIrp */
-	void *seh_frames;    /* innermost guarded region */
+	void *top_level_irp;   /* IoSetTopLevelIrp */
+	void *seh_frames;      /* innermost guarded region */
+	const char *waits_for; /* kind of object, for the deadlock report; NULL: does not wait */
+	const volatile void *waits_on;
 
 	/* touched by others */
 	volatile LONG held_released; /* holds of `held` that others released for it, or that it gave away */
 	volatile LONG alerted;
-	volatile LONG permit;  /* 0 none, 1 given, 2 the thread is parked */
-	const char *waits_for; /* kind of object; for the deadlock report */
-	const volatile void *waits_on;
+	volatile LONG permit; /* 0 none, 1 given, 2 the thread is parked; last: survives recycling */
 };
 
 struct nt_exec_ops {
@@ -132,6 +132,8 @@ static inline uint64_t nt_now(void)
 /* thread.c */
 struct nt_thread *nt_thread_alloc(const char *name, void (*fn)(void *), void *context);
 void nt_thread_main(struct nt_thread *thread);
+/* As nt_thread_create(), without a join: nt_stop() waits for it. */
+NTSTATUS nt_thread_create_detached(const char *name, void (*fn)(void *context), void *context);
 void nt_thread_reference(struct nt_thread *thread);
 void nt_thread_dereference(struct nt_thread *thread);
 void nt_thread_enter(struct nt_thread *thread); /* becomes the calling thread's record */
@@ -155,14 +157,18 @@ uint64_t nt_deadline(const LARGE_INTEGER *timeout);
 void nt_dispatcher_init(DISPATCHER_HEADER *header, enum nt_dispatcher_type type, LONG state);
 /* Sets the state to at least `state` and lets waiters in; returns the state before. */
 LONG nt_dispatcher_signal(DISPATCHER_HEADER *header, LONG state);
+/* The same without a scheduling point: the caller holds a short lock. */
+LONG nt_dispatcher_signal_quiet(DISPATCHER_HEADER *header, LONG state);
+/* Semaphores and mutants: adds, lets waiters in; past the limit is a bug.  Returns the state before. */
+LONG nt_dispatcher_add(DISPATCHER_HEADER *header, LONG adjustment, LONG limit);
 
 /* process.c */
 void nt_process_init(void);
 void nt_process_free_all(void);
 
 /* pool.c */
-void nt_pool_init(void);
 unsigned long nt_pool_report(FILE *out);
+void nt_pool_tag_text(ULONG tag, char text[5]);
 
 /* timer.c, workitem.c: their threads.  stop() returns false when something still runs at the deadline. */
 NTSTATUS nt_timer_start(void);
@@ -171,6 +177,7 @@ NTSTATUS nt_work_start(unsigned int max_workers);
 bool nt_work_stop(uint64_t deadline, FILE *out);
 
 /* exec.c */
+bool nt_running(void);
 void nt_random_seed(uint64_t seed);
 NTSTATUS nt_start(const struct nt_exec_ops *ops, const struct nt_config *config);
 unsigned long nt_stop(FILE *out);
