@@ -146,6 +146,8 @@ NTSTATUS door_name_from_posix(const char *path, UNICODE_STRING *name);
 /* parent + '\' + one component in bytes (no '/').  @parent may be empty. */
 NTSTATUS door_name_append(const UNICODE_STRING *parent, const char *component, size_t length,
 			  UNICODE_STRING *name);
+/* parent + '\\' + leaf; either may be empty. */
+NTSTATUS door_name_join(const UNICODE_STRING *parent, const UNICODE_STRING *leaf, UNICODE_STRING *name);
 void door_name_free(UNICODE_STRING *name);
 
 /* One component each way.  to_posix: NUL-terminated into @buffer; @length (may be NULL) without the NUL. */

@@ -100,9 +100,6 @@ void door_volume_put(struct door_volume *volume);
 /* device.c */
 NTSTATUS door_device_control(struct door *door, ULONG code, void *out, ULONG out_length, ULONG_PTR *returned);
 
-/* name.c */
-NTSTATUS door_name_join(const UNICODE_STRING *parent, const UNICODE_STRING *leaf, UNICODE_STRING *name);
-
 /* posix.c */
 BOOLEAN door_is_unsupported(NTSTATUS status);
 

@@ -1,0 +1,178 @@
+/*
+ * library.c - the engine's life inside a program, its threads, its drivers.
+ *
+ * Owns:      the runtime (between the first rdbss_init() and the last rdbss_shutdown()) and one started driver
+ *            per scheme, from the first mount that needs it to the last that goes.
+ * Locks:     `lock`, a spinning flag around a few instructions for the counts; `drivers_mutex` (fast mutex)
+ *            around starting and stopping a driver, which may block.
+ */
+#include <unistd.h>
+
+#include "front/capi/capi_int.h"
+
+struct capi_driver {
+	const struct door_driver *which;
+	struct door *door;
+	unsigned int users;
+};
+
+#define MAX_DRIVERS 8
+
+static struct {
+	atomic_flag lock;
+	unsigned int users;
+	FAST_MUTEX drivers_mutex;
+	struct capi_driver drivers[MAX_DRIVERS];
+} library = {.lock = ATOMIC_FLAG_INIT};
+
+static __thread NTSTATUS last_status;
+
+static void library_lock(void)
+{
+	while (atomic_flag_test_and_set_explicit(&library.lock, memory_order_acquire))
+		;
+}
+
+static void library_unlock(void)
+{
+	atomic_flag_clear_explicit(&library.lock, memory_order_release);
+}
+
+/* Under the lock throughout: a second caller must find a running engine. */
+int rdbss_init(uint32_t version)
+{
+	struct nt_config config = {.executive = NT_EXEC_POSIX};
+	NTSTATUS status = STATUS_SUCCESS;
+
+	if (version != RDBSS_API_VERSION)
+		return -ENOTSUP;
+	library_lock();
+	if (library.users == 0) {
+		status = nt_initialize(&config);
+		/* A program (or a test) that runs the engine itself shares it. */
+		if (NT_SUCCESS(status))
+			ExInitializeFastMutex(&library.drivers_mutex);
+	}
+	if (NT_SUCCESS(status))
+		library.users++;
+	library_unlock();
+	return capi_result(status);
+}
+
+long rdbss_shutdown(FILE *report)
+{
+	long leaked = 0;
+	bool busy = false, last = false;
+	size_t i;
+
+	library_lock();
+	if (library.users == 1) {
+		for (i = 0; i < MAX_DRIVERS; i++)
+			busy = busy || library.drivers[i].users != 0;
+		last = !busy;
+	}
+	if (library.users != 0 && !busy)
+		library.users--;
+	library_unlock();
+	if (busy)
+		return -EBUSY;
+	if (last)
+		leaked = (long)nt_shutdown(report);
+	return leaked;
+}
+
+int capi_enter(struct capi_thread *thread)
+{
+	bool running;
+
+	library_lock();
+	running = library.users != 0;
+	library_unlock();
+	thread->adopted = false;
+	if (!running)
+		return capi_result(STATUS_DEVICE_NOT_READY);
+	/* A thread of the engine's own (a callback, the first one) is known already. */
+	thread->adopted = NT_SUCCESS(nt_adopt_thread("api"));
+	return 0;
+}
+
+void capi_leave(struct capi_thread *thread)
+{
+	if (thread->adopted)
+		nt_release_thread();
+	thread->adopted = false;
+}
+
+struct door_caller capi_caller(void)
+{
+	struct door_caller caller = {.cancel = NULL};
+
+	caller.requester.pid = getpid();
+	caller.requester.uid = getuid();
+	caller.requester.gid = getgid();
+	return caller;
+}
+
+int capi_result(NTSTATUS status)
+{
+	if (NT_SUCCESS(status))
+		return 0;
+	last_status = status;
+	return -nt_status_to_errno(status);
+}
+
+const char *rdbss_last_status(void)
+{
+	return nt_status_name(last_status);
+}
+
+/* ---- drivers ---------------------------------------------------------------------------------------- */
+
+NTSTATUS capi_driver_get(const char *scheme, struct capi_driver **out)
+{
+	const struct door_driver *which = door_builtin_driver(scheme);
+	struct capi_driver *driver = NULL;
+	NTSTATUS status = STATUS_SUCCESS;
+	size_t i;
+
+	*out = NULL;
+	if (which == NULL)
+		return STATUS_NOT_SUPPORTED;
+	ExAcquireFastMutex(&library.drivers_mutex);
+	for (i = 0; i < MAX_DRIVERS; i++) {
+		struct capi_driver *d = &library.drivers[i];
+
+		if (d->which == which || (d->which == NULL && driver == NULL))
+			driver = d;
+		if (d->which == which)
+			break;
+	}
+	if (driver == NULL)
+		status = STATUS_INSUFFICIENT_RESOURCES;
+	else if (driver->which == NULL)
+		status = door_start(which, &driver->door);
+	if (NT_SUCCESS(status)) {
+		driver->which = which;
+		driver->users++;
+		*out = driver;
+	}
+	ExReleaseFastMutex(&library.drivers_mutex);
+	return status;
+}
+
+void capi_driver_put(struct capi_driver *driver)
+{
+	ExAcquireFastMutex(&library.drivers_mutex);
+	if (driver->users == 1) {
+		(void)door_stop(driver->door); /* nothing is connected any more */
+		driver->door = NULL;
+		driver->which = NULL;
+	}
+	driver->users--;
+	ExReleaseFastMutex(&library.drivers_mutex);
+}
+
+struct door *capi_driver_door(struct capi_driver *driver)
+{
+	return driver->door;
+}
