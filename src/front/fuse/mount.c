@@ -263,7 +263,7 @@ enum rdr_fuse_error front_mount(const struct rdr_fuse_options *options, int *dev
 	const char *argv[] = {find_helper(), "-o", NULL, "--", options->mountpoint, NULL};
 	char *text = NULL;
 	int sock[2] = {-1, -1}, err[2] = {-1, -1};
-	char reason[512];
+	char reason[200];
 	int result;
 	pid_t pid;
 
