@@ -9,6 +9,8 @@
  */
 #include "core/name/name.h"
 
+#include "namcache.h"
+
 #include "core/object/object.h"
 
 #define RX_TAG_NAME_CACHE 'cNxR'

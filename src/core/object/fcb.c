@@ -333,6 +333,13 @@ void rx_fcb_orphan_locked(PFCB fcb)
 	rx_fcb_detach(fcb);
 }
 
+void rx_fcb_forget_name_locked(PFCB fcb)
+{
+	rx_assert_fcb_table_exclusive(&((PNET_ROOT)fcb->pNetRoot)->FcbTable);
+	rx_assert_fcb_exclusive(fcb);
+	rx_fcb_detach(fcb);
+}
+
 NTSTATUS rx_fcb_rename_locked(PFCB fcb, PCUNICODE_STRING new_path)
 {
 	PRX_FCB_TABLE table = &((PNET_ROOT)fcb->pNetRoot)->FcbTable;

@@ -85,6 +85,11 @@ bool rx_srv_call_failure_is_fresh(PSRV_CALL sc);
  * are gone. Locks: FCB table and FCB exclusive.
  */
 void rx_fcb_orphan_locked(PFCB fcb);
+/*
+ * The name belongs to another file now (replaced by a rename, here or at the server): as rx_fcb_orphan_locked(),
+ * but the opens stay good, the server still has them. Locks: FCB table and FCB exclusive.
+ */
+void rx_fcb_forget_name_locked(PFCB fcb);
 /* After a rename: the FCB answers to another path. Locks: FCB table and FCB exclusive. */
 NTSTATUS rx_fcb_rename_locked(PFCB fcb, PCUNICODE_STRING new_path);
 /* Finalizes the FCBs nobody uses any more. Locks: takes the FCB table exclusive; FCBs it cannot have are left. */

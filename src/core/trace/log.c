@@ -1,0 +1,61 @@
+/*
+ * log.c - RxLog: the last few thousand lines of what the core did, in memory, in every build.
+ *
+ * Owns:   the ring.
+ * Locks:  none. A writer takes the next slot by one atomic addition and formats into memory of its own; a slot
+ *         that two writers share, a whole ring apart, may hold a mixed line and is skipped by the reader.
+ *
+ * Lines hold names of servers, shares and numbers of objects; never file contents, never secrets.
+ */
+#include "core/trace/trace.h"
+
+#define RX_LOG_SLOTS 2048u
+#define RX_LOG_LINE 120u
+
+/* sequence: 2n+1 while line n is being written, 2n+2 when it is complete; 0 never used */
+struct rx_log_slot {
+	volatile LONG64 sequence;
+	volatile CHAR text[RX_LOG_LINE];
+};
+
+static struct rx_log_slot rx_log_ring[RX_LOG_SLOTS];
+static volatile LONG64 rx_log_next;
+
+VOID _RxLog(char *Format, ...)
+{
+	LONG64 n = __atomic_fetch_add(&rx_log_next, 1, __ATOMIC_RELAXED);
+	struct rx_log_slot *slot = &rx_log_ring[(ULONG64)n % RX_LOG_SLOTS];
+	char line[RX_LOG_LINE];
+	va_list arguments;
+
+	va_start(arguments, Format);
+	(void)nt_vformat(line, sizeof(line), Format, arguments);	/* a long line is cut */
+	va_end(arguments);
+
+	__atomic_store_n(&slot->sequence, 2 * n + 1, __ATOMIC_RELEASE);
+	for (unsigned int i = 0; i < RX_LOG_LINE; i++) {
+		__atomic_store_n(&slot->text[i], line[i], __ATOMIC_RELAXED);
+		if (line[i] == '\0')
+			break;
+	}
+	__atomic_store_n(&slot->sequence, 2 * n + 2, __ATOMIC_RELEASE);
+}
+
+void rx_log_dump(FILE *to)
+{
+	LONG64 end = __atomic_load_n(&rx_log_next, __ATOMIC_ACQUIRE);
+	LONG64 n = end > (LONG64)RX_LOG_SLOTS ? end - (LONG64)RX_LOG_SLOTS : 0;
+
+	for (; n < end; n++) {
+		struct rx_log_slot *slot = &rx_log_ring[(ULONG64)n % RX_LOG_SLOTS];
+		char line[RX_LOG_LINE];
+
+		if (__atomic_load_n(&slot->sequence, __ATOMIC_ACQUIRE) != 2 * n + 2)
+			continue;
+		for (unsigned int i = 0; i < RX_LOG_LINE; i++)
+			line[i] = __atomic_load_n(&slot->text[i], __ATOMIC_RELAXED);
+		line[RX_LOG_LINE - 1] = '\0';
+		if (__atomic_load_n(&slot->sequence, __ATOMIC_ACQUIRE) == 2 * n + 2)
+			fprintf(to, "%s\n", line);
+	}
+}
