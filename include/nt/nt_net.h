@@ -15,6 +15,7 @@
 struct nt_loop;
 struct nt_stream;
 
+/* STATUS_NOT_SUPPORTED under the sim executive: the network is not deterministic. */
 NTSTATUS nt_loop_create(const char *name, struct nt_loop **out);
 /* Ends and joins the thread.  Streams must be closed, timers cancelled; tasks that wait still run. */
 void nt_loop_destroy(struct nt_loop *loop);
@@ -31,7 +32,7 @@ struct nt_loop_timer {
 	struct nt_loop *loop;
 	void (*fn)(struct nt_loop_timer *timer);
 	uint64_t due; /* interrupt time, 100 ns */
-	unsigned int heap_index; /* private: place in the heap + 1; 0: not set */
+	LIST_ENTRY link; /* private: among the loop's timers, by due; Flink NULL: not set */
 };
 void nt_loop_timer_init(struct nt_loop_timer *timer, struct nt_loop *loop, void (*fn)(struct nt_loop_timer *timer));
 void nt_loop_timer_set(struct nt_loop_timer *timer, uint64_t after_100ns); /* (loop) sets or moves it */
@@ -53,8 +54,12 @@ struct nt_stream_events {
  * @host: UTF-8 name or numeric address; copied
  * @timeout_100ns: of name resolution and connect together
  *
- * STATUS_CONNECTION_REFUSED, STATUS_HOST_UNREACHABLE, STATUS_IO_TIMEOUT, STATUS_BAD_NETWORK_PATH (no such host)
- * arrive through connected().
+ * The addresses of a name are tried one after the other, each with its share of the time. STATUS_CONNECTION_REFUSED,
+ * STATUS_HOST_UNREACHABLE, STATUS_NETWORK_UNREACHABLE, STATUS_IO_TIMEOUT, STATUS_BAD_NETWORK_PATH (no such host)
+ * arrive through connected(). *out is set before any event comes. Every stream is to be closed, also one that failed.
+ *
+ * Context: any thread; <= DISPATCH_LEVEL.
+ * Return:  STATUS_SUCCESS, STATUS_INVALID_PARAMETER (host too long or empty), STATUS_INSUFFICIENT_RESOURCES.
  */
 NTSTATUS nt_stream_connect(struct nt_loop *loop, const char *host, USHORT port, uint64_t timeout_100ns,
 			   const struct nt_stream_events *events, void *context, struct nt_stream **out);

@@ -25,7 +25,8 @@
 /* A name of a device, or a symbolic link from one name to another. */
 struct nt_device_name {
 	LIST_ENTRY link;
-	PDEVICE_OBJECT device; /* NULL: a symbolic link; not a reference: IoDeleteDevice() takes the name away */
+	PDEVICE_OBJECT
+		device; /* NULL: a symbolic link; not a reference: IoDeleteDevice() takes the name away */
 	UNICODE_STRING target; /* of a symbolic link */
 	UNICODE_STRING name;
 };
@@ -80,8 +81,8 @@ static struct nt_device_name *nt_device_name_find_locked(PCUNICODE_STRING name)
 static struct nt_device_name *nt_device_name_create(PCUNICODE_STRING name, PCUNICODE_STRING target)
 {
 	SIZE_T target_bytes = target == NULL ? 0 : target->Length;
-	struct nt_device_name *entry =
-		ExAllocatePoolWithTag(NonPagedPool, sizeof(*entry) + name->Length + target_bytes, NT_TAG_NAME);
+	struct nt_device_name *entry = ExAllocatePoolWithTag(
+		NonPagedPool, sizeof(*entry) + name->Length + target_bytes, NT_TAG_NAME);
 
 	if (entry == NULL)
 		return NULL;
@@ -310,7 +311,8 @@ VOID IoUnregisterFileSystem(PDEVICE_OBJECT DeviceObject)
 	struct nt_device_entry *found = NULL;
 
 	nt_device_acquire();
-	for (PLIST_ENTRY at = nt_file_systems.Flink; at != &nt_file_systems && found == NULL; at = at->Flink) {
+	for (PLIST_ENTRY at = nt_file_systems.Flink; at != &nt_file_systems && found == NULL;
+	     at = at->Flink) {
 		struct nt_device_entry *entry = CONTAINING_RECORD(at, struct nt_device_entry, link);
 
 		if (entry->device == DeviceObject)
@@ -325,8 +327,8 @@ VOID IoUnregisterFileSystem(PDEVICE_OBJECT DeviceObject)
 	}
 }
 
-NTSTATUS FsRtlRegisterUncProviderEx(PHANDLE MupHandle, PUNICODE_STRING RedirDevName, PDEVICE_OBJECT DeviceObject,
-				    ULONG Flags)
+NTSTATUS FsRtlRegisterUncProviderEx(PHANDLE MupHandle, PUNICODE_STRING RedirDevName,
+				    PDEVICE_OBJECT DeviceObject, ULONG Flags)
 {
 	struct nt_device_entry *entry;
 
@@ -339,7 +341,8 @@ NTSTATUS FsRtlRegisterUncProviderEx(PHANDLE MupHandle, PUNICODE_STRING RedirDevN
 	return STATUS_SUCCESS;
 }
 
-NTSTATUS FsRtlRegisterUncProvider(PHANDLE MupHandle, PUNICODE_STRING RedirectorDeviceName, BOOLEAN MailslotsSupported)
+NTSTATUS FsRtlRegisterUncProvider(PHANDLE MupHandle, PUNICODE_STRING RedirectorDeviceName,
+				  BOOLEAN MailslotsSupported)
 {
 	PDEVICE_OBJECT device;
 	NTSTATUS status = nt_device_open(RedirectorDeviceName, &device);
@@ -348,7 +351,8 @@ NTSTATUS FsRtlRegisterUncProvider(PHANDLE MupHandle, PUNICODE_STRING RedirectorD
 	if (!NT_SUCCESS(status))
 		return status;
 	status = FsRtlRegisterUncProviderEx(MupHandle, RedirectorDeviceName, device,
-					    MailslotsSupported ? FSRTL_UNC_PROVIDER_FLAGS_MAILSLOTS_SUPPORTED : 0);
+					    MailslotsSupported ? FSRTL_UNC_PROVIDER_FLAGS_MAILSLOTS_SUPPORTED
+							       : 0);
 	ObfDereferenceObject(device);
 	return status;
 }

@@ -65,7 +65,8 @@ VOID FsRtlFreeExtraCreateParameterList(PECP_LIST EcpList)
 {
 	RX_CHECK(EcpList->signature == NT_ECP_SIGNATURE);
 	while (!IsListEmpty(&EcpList->contexts)) {
-		struct nt_ecp *ecp = CONTAINING_RECORD(RemoveHeadList(&EcpList->contexts), struct nt_ecp, link);
+		struct nt_ecp *ecp =
+			CONTAINING_RECORD(RemoveHeadList(&EcpList->contexts), struct nt_ecp, link);
 
 		ecp->link.Flink = NULL;
 		FsRtlFreeExtraCreateParameter(ecp->context);
@@ -116,7 +117,8 @@ NTSTATUS FsRtlInsertExtraCreateParameter(PECP_LIST EcpList, PVOID EcpContext)
 	return STATUS_SUCCESS;
 }
 
-NTSTATUS FsRtlFindExtraCreateParameter(PECP_LIST EcpList, LPCGUID EcpType, PVOID *EcpContext, ULONG *EcpContextSize)
+NTSTATUS FsRtlFindExtraCreateParameter(PECP_LIST EcpList, LPCGUID EcpType, PVOID *EcpContext,
+				       ULONG *EcpContextSize)
 {
 	struct nt_ecp *ecp = nt_ecp_find(EcpList, EcpType);
 
@@ -127,7 +129,8 @@ NTSTATUS FsRtlFindExtraCreateParameter(PECP_LIST EcpList, LPCGUID EcpType, PVOID
 	return ecp == NULL ? STATUS_NOT_FOUND : STATUS_SUCCESS;
 }
 
-NTSTATUS FsRtlRemoveExtraCreateParameter(PECP_LIST EcpList, LPCGUID EcpType, PVOID *EcpContext, ULONG *EcpContextSize)
+NTSTATUS FsRtlRemoveExtraCreateParameter(PECP_LIST EcpList, LPCGUID EcpType, PVOID *EcpContext,
+					 ULONG *EcpContextSize)
 {
 	struct nt_ecp *ecp = nt_ecp_find(EcpList, EcpType);
 	NTSTATUS status = FsRtlFindExtraCreateParameter(EcpList, EcpType, EcpContext, EcpContextSize);
@@ -142,7 +145,8 @@ NTSTATUS FsRtlRemoveExtraCreateParameter(PECP_LIST EcpList, LPCGUID EcpType, PVO
 NTSTATUS FsRtlGetNextExtraCreateParameter(PECP_LIST EcpList, PVOID CurrentEcpContext, LPGUID NextEcpType,
 					  PVOID *NextEcpContext, ULONG *NextEcpContextSize)
 {
-	PLIST_ENTRY at = CurrentEcpContext == NULL ? EcpList->contexts.Flink : nt_ecp_of(CurrentEcpContext)->link.Flink;
+	PLIST_ENTRY at = CurrentEcpContext == NULL ? EcpList->contexts.Flink
+						   : nt_ecp_of(CurrentEcpContext)->link.Flink;
 	struct nt_ecp *ecp = NULL;
 
 	if (at != &EcpList->contexts)

@@ -160,7 +160,8 @@ VOID IofCompleteRequest(PIRP Irp, CCHAR PriorityBoost)
 		/* A routine below the top may keep the IRP and complete it again later; the top one may not. */
 		if (above != NULL)
 			__atomic_store_n(&Irp->Completed, 0, __ATOMIC_RELEASE);
-		if (location->CompletionRoutine(above, Irp, location->Context) == STATUS_MORE_PROCESSING_REQUIRED)
+		if (location->CompletionRoutine(above, Irp, location->Context) ==
+		    STATUS_MORE_PROCESSING_REQUIRED)
 			return;
 		if (above != NULL && __atomic_exchange_n(&Irp->Completed, 1, __ATOMIC_ACQ_REL) != 0)
 			NT_BUG("irp %p completed inside a completion routine that let it go on", (void *)Irp);

@@ -82,6 +82,7 @@ VOID IoBuildPartialMdl(PMDL SourceMdl, PMDL TargetMdl, PVOID VirtualAddress, ULO
 		Length = SourceMdl->ByteCount - (ULONG)(begin - source); /* to the end of the source */
 	RX_CHECK(Length <= SourceMdl->ByteCount - (begin - source));
 	MmInitializeMdl(TargetMdl, VirtualAddress, Length);
-	TargetMdl->MdlFlags = (CSHORT)(MDL_PARTIAL | allocated | (SourceMdl->MdlFlags & MDL_SOURCE_IS_NONPAGED_POOL));
+	TargetMdl->MdlFlags =
+		(CSHORT)(MDL_PARTIAL | allocated | (SourceMdl->MdlFlags & MDL_SOURCE_IS_NONPAGED_POOL));
 	TargetMdl->MappedSystemVa = VirtualAddress;
 }

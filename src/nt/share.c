@@ -94,7 +94,8 @@ NTSTATUS IoCheckEaBufferValidity(PFILE_FULL_EA_INFORMATION EaBuffer, ULONG EaLen
 		if (left < head + 1)
 			return STATUS_EA_LIST_INCONSISTENT;
 		memcpy(&next, entry, sizeof(next));
-		memcpy(&value_length, entry + offsetof(FILE_FULL_EA_INFORMATION, EaValueLength), sizeof(value_length));
+		memcpy(&value_length, entry + offsetof(FILE_FULL_EA_INFORMATION, EaValueLength),
+		       sizeof(value_length));
 		needed = head + entry[offsetof(FILE_FULL_EA_INFORMATION, EaNameLength)] + 1 + value_length;
 		if (needed > left)
 			return STATUS_EA_LIST_INCONSISTENT;
