@@ -37,13 +37,23 @@ NTSTATUS RxPrefixClaim(_In_ PRX_CONTEXT RxContext);
  * The FCB regular resource, for RDBSS itself. RxContext may be NULL. The acquire forms wait, except that
  * a context without RX_CONTEXT_FLAG_WAIT gets STATUS_LOCK_NOT_GRANTED instead. Recursive.
  */
-NTSTATUS RxAcquireExclusiveFcb(_In_opt_ PRX_CONTEXT RxContext, _Inout_ PFCB Fcb);
-NTSTATUS RxAcquireSharedFcb(_In_opt_ PRX_CONTEXT RxContext, _Inout_ PFCB Fcb);
-VOID RxReleaseFcb(_In_opt_ PRX_CONTEXT RxContext, _Inout_ PFCB Fcb);
-VOID RxReleaseFcbForThread(_In_opt_ PRX_CONTEXT RxContext, _Inout_ PFCB Fcb, _In_ ERESOURCE_THREAD ResourceThreadId);
-BOOLEAN RxAcquirePagingIoResource(_In_opt_ PRX_CONTEXT RxContext, _Inout_ PFCB Fcb);
-BOOLEAN RxAcquirePagingIoResourceShared(_In_opt_ PRX_CONTEXT RxContext, _Inout_ PFCB Fcb, _In_ BOOLEAN Wait);
-VOID RxReleasePagingIoResource(_In_opt_ PRX_CONTEXT RxContext, _Inout_ PFCB Fcb);
+NTSTATUS __RxAcquireExclusiveFcb(_In_opt_ PRX_CONTEXT RxContext, _Inout_ PFCB Fcb);
+NTSTATUS __RxAcquireSharedFcb(_In_opt_ PRX_CONTEXT RxContext, _Inout_ PFCB Fcb);
+VOID __RxReleaseFcb(_In_opt_ PRX_CONTEXT RxContext, _Inout_ PFCB Fcb);
+VOID __RxReleaseFcbForThread(_In_opt_ PRX_CONTEXT RxContext, _Inout_ PFCB Fcb, _In_ ERESOURCE_THREAD ResourceThreadId);
+BOOLEAN __RxAcquirePagingIoResource(_In_opt_ PRX_CONTEXT RxContext, _Inout_ PFCB Fcb);
+BOOLEAN __RxAcquirePagingIoResourceShared(_In_opt_ PRX_CONTEXT RxContext, _Inout_ PFCB Fcb, _In_ BOOLEAN Wait);
+VOID __RxReleasePagingIoResource(_In_opt_ PRX_CONTEXT RxContext, _Inout_ PFCB Fcb);
+
+/* An FCB is a PFCB to RDBSS and a PMRX_FCB to a mini-redirector; these take both. */
+#define RxAcquireExclusiveFcb(RXCONTEXT, FCB) __RxAcquireExclusiveFcb((RXCONTEXT), (PFCB)(FCB))
+#define RxAcquireSharedFcb(RXCONTEXT, FCB) __RxAcquireSharedFcb((RXCONTEXT), (PFCB)(FCB))
+#define RxReleaseFcb(RXCONTEXT, FCB) __RxReleaseFcb((RXCONTEXT), (PFCB)(FCB))
+#define RxReleaseFcbForThread(RXCONTEXT, FCB, THREAD) __RxReleaseFcbForThread((RXCONTEXT), (PFCB)(FCB), (THREAD))
+#define RxAcquirePagingIoResource(RXCONTEXT, FCB) __RxAcquirePagingIoResource((RXCONTEXT), (PFCB)(FCB))
+#define RxAcquirePagingIoResourceShared(RXCONTEXT, FCB, WAIT) \
+	__RxAcquirePagingIoResourceShared((RXCONTEXT), (PFCB)(FCB), (WAIT))
+#define RxReleasePagingIoResource(RXCONTEXT, FCB) __RxReleasePagingIoResource((RXCONTEXT), (PFCB)(FCB))
 
 #define RxIsFcbAcquiredShared(FCB) (ExIsResourceAcquiredSharedLite((FCB)->Header.Resource) != 0)
 #define RxIsFcbAcquiredExclusive(FCB) ExIsResourceAcquiredExclusiveLite((FCB)->Header.Resource)

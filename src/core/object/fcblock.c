@@ -22,7 +22,7 @@ static BOOLEAN rx_fcb_may_wait(PRX_CONTEXT rxc)
 	return rxc == NULL || (rxc->Flags & RX_CONTEXT_FLAG_WAIT) != 0;
 }
 
-NTSTATUS RxAcquireExclusiveFcb(PRX_CONTEXT RxContext, PFCB Fcb)
+NTSTATUS __RxAcquireExclusiveFcb(PRX_CONTEXT RxContext, PFCB Fcb)
 {
 	if (!ExAcquireResourceExclusiveLite(Fcb->Header.Resource, rx_fcb_may_wait(RxContext)))
 		return STATUS_LOCK_NOT_GRANTED;
@@ -30,7 +30,7 @@ NTSTATUS RxAcquireExclusiveFcb(PRX_CONTEXT RxContext, PFCB Fcb)
 	return STATUS_SUCCESS;
 }
 
-NTSTATUS RxAcquireSharedFcb(PRX_CONTEXT RxContext, PFCB Fcb)
+NTSTATUS __RxAcquireSharedFcb(PRX_CONTEXT RxContext, PFCB Fcb)
 {
 	if (!ExAcquireResourceSharedLite(Fcb->Header.Resource, rx_fcb_may_wait(RxContext)))
 		return STATUS_LOCK_NOT_GRANTED;
@@ -38,19 +38,19 @@ NTSTATUS RxAcquireSharedFcb(PRX_CONTEXT RxContext, PFCB Fcb)
 	return STATUS_SUCCESS;
 }
 
-VOID RxReleaseFcb(PRX_CONTEXT RxContext, PFCB Fcb)
+VOID __RxReleaseFcb(PRX_CONTEXT RxContext, PFCB Fcb)
 {
 	rx_fcb_track(RxContext, -1);
 	ExReleaseResourceLite(Fcb->Header.Resource);
 }
 
-VOID RxReleaseFcbForThread(PRX_CONTEXT RxContext, PFCB Fcb, ERESOURCE_THREAD ResourceThreadId)
+VOID __RxReleaseFcbForThread(PRX_CONTEXT RxContext, PFCB Fcb, ERESOURCE_THREAD ResourceThreadId)
 {
 	rx_fcb_track(RxContext, -1);
 	ExReleaseResourceForThreadLite(Fcb->Header.Resource, ResourceThreadId);
 }
 
-BOOLEAN RxAcquirePagingIoResource(PRX_CONTEXT RxContext, PFCB Fcb)
+BOOLEAN __RxAcquirePagingIoResource(PRX_CONTEXT RxContext, PFCB Fcb)
 {
 	(void)ExAcquireResourceExclusiveLite(Fcb->Header.PagingIoResource, TRUE);	/* waits: always TRUE */
 	if (RxContext != NULL)
@@ -58,7 +58,7 @@ BOOLEAN RxAcquirePagingIoResource(PRX_CONTEXT RxContext, PFCB Fcb)
 	return TRUE;
 }
 
-BOOLEAN RxAcquirePagingIoResourceShared(PRX_CONTEXT RxContext, PFCB Fcb, BOOLEAN Wait)
+BOOLEAN __RxAcquirePagingIoResourceShared(PRX_CONTEXT RxContext, PFCB Fcb, BOOLEAN Wait)
 {
 	BOOLEAN acquired = ExAcquireResourceSharedLite(Fcb->Header.PagingIoResource, Wait);
 
@@ -67,7 +67,7 @@ BOOLEAN RxAcquirePagingIoResourceShared(PRX_CONTEXT RxContext, PFCB Fcb, BOOLEAN
 	return acquired;
 }
 
-VOID RxReleasePagingIoResource(PRX_CONTEXT RxContext, PFCB Fcb)
+VOID __RxReleasePagingIoResource(PRX_CONTEXT RxContext, PFCB Fcb)
 {
 	if (RxContext != NULL)
 		RxContext->FcbPagingIoResourceAcquired = FALSE;
