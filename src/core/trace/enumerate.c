@@ -238,12 +238,12 @@ static bool rx_query_fill_visit(const struct rx_object_record *record, PCUNICODE
 	return true;
 }
 
-NTSTATUS rx_query_objects(PRDBSS_DEVICE_OBJECT dev, PVOID buffer, ULONG length, PULONG_PTR information)
+NTSTATUS rx_query_objects(PRDBSS_DEVICE_OBJECT dev, PVOID buffer, ULONG length, PULONG written)
 {
 	struct rx_query_fill fill = { .buffer = buffer, .length = length };
 	NTSTATUS status = rx_enumerate_objects(dev, rx_query_fill_visit, &fill);
 
-	*information = fill.used;
+	*written = fill.used;
 	if (status != STATUS_CANCELLED)
 		return status;
 	return fill.used == 0 ? STATUS_BUFFER_TOO_SMALL : STATUS_BUFFER_OVERFLOW;

@@ -38,11 +38,11 @@ NTSTATUS rx_enumerate_objects(PRDBSS_DEVICE_OBJECT dev, rx_object_visit *visit, 
 /**
  * rx_query_objects - the answer to FSCTL_RX_QUERY_OBJECTS
  * @buffer:      [out] length bytes, 8-byte aligned
- * @information: [out] bytes filled
+ * @written:     [out] bytes filled
  *
  * Return: STATUS_SUCCESS; STATUS_BUFFER_OVERFLOW when not all records fit; STATUS_BUFFER_TOO_SMALL when none did.
  */
-NTSTATUS rx_query_objects(PRDBSS_DEVICE_OBJECT dev, PVOID buffer, ULONG length, PULONG_PTR information);
+NTSTATUS rx_query_objects(PRDBSS_DEVICE_OBJECT dev, PVOID buffer, ULONG length, PULONG written);
 
 /* check.c */
 
