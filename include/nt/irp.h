@@ -459,6 +459,9 @@ struct _IRP {
 	PIO_STATUS_BLOCK UserIosb;
 	PKEVENT UserEvent;
 	PDRIVER_CANCEL volatile CancelRoutine;
+	union {
+		LARGE_INTEGER AllocationSize; /* of a create: bytes to reserve */
+	} Overlay;
 	PVOID UserBuffer;
 	struct {
 		struct {

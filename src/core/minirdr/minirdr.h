@@ -13,11 +13,21 @@
 /* The FCB every open of a redirector device, and every tree connection, points at. Never freed, never locked. */
 extern FCB RxDeviceFCB;
 
+/* The device object that stands for RDBSS itself. */
+PDEVICE_OBJECT rx_rdbss_device(void);
+bool rx_is_rdbss_device(PDEVICE_OBJECT device);
+
 /* start_stop.c */
+VOID rx_start_stop_init(VOID);
 /*
- * May a request pass, given the device's state? STATUS_SUCCESS, STATUS_REDIRECTOR_NOT_STARTED or, while a
- * stop is in progress, STATUS_REDIRECTOR_NOT_STARTED as well. Rules E-16 and E-17.
+ * May a request pass, given the device's state? STATUS_SUCCESS or STATUS_REDIRECTOR_NOT_STARTED (E-16, E-17):
+ * before a start and from the beginning of a stop only device opens, controls of such opens, cleanup and close.
  */
 NTSTATUS rx_start_stop_admit(PRDBSS_DEVICE_OBJECT dev, PIRP irp);
+/*
+ * Ends dormant opens and finalizes every view, share and server of a device, users or not; who still holds one
+ * keeps its memory. No request of the device may be in flight but the caller's. Blocks, calls down.
+ */
+void rx_finalize_all_objects(PRDBSS_DEVICE_OBJECT dev);
 
 #endif

@@ -13,10 +13,15 @@
 #include "rx.h"
 
 /* queue.c */
+/* Once, from the first RxDriverEntry. */
+VOID rx_work_init(VOID);
+/* RxSpinDownMRxDispatcher for a caller that is itself `own` of the device's worker routines. */
+NTSTATUS rx_work_wait_idle(PRDBSS_DEVICE_OBJECT dev, LONG own);
 /* True when this thread runs as (or for) the RDBSS process: calls that must not be posted may be made here. */
 bool rx_in_rdbss_process(void);
 
 /* timer.c */
+VOID rx_timer_init(VOID);
 /* Stops every timer of the device and waits for the one that is running. Blocks. */
 void rx_timer_run_down(PRDBSS_DEVICE_OBJECT dev);
 

@@ -1,0 +1,49 @@
+/*
+ * acquire.c - the FCB resource, for a request: wait for it or be posted; and is the open still there?
+ */
+#include "core/dispatch/dispatch.h"
+
+#include "core/context/context.h"
+
+static NTSTATUS rx_acquire_result(PRX_CONTEXT rxc, NTSTATUS status)
+{
+	if (status == STATUS_SUCCESS) {
+		rxc->FcbResourceAcquired = TRUE;
+		return STATUS_SUCCESS;
+	}
+	if (status == STATUS_LOCK_NOT_GRANTED)
+		return RxFsdPostRequest(rxc);
+	return status;
+}
+
+NTSTATUS rx_acquire_fcb_exclusive(PRX_CONTEXT rxc)
+{
+	return rx_acquire_result(rxc, RxAcquireExclusiveFcb(rxc, (PFCB)rxc->pFcb));
+}
+
+NTSTATUS rx_acquire_fcb_shared(PRX_CONTEXT rxc)
+{
+	return rx_acquire_result(rxc, RxAcquireSharedFcb(rxc, (PFCB)rxc->pFcb));
+}
+
+void rx_release_fcb(PRX_CONTEXT rxc)
+{
+	rxc->FcbResourceAcquired = FALSE;
+	RxReleaseFcb(rxc, (PFCB)rxc->pFcb);
+}
+
+NTSTATUS rx_check_server_open(PRX_CONTEXT rxc)
+{
+	PMRX_FOBX fobx = rxc->pFobx;
+	PMRX_SRV_OPEN so = rxc->pRelevantSrvOpen;
+
+	if (fobx == NULL || so == NULL)
+		return STATUS_INVALID_DEVICE_REQUEST; /* a device, tree connection or target directory open */
+	if ((fobx->Flags & (FOBX_FLAG_SRVOPEN_CLOSED | FOBX_FLAG_BAD_HANDLE)) != 0)
+		return STATUS_FILE_CLOSED;
+	if ((so->Flags & (SRVOPEN_FLAG_CLOSED | SRVOPEN_FLAG_ORPHANED)) != 0)
+		return STATUS_FILE_CLOSED;
+	if ((rxc->pFcb->FcbState & FCB_STATE_ORPHANED) != 0)
+		return STATUS_FILE_CLOSED;
+	return STATUS_SUCCESS;
+}

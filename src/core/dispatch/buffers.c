@@ -1,0 +1,53 @@
+/*
+ * buffers.c - where a request's data is.
+ *
+ * Owns:   nothing; an MDL made here belongs to the IRP, whose completion frees it.
+ */
+#include "core/dispatch/dispatch.h"
+
+NTSTATUS rx_lock_user_buffer(PIRP irp, LOCK_OPERATION access, ULONG length)
+{
+	PVOID buffer = irp->UserBuffer;
+	PMDL mdl;
+
+	if (irp->MdlAddress != NULL || length == 0)
+		return STATUS_SUCCESS;
+	if (buffer == NULL)
+		buffer = irp->AssociatedIrp.SystemBuffer;
+	if (buffer == NULL)
+		return STATUS_INVALID_USER_BUFFER;
+	mdl = IoAllocateMdl(buffer, length, FALSE, FALSE, irp);
+	if (mdl == NULL)
+		return STATUS_INSUFFICIENT_RESOURCES;
+	MmProbeAndLockPages(mdl, irp->RequestorMode, access);
+	return STATUS_SUCCESS;
+}
+
+/**
+ * RxMapSystemBuffer - the system address of an IRP's data
+ *
+ * Return: the mapped MDL when there is one, else the system buffer (E-27); NULL when mapping fails.
+ * Page:   rxprocs/RxMapSystemBuffer.
+ */
+PVOID RxMapSystemBuffer(PRX_CONTEXT RxContext, PIRP Irp)
+{
+	(void)RxContext;
+	if (Irp->MdlAddress != NULL)
+		return MmGetSystemAddressForMdlSafe(Irp->MdlAddress, NormalPagePriority);
+	return Irp->AssociatedIrp.SystemBuffer;
+}
+
+/**
+ * RxNewMapUserBuffer - the user buffer of a context's IRP, through the MDL when there is one
+ *
+ * Return: NULL when mapping fails.
+ * Page:   RxNewMapUserBuffer.
+ */
+PVOID RxNewMapUserBuffer(PRX_CONTEXT RxContext)
+{
+	PIRP irp = RxContext->CurrentIrp;
+
+	if (irp->MdlAddress != NULL)
+		return MmGetSystemAddressForMdlSafe(irp->MdlAddress, NormalPagePriority);
+	return irp->UserBuffer;
+}

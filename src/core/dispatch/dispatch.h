@@ -1,0 +1,91 @@
+/*
+ * dispatch.h - from an IRP to the routine that serves it.
+ *
+ * Every rx_common_... routine has the shape of PRX_DISPATCH and one contract:
+ *   returns STATUS_PENDING  the request was posted or is in the mini-redirector's hands; the context and the
+ *                           IRP are not the caller's any more
+ *   returns anything else   irp->IoStatus.Information is set; the dispatcher completes the IRP
+ * and on both it holds no lock it did not hold on entry.
+ */
+#ifndef RX_CORE_DISPATCH_DISPATCH_H
+#define RX_CORE_DISPATCH_DISPATCH_H
+
+#include <stdbool.h>
+
+#include "ntifs.h"
+#include "rx.h"
+
+/* dispatch.c */
+/* Runs rxc->ResumeRoutine and completes the IRP unless it stays pending. Consumes the caller's reference. */
+NTSTATUS rx_dispatch_run(PRX_CONTEXT rxc);
+
+/* A thread that leaves the core holds nothing of it: FCB resources are counted per context, the rest here. */
+void rx_assert_holds_no_lock(PRDBSS_DEVICE_OBJECT dev);
+
+/* fsctl.c */
+/* Where the data of a control is, by the method in its code. */
+void rx_control_buffers(PRX_CONTEXT rxc, PIRP irp, PXXCTL_LOWIO_COMPONENT ctl);
+
+/* buffers.c */
+/* Gives the IRP an MDL for UserBuffer (or SystemBuffer) unless it has one. STATUS_INSUFFICIENT_RESOURCES. */
+NTSTATUS rx_lock_user_buffer(PIRP irp, LOCK_OPERATION access, ULONG length);
+
+/* fsp.c */
+VOID rx_fsp_init_device(PRDBSS_DEVICE_OBJECT dev);
+
+/* acquire.c */
+/*
+ * Takes the FCB of the request. STATUS_SUCCESS: held. STATUS_PENDING: would have blocked an asynchronous
+ * request, which was posted instead and is not the caller's any more.
+ */
+NTSTATUS rx_acquire_fcb_exclusive(PRX_CONTEXT rxc);
+NTSTATUS rx_acquire_fcb_shared(PRX_CONTEXT rxc);
+void rx_release_fcb(PRX_CONTEXT rxc);
+/* STATUS_SUCCESS when the request's FOBX still has its open at the server. Locks: FCB, shared at least. */
+NTSTATUS rx_check_server_open(PRX_CONTEXT rxc);
+
+/* create.c, open.c, device.c ... one routine per IRP major */
+NTSTATUS NTAPI rx_common_create(PRX_CONTEXT rxc, PIRP irp);
+NTSTATUS NTAPI rx_common_cleanup(PRX_CONTEXT rxc, PIRP irp);
+NTSTATUS NTAPI rx_common_close(PRX_CONTEXT rxc, PIRP irp);
+NTSTATUS NTAPI rx_common_read(PRX_CONTEXT rxc, PIRP irp);
+NTSTATUS NTAPI rx_common_write(PRX_CONTEXT rxc, PIRP irp);
+NTSTATUS NTAPI rx_common_query_information(PRX_CONTEXT rxc, PIRP irp);
+NTSTATUS NTAPI rx_common_set_information(PRX_CONTEXT rxc, PIRP irp);
+NTSTATUS NTAPI rx_common_query_volume(PRX_CONTEXT rxc, PIRP irp);
+NTSTATUS NTAPI rx_common_set_volume(PRX_CONTEXT rxc, PIRP irp);
+NTSTATUS NTAPI rx_common_directory_control(PRX_CONTEXT rxc, PIRP irp);
+NTSTATUS NTAPI rx_common_fsctl(PRX_CONTEXT rxc, PIRP irp);
+NTSTATUS NTAPI rx_common_ioctl(PRX_CONTEXT rxc, PIRP irp);
+NTSTATUS NTAPI rx_common_lock_control(PRX_CONTEXT rxc, PIRP irp);
+NTSTATUS NTAPI rx_common_flush(PRX_CONTEXT rxc, PIRP irp);
+NTSTATUS NTAPI rx_common_query_ea(PRX_CONTEXT rxc, PIRP irp);
+NTSTATUS NTAPI rx_common_set_ea(PRX_CONTEXT rxc, PIRP irp);
+NTSTATUS NTAPI rx_common_query_security(PRX_CONTEXT rxc, PIRP irp);
+NTSTATUS NTAPI rx_common_set_security(PRX_CONTEXT rxc, PIRP irp);
+NTSTATUS NTAPI rx_common_query_quota(PRX_CONTEXT rxc, PIRP irp);
+NTSTATUS NTAPI rx_common_set_quota(PRX_CONTEXT rxc, PIRP irp);
+
+/* devctl.c: the same for file objects of the redirector device (and of tree connections) */
+extern RX_FSD_DISPATCH_VECTOR rx_device_dispatch[];
+
+/* close.c */
+/*
+ * The last use of a FOBX: its share of SRV_OPEN.OpenCount is given back, and with the last share the open at
+ * the server is closed (MRxCloseSrvOpen). rxc: any context of the device; its objects and MajorFunction are
+ * set here. Locks: FCB exclusive.
+ */
+void rx_close_srv_open_of(PRX_CONTEXT rxc, PFOBX fobx);
+
+/* Drops the FOBX's creation reference; it and, as its last child, its SRV_OPEN die. Locks: FCB exclusive. */
+void rx_drop_fobx(PRX_CONTEXT rxc, PFOBX fobx);
+/* Gives back the FCB resource and one reference on the FCB, which dies when it was the last. */
+void rx_release_and_dereference_fcb(PRX_CONTEXT rxc, PFCB fcb);
+
+/* lockctrl.c */
+/* The byte-range locks of one FOBX, gone with its cleanup: released at the server too. Locks: FCB exclusive. */
+void rx_locks_cleanup(PRX_CONTEXT rxc, PFCB fcb, PFOBX fobx);
+/* May the request touch the range, as far as the locks of other opens on this machine go? Locks: FCB shared. */
+bool rx_locks_allow(PRX_CONTEXT rxc, LONGLONG offset, ULONG length, bool write);
+
+#endif

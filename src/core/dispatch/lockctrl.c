@@ -1,0 +1,317 @@
+/*
+ * lockctrl.c - IRP_MJ_LOCK_CONTROL: byte-range locks.
+ *
+ * Owns:   the record of every granted lock (struct rx_lock), in FCB.BufferedLocks.List.
+ * Locks:  rx_locks_mutex of the FCB: FileSizeLock, a leaf. The FCB resource is held shared only to look at the
+ *         open: a lock that the server makes wait must not keep others from the file.
+ * Dies:   a record with its unlock, or with the cleanup of its file object.
+ *
+ * The server decides; the record serves three ends: several file objects may share one open at the server, so
+ * their reads and writes are checked against each other's locks here; what a handle holds is released at its
+ * cleanup even when the open at the server lives on; and RxLockEnumerator shows them to the driver.
+ */
+#include "core/dispatch/dispatch.h"
+
+#include "core/context/context.h"
+#include "core/lowio/core_lowio.h"
+#include "core/minirdr/calldown.h"
+
+#define RX_LOCK_TAG 'kLxR'
+
+struct rx_lock {
+	FCB_LOCK lock; /* first: the list is FCB.BufferedLocks.List */
+	PFOBX fobx;
+	LOWIO_LOCK_LIST entry; /* for LOWIO_OP_UNLOCK_MULTIPLE: a cleanup must not need memory */
+};
+
+static void rx_locks_acquire(PFCB fcb)
+{
+	ExAcquireFastMutex(fcb->FileSizeLock);
+}
+
+static void rx_locks_release(PFCB fcb)
+{
+	ExReleaseFastMutex(fcb->FileSizeLock);
+}
+
+/* ---- records ---- */
+
+static bool rx_lock_overlaps(const FCB_LOCK *lock, LONGLONG offset, LONGLONG length)
+{
+	return (ULONGLONG)offset < (ULONGLONG)lock->BytesOffset.QuadPart + (ULONGLONG)lock->Length.QuadPart &&
+	       (ULONGLONG)lock->BytesOffset.QuadPart < (ULONGLONG)offset + (ULONGLONG)length;
+}
+
+bool rx_locks_allow(PRX_CONTEXT rxc, LONGLONG offset, ULONG length, bool write)
+{
+	PFCB fcb = (PFCB)rxc->pFcb;
+	bool allowed = true;
+	PFCB_LOCK lock;
+
+	rx_locks_acquire(fcb);
+	for (lock = fcb->BufferedLocks.List; lock != NULL && allowed; lock = lock->Next) {
+		struct rx_lock *held = CONTAINING_RECORD(lock, struct rx_lock, lock);
+
+		if (!rx_lock_overlaps(lock, offset, length))
+			continue;
+		if (held->fobx == (PFOBX)rxc->pFobx)
+			allowed = lock->ExclusiveLock || !write;
+		else
+			allowed = !lock->ExclusiveLock && !write;
+	}
+	rx_locks_release(fcb);
+	return allowed;
+}
+
+/* Takes the exact range of a handle out of the list; NULL: it holds no such lock. */
+static struct rx_lock *rx_lock_take(PFCB fcb, PFOBX fobx, LONGLONG offset, LONGLONG length, ULONG key)
+{
+	struct rx_lock *taken = NULL;
+	PFCB_LOCK *at;
+
+	rx_locks_acquire(fcb);
+	for (at = &fcb->BufferedLocks.List; *at != NULL; at = &(*at)->Next) {
+		struct rx_lock *held = CONTAINING_RECORD(*at, struct rx_lock, lock);
+
+		if (held->fobx == fobx && held->lock.BytesOffset.QuadPart == offset &&
+		    held->lock.Length.QuadPart == length && held->lock.Key == key) {
+			*at = held->lock.Next;
+			taken = held;
+			break;
+		}
+	}
+	rx_locks_release(fcb);
+	return taken;
+}
+
+/* Takes all locks of a handle (of one key, when key is not NULL) out and chains them; NULL: none. */
+static struct rx_lock *rx_locks_take_all(PFCB fcb, PFOBX fobx, const ULONG *key)
+{
+	struct rx_lock *taken = NULL;
+	PFCB_LOCK *at;
+
+	rx_locks_acquire(fcb);
+	at = &fcb->BufferedLocks.List;
+	while (*at != NULL) {
+		struct rx_lock *held = CONTAINING_RECORD(*at, struct rx_lock, lock);
+
+		if (held->fobx != fobx || (key != NULL && held->lock.Key != *key)) {
+			at = &(*at)->Next;
+			continue;
+		}
+		*at = held->lock.Next;
+		held->lock.Next = taken != NULL ? &taken->lock : NULL;
+		held->entry.Next = taken != NULL ? &taken->entry : NULL;
+		held->entry.ByteOffset = held->lock.BytesOffset.QuadPart;
+		held->entry.Length = held->lock.Length.QuadPart;
+		held->entry.Key = held->lock.Key;
+		held->entry.ExclusiveLock = held->lock.ExclusiveLock;
+		taken = held;
+	}
+	rx_locks_release(fcb);
+	return taken;
+}
+
+static void rx_locks_free(struct rx_lock *first)
+{
+	while (first != NULL) {
+		PFCB_LOCK next = first->lock.Next;
+
+		ExFreePoolWithTag(first, RX_LOCK_TAG);
+		first = next != NULL ? CONTAINING_RECORD(next, struct rx_lock, lock) : NULL;
+	}
+}
+
+static void rx_lock_add(PFCB fcb, struct rx_lock *record)
+{
+	rx_locks_acquire(fcb);
+	record->lock.Next = fcb->BufferedLocks.List;
+	fcb->BufferedLocks.List = &record->lock;
+	rx_locks_release(fcb);
+}
+
+/* ---- requests ---- */
+
+static NTSTATUS NTAPI rx_lock_complete(PRX_CONTEXT rxc)
+{
+	struct rx_lock *record = rxc->DispatchState; /* a lock: made before; an unlock: taken out before */
+	PFCB fcb = (PFCB)rxc->pFcb;
+	NTSTATUS status = rxc->StoredStatus;
+	bool is_lock = rxc->LowIoContext.Operation == LOWIO_OP_SHAREDLOCK ||
+		       rxc->LowIoContext.Operation == LOWIO_OP_EXCLUSIVELOCK;
+
+	rxc->DispatchState = NULL;
+	InterlockedDecrement((volatile LONG *)&fcb->OutstandingLockOperationsCount);
+	if (is_lock == (NT_SUCCESS(status) != 0))
+		rx_lock_add(fcb, record); /* locked, or still locked */
+	else if (record != NULL)
+		ExFreePoolWithTag(record, RX_LOCK_TAG);
+	return status;
+}
+
+static NTSTATUS NTAPI rx_unlock_many_complete(PRX_CONTEXT rxc)
+{
+	struct rx_lock *records = rxc->DispatchState;
+
+	rxc->DispatchState = NULL;
+	InterlockedDecrement((volatile LONG *)&rxc->pFcb->OutstandingLockOperationsCount);
+	/* whatever the server said: the handle gave them up */
+	rx_locks_free(records);
+	return rxc->StoredStatus;
+}
+
+static void rx_lock_parameters(PRX_CONTEXT rxc, USHORT operation)
+{
+	PIO_STACK_LOCATION sp = rxc->CurrentIrpSp;
+	PLOWIO_CONTEXT lowio = &rxc->LowIoContext;
+
+	rx_lowio_prepare(rxc, operation);
+	lowio->ParamsFor.Locks.Flags = sp->Flags;
+	lowio->ParamsFor.Locks.ByteOffset = sp->Parameters.LockControl.ByteOffset.QuadPart;
+	lowio->ParamsFor.Locks.Key = sp->Parameters.LockControl.Key;
+	if (operation != LOWIO_OP_UNLOCK_MULTIPLE)
+		lowio->ParamsFor.Locks.Length = sp->Parameters.LockControl.Length->QuadPart;
+}
+
+static NTSTATUS rx_lock_submit(PRX_CONTEXT rxc, PIRP irp, PVOID records, PLOWIO_COMPLETION_ROUTINE completion)
+{
+	rxc->DispatchState = records;
+	InterlockedIncrement((volatile LONG *)&rxc->pFcb->OutstandingLockOperationsCount);
+	return RxLowIoSubmit(rxc, irp, (PFCB)rxc->pFcb, completion);
+}
+
+static NTSTATUS rx_lock_request(PRX_CONTEXT rxc, PIRP irp)
+{
+	PIO_STACK_LOCATION sp = rxc->CurrentIrpSp;
+	bool exclusive = (sp->Flags & SL_EXCLUSIVE_LOCK) != 0;
+	struct rx_lock *record;
+	NTSTATUS status;
+
+	status = rx_call_is_lock_realizable(rxc->pFcb, &sp->Parameters.LockControl.ByteOffset,
+					    sp->Parameters.LockControl.Length, sp->Flags);
+	if (!NT_SUCCESS(status))
+		return status;
+	record = ExAllocatePoolWithTag(NonPagedPool, sizeof(*record), RX_LOCK_TAG);
+	if (record == NULL)
+		return STATUS_INSUFFICIENT_RESOURCES;
+	RtlZeroMemory(record, sizeof(*record));
+	record->fobx = (PFOBX)rxc->pFobx;
+	record->lock.BytesOffset = sp->Parameters.LockControl.ByteOffset;
+	record->lock.Length = *sp->Parameters.LockControl.Length;
+	record->lock.Key = sp->Parameters.LockControl.Key;
+	record->lock.ExclusiveLock = exclusive;
+	record->lock.OwnerProcess = IoGetRequestorProcess(irp);
+	rx_lock_parameters(rxc, exclusive ? LOWIO_OP_EXCLUSIVELOCK : LOWIO_OP_SHAREDLOCK);
+	return rx_lock_submit(rxc, irp, record, rx_lock_complete);
+}
+
+static NTSTATUS rx_unlock_request(PRX_CONTEXT rxc, PIRP irp)
+{
+	PIO_STACK_LOCATION sp = rxc->CurrentIrpSp;
+	struct rx_lock *record;
+
+	record = rx_lock_take((PFCB)rxc->pFcb, (PFOBX)rxc->pFobx,
+			      sp->Parameters.LockControl.ByteOffset.QuadPart,
+			      sp->Parameters.LockControl.Length->QuadPart, sp->Parameters.LockControl.Key);
+	if (record == NULL)
+		return STATUS_RANGE_NOT_LOCKED;
+	rx_lock_parameters(rxc, LOWIO_OP_UNLOCK);
+	return rx_lock_submit(rxc, irp, record, rx_lock_complete);
+}
+
+static NTSTATUS rx_unlock_all_request(PRX_CONTEXT rxc, PIRP irp)
+{
+	PIO_STACK_LOCATION sp = rxc->CurrentIrpSp;
+	const ULONG *key =
+		rxc->MinorFunction == IRP_MN_UNLOCK_ALL_BY_KEY ? &sp->Parameters.LockControl.Key : NULL;
+	struct rx_lock *records = rx_locks_take_all((PFCB)rxc->pFcb, (PFOBX)rxc->pFobx, key);
+
+	if (records == NULL)
+		return STATUS_SUCCESS;
+	rx_lock_parameters(rxc, LOWIO_OP_UNLOCK_MULTIPLE);
+	rxc->LowIoContext.ParamsFor.Locks.LockList = &records->entry;
+	return rx_lock_submit(rxc, irp, records, rx_unlock_many_complete);
+}
+
+static NTSTATUS rx_lock_check(PRX_CONTEXT rxc)
+{
+	PIO_STACK_LOCATION sp = rxc->CurrentIrpSp;
+	NTSTATUS status;
+
+	if (rxc->pFobx == NULL || NodeType(rxc->pFcb) == RDBSS_NTC_STORAGE_TYPE_DIRECTORY)
+		return STATUS_INVALID_PARAMETER;
+	if ((rxc->MinorFunction == IRP_MN_LOCK || rxc->MinorFunction == IRP_MN_UNLOCK_SINGLE) &&
+	    sp->Parameters.LockControl.Length == NULL)
+		return STATUS_INVALID_PARAMETER;
+	status = rx_acquire_fcb_shared(rxc);
+	if (status != STATUS_SUCCESS)
+		return status;
+	status = rx_check_server_open(rxc);
+	rx_release_fcb(rxc);
+	return status;
+}
+
+NTSTATUS NTAPI rx_common_lock_control(PRX_CONTEXT rxc, PIRP irp)
+{
+	NTSTATUS status = rx_lock_check(rxc);
+
+	if (status != STATUS_SUCCESS)
+		return status;
+	switch (rxc->MinorFunction) {
+	case IRP_MN_LOCK:
+		return rx_lock_request(rxc, irp);
+	case IRP_MN_UNLOCK_SINGLE:
+		return rx_unlock_request(rxc, irp);
+	case IRP_MN_UNLOCK_ALL:
+	case IRP_MN_UNLOCK_ALL_BY_KEY:
+		return rx_unlock_all_request(rxc, irp);
+	default:
+		return STATUS_INVALID_DEVICE_REQUEST;
+	}
+}
+
+void rx_locks_cleanup(PRX_CONTEXT rxc, PFCB fcb, PFOBX fobx)
+{
+	struct rx_lock *records = rx_locks_take_all(fcb, fobx, NULL);
+	PMRX_SRV_OPEN so = fobx->pSrvOpen;
+
+	if (records == NULL)
+		return;
+	if (rx_check_server_open(rxc) == STATUS_SUCCESS && so != NULL) {
+		/* the open at the server may outlive this handle, shared or dormant: its locks must not */
+		rx_lowio_prepare(rxc, LOWIO_OP_UNLOCK_MULTIPLE);
+		rxc->LowIoContext.Resource = NULL; /* the cleanup keeps the FCB itself */
+		rxc->LowIoContext.ParamsFor.Locks.LockList = &records->entry;
+		(void)rx_lock_submit(rxc, rxc->CurrentIrp, records, rx_unlock_many_complete);
+		return;
+	}
+	rx_locks_free(records);
+}
+
+/**
+ * RxLockEnumerator - the next byte-range lock of a SRV_OPEN
+ * @ContinuationHandle: [in,out] NULL starts; only one enumeration at a time, with no lock taken or given up
+ *                      meanwhile
+ *
+ * Return: TRUE and the lock; FALSE at the end.
+ * Page:   rxprocs/RxLockEnumerator.
+ */
+BOOLEAN RxLockEnumerator(PMRX_SRV_OPEN SrvOpen, PVOID *ContinuationHandle, PLARGE_INTEGER FileOffset,
+			 PLARGE_INTEGER LockRange, PBOOLEAN IsLockExclusive)
+{
+	PFCB fcb = (PFCB)SrvOpen->pFcb;
+	PFCB_LOCK lock;
+
+	rx_locks_acquire(fcb);
+	lock = *ContinuationHandle != NULL ? ((PFCB_LOCK)*ContinuationHandle)->Next : fcb->BufferedLocks.List;
+	while (lock != NULL && CONTAINING_RECORD(lock, struct rx_lock, lock)->fobx->pSrvOpen != SrvOpen)
+		lock = lock->Next;
+	if (lock != NULL) {
+		*ContinuationHandle = lock;
+		*FileOffset = lock->BytesOffset;
+		*LockRange = lock->Length;
+		*IsLockExclusive = lock->ExclusiveLock;
+	}
+	rx_locks_release(fcb);
+	return lock != NULL;
+}

@@ -1,0 +1,227 @@
+/*
+ * write.c - IRP_MJ_WRITE.
+ *
+ * Owns:   FileSize and ValidDataLength of the FCB as far as this machine's writes move them.
+ * Locks:  FCB shared, so that writes to one file run side by side, with two exceptions that need it exclusive:
+ *         an append, which must find its place and fill it in one step, and a write that grows the file of a
+ *         driver with MRxExtendForNonCache. Re-owned by the request when it pends.
+ *
+ * Nothing is cached here: each write is low I/O. Sizes follow in the completion, as a maximum, under the FCB's
+ * size lock.
+ */
+#include "core/dispatch/dispatch.h"
+
+#include "core/context/context.h"
+#include "core/lowio/core_lowio.h"
+#include "core/minirdr/calldown.h"
+
+static bool rx_write_is_append(PIO_STACK_LOCATION sp)
+{
+	const LARGE_INTEGER *offset = &sp->Parameters.Write.ByteOffset;
+
+	return offset->HighPart == -1 && offset->LowPart == FILE_WRITE_TO_END_OF_FILE;
+}
+
+static PLIST_ENTRY rx_write_queue(PRX_CONTEXT rxc)
+{
+	return &((PFOBX)rxc->pFobx)->Specific.NamedPipe.WriteSerializationQueue;
+}
+
+/* The request ends: the next of a pipe's queue may go. */
+static NTSTATUS rx_write_end(PRX_CONTEXT rxc, NTSTATUS status)
+{
+	if ((rxc->FlagsForLowIo & RXCONTEXT_FLAG4LOWIO_PIPE_SYNC_OPERATION) != 0)
+		RxResumeBlockedOperations_Serially(rxc, rx_write_queue(rxc));
+	return status;
+}
+
+/* The file reaches at least to `end` now. */
+static void rx_write_note_end(PRX_CONTEXT rxc, PFILE_OBJECT file, LONGLONG end)
+{
+	PFCB fcb = (PFCB)rxc->pFcb;
+	bool grown;
+
+	ExAcquireFastMutex(fcb->FileSizeLock);
+	grown = end > fcb->Header.FileSize.QuadPart;
+	if (grown) {
+		fcb->Header.FileSize.QuadPart = end;
+		if (fcb->Header.AllocationSize.QuadPart < end)
+			fcb->Header.AllocationSize.QuadPart = end;
+	}
+	/* the server fills what lies between with zeroes */
+	if (end > fcb->Header.ValidDataLength.QuadPart)
+		fcb->Header.ValidDataLength.QuadPart = end;
+	fcb->IsFileWritten = TRUE;
+	ExReleaseFastMutex(fcb->FileSizeLock);
+	__atomic_fetch_or(&file->Flags, FO_FILE_MODIFIED | (grown ? FO_FILE_SIZE_CHANGED : 0),
+			  __ATOMIC_RELAXED);
+}
+
+static NTSTATUS NTAPI rx_write_complete(PRX_CONTEXT rxc)
+{
+	PIRP irp = rxc->CurrentIrp;
+	PFILE_OBJECT file = rxc->CurrentIrpSp->FileObject;
+	PLOWIO_CONTEXT lowio = &rxc->LowIoContext;
+	NTSTATUS status = rxc->StoredStatus;
+	LONGLONG end;
+
+	(void)rx_write_end(rxc, status);
+	if (!NT_SUCCESS(status))
+		return status;
+	/* a driver cannot have written more than it was asked to */
+	ASSERT(rxc->InformationToReturn <= lowio->ParamsFor.ReadWrite.ByteCount);
+	if (rxc->InformationToReturn > lowio->ParamsFor.ReadWrite.ByteCount)
+		return STATUS_INVALID_NETWORK_RESPONSE;
+	irp->IoStatus.Information = rxc->InformationToReturn;
+	InterlockedExchangeAdd64(&rxc->RxDeviceObject->NetworkWriteBytesRequested.QuadPart,
+				 (LONG64)rxc->InformationToReturn);
+	if (rxc->pFcb->pNetRoot->Type != NET_ROOT_DISK)
+		return status;
+	end = lowio->ParamsFor.ReadWrite.ByteOffset + (LONGLONG)rxc->InformationToReturn;
+	if (rxc->InformationToReturn > 0)
+		rx_write_note_end(rxc, file, end);
+	if ((file->Flags & FO_SYNCHRONOUS_IO) != 0 && (irp->Flags & IRP_PAGING_IO) == 0)
+		file->CurrentByteOffset.QuadPart = end;
+	return status;
+}
+
+/*
+ * Where the file ends: what the FCB says when the server lets us keep the size, what the server says otherwise.
+ * Locks: FCB exclusive.
+ */
+static NTSTATUS rx_write_find_end(PRX_CONTEXT rxc, PLARGE_INTEGER end)
+{
+	PFCB fcb = (PFCB)rxc->pFcb;
+	FILE_STANDARD_INFORMATION standard;
+	NTSTATUS status;
+
+	RxGetFileSizeWithLock(fcb, &end->QuadPart);
+	if ((fcb->FcbState & (FCB_STATE_FILESIZECACHEING_ENABLED | FCB_STATE_WRITECACHING_ENABLED)) != 0)
+		return STATUS_SUCCESS;
+	RtlZeroMemory(&standard, sizeof(standard));
+	rxc->Info.FileInformationClass = FileStandardInformation;
+	rxc->Info.Buffer = &standard;
+	rxc->Info.LengthRemaining = sizeof(standard);
+	status = rx_call_query_file_info(rxc);
+	rxc->Info.Buffer = NULL;
+	if (NT_SUCCESS(status))
+		*end = standard.EndOfFile;
+	return status;
+}
+
+static NTSTATUS rx_write_check(PRX_CONTEXT rxc, PIRP irp)
+{
+	PIO_STACK_LOCATION sp = rxc->CurrentIrpSp;
+	LARGE_INTEGER *offset = &sp->Parameters.Write.ByteOffset;
+	PFILE_OBJECT file = sp->FileObject;
+	NTSTATUS status;
+
+	if (NodeType(rxc->pFcb) == RDBSS_NTC_STORAGE_TYPE_DIRECTORY)
+		return STATUS_INVALID_DEVICE_REQUEST;
+	if (rxc->pFcb->pNetRoot->Type != NET_ROOT_DISK)
+		return STATUS_SUCCESS;
+	if (rx_write_is_append(sp)) {
+		status = rx_write_find_end(rxc, offset);
+		if (!NT_SUCCESS(status))
+			return status;
+	} else if (offset->HighPart == -1 && offset->LowPart == FILE_USE_FILE_POINTER_POSITION &&
+		   (file->Flags & FO_SYNCHRONOUS_IO) != 0) {
+		*offset = file->CurrentByteOffset;
+	}
+	if (offset->QuadPart < 0 || INT64_MAX - offset->QuadPart < (LONGLONG)sp->Parameters.Write.Length)
+		return STATUS_INVALID_PARAMETER;
+	if ((irp->Flags & IRP_PAGING_IO) == 0 &&
+	    !rx_locks_allow(rxc, offset->QuadPart, sp->Parameters.Write.Length, true))
+		return STATUS_FILE_LOCK_CONFLICT;
+	return STATUS_SUCCESS;
+}
+
+static bool rx_write_extends(PRX_CONTEXT rxc)
+{
+	PIO_STACK_LOCATION sp = rxc->CurrentIrpSp;
+	LONGLONG size;
+
+	RxGetFileSizeWithLock((PFCB)rxc->pFcb, &size);
+	return sp->Parameters.Write.ByteOffset.QuadPart + (LONGLONG)sp->Parameters.Write.Length > size;
+}
+
+static bool rx_write_needs_exclusive(PRX_CONTEXT rxc)
+{
+	if (rxc->pFcb->pNetRoot == NULL || rxc->pFcb->pNetRoot->Type != NET_ROOT_DISK)
+		return false;
+	return rx_write_is_append(rxc->CurrentIrpSp) ||
+	       (rx_call_has_extend_for_non_cache(rxc) && rx_write_extends(rxc));
+}
+
+/* Tells the driver that the file is about to grow. Locks: FCB exclusive. */
+static NTSTATUS rx_write_announce_growth(PRX_CONTEXT rxc)
+{
+	PIO_STACK_LOCATION sp = rxc->CurrentIrpSp;
+	LARGE_INTEGER size, allocation;
+
+	if (rxc->pFcb->pNetRoot->Type != NET_ROOT_DISK || !rx_call_has_extend_for_non_cache(rxc) ||
+	    !RxIsFcbAcquiredExclusive(rxc->pFcb) || !rx_write_extends(rxc))
+		return STATUS_SUCCESS;
+	size.QuadPart = sp->Parameters.Write.ByteOffset.QuadPart + (LONGLONG)sp->Parameters.Write.Length;
+	allocation.QuadPart = size.QuadPart;
+	rxc->LowIoContext.ParamsFor.ReadWrite.Flags |= LOWIO_READWRITEFLAG_EXTENDING_FILESIZE;
+	return rx_call_extend_for_non_cache(rxc, &size, &allocation);
+}
+
+static NTSTATUS rx_write_parameters(PRX_CONTEXT rxc, PIRP irp)
+{
+	PIO_STACK_LOCATION sp = rxc->CurrentIrpSp;
+	PLOWIO_CONTEXT lowio = &rxc->LowIoContext;
+
+	rx_lowio_prepare(rxc, LOWIO_OP_WRITE);
+	lowio->ParamsFor.ReadWrite.ByteOffset = sp->Parameters.Write.ByteOffset.QuadPart;
+	lowio->ParamsFor.ReadWrite.ByteCount = sp->Parameters.Write.Length;
+	lowio->ParamsFor.ReadWrite.Key = sp->Parameters.Write.Key;
+	lowio->ParamsFor.ReadWrite.NonPagedFcb = rxc->NonPagedFcb;
+	if ((irp->Flags & IRP_PAGING_IO) != 0)
+		lowio->ParamsFor.ReadWrite.Flags |= LOWIO_READWRITEFLAG_PAGING_IO;
+	return rx_lowio_lock_buffer(rxc, irp, IoReadAccess, sp->Parameters.Write.Length);
+}
+
+/* Pipe writes of one handle come one after the other. STATUS_PENDING: queued. */
+static NTSTATUS rx_write_serialize(PRX_CONTEXT rxc)
+{
+	if (rxc->pFcb->pNetRoot->Type != NET_ROOT_PIPE)
+		return STATUS_SUCCESS;
+	rxc->FlagsForLowIo |= RXCONTEXT_FLAG4LOWIO_PIPE_OPERATION | RXCONTEXT_FLAG4LOWIO_PIPE_SYNC_OPERATION;
+	return RxSynchronizeBlockingOperations(rxc, (PFCB)rxc->pFcb, rx_write_queue(rxc));
+}
+
+NTSTATUS NTAPI rx_common_write(PRX_CONTEXT rxc, PIRP irp)
+{
+	bool async = (rxc->Flags & RX_CONTEXT_FLAG_ASYNC_OPERATION) != 0;
+	NTSTATUS status;
+
+	InterlockedIncrement((volatile LONG *)&rxc->RxDeviceObject->WriteOperations);
+	if (rxc->pFobx == NULL)
+		return STATUS_INVALID_DEVICE_REQUEST;
+	if (rxc->CurrentIrpSp->Parameters.Write.Length == 0)
+		return STATUS_SUCCESS;
+	status = rx_write_serialize(rxc);
+	if (status != STATUS_SUCCESS)
+		return status;
+
+	status = rx_write_needs_exclusive(rxc) ? rx_acquire_fcb_exclusive(rxc) : rx_acquire_fcb_shared(rxc);
+	if (status != STATUS_SUCCESS)
+		return status == STATUS_PENDING ? status : rx_write_end(rxc, status);
+	status = rx_check_server_open(rxc);
+	if (status == STATUS_SUCCESS)
+		status = rx_write_check(rxc, irp);
+	if (status == STATUS_SUCCESS)
+		status = rx_write_parameters(rxc, irp);
+	if (status == STATUS_SUCCESS)
+		status = rx_write_announce_growth(rxc);
+	if (status != STATUS_SUCCESS) {
+		rx_release_fcb(rxc);
+		return rx_write_end(rxc, status);
+	}
+	status = RxLowIoSubmit(rxc, irp, (PFCB)rxc->pFcb, rx_write_complete);
+	if (!async)
+		rx_lowio_release_resource(rxc);
+	return status;
+}

@@ -1,0 +1,73 @@
+/*
+ * complete.c - the end of a request that pended.
+ *
+ * Owns:   the RX_CONTEXT from RxLowIoCompletion() on.
+ * Locks:  none on entry; releases the FCB resource the request owns, before the IRP is completed.
+ * Runs:   on any thread, a transport's included: it does not wait, and below DISPATCH_LEVEL it goes on in place.
+ *
+ * Each request that pended is completed exactly once; a second completion is a bug of the driver and is
+ * trapped, not tolerated.
+ */
+#include "core/lowio/core_lowio.h"
+
+#include "core/context/context.h"
+#include "core/dispatch/dispatch.h"
+
+RX_NO_TSA void rx_lowio_release_resource(PRX_CONTEXT rxc)
+{
+	PLOWIO_CONTEXT lowio = &rxc->LowIoContext;
+
+	if (lowio->Resource == NULL)
+		return;
+	lowio->Resource = NULL;
+	rxc->FcbResourceAcquired = FALSE;
+	RxReleaseFcbForThread(rxc, (PFCB)rxc->pFcb, lowio->ResourceThreadId);
+}
+
+void rx_lowio_finish(PRX_CONTEXT rxc)
+{
+	NTSTATUS status = rxc->LowIoContext.CompletionRoutine(rxc);
+
+	rx_lowio_release_resource(rxc);
+	(void)RxCompleteRequest(rxc, status);
+}
+
+static VOID NTAPI rx_lowio_finish_worker(PVOID context)
+{
+	rx_lowio_finish(context);
+}
+
+/* Here when this thread may wait or the request says it need not; else on a worker. */
+static void rx_lowio_finish_anywhere(PRX_CONTEXT rxc)
+{
+	if (KeGetCurrentIrql() < DISPATCH_LEVEL ||
+	    (rxc->LowIoContext.Flags & LOWIO_CONTEXT_FLAG_CAN_COMPLETE_AT_DPC_LEVEL) != 0)
+		rx_lowio_finish(rxc);
+	else
+		(void)RxPostToWorkerThread(rxc->RxDeviceObject, CriticalWorkQueue, &rxc->WorkQueueItem,
+					   rx_lowio_finish_worker, rxc);
+}
+
+/**
+ * RxLowIoCompletion - say that a low-I/O call that returned STATUS_PENDING is finished
+ * @RxContext: [in] StoredStatus and InformationToReturn are set; not the caller's any more
+ *
+ * Context: any thread, no lock held; does not wait.
+ * Return:  STATUS_MORE_PROCESSING_REQUIRED when the waiter, or a cancel routine that runs at this moment,
+ *          goes on with the request; else the status the request was completed with.
+ * Page:    lowio/RxLowIoCompletion, E-28.
+ */
+NTSTATUS RxLowIoCompletion(PRX_CONTEXT RxContext)
+{
+	NTSTATUS status = RxContext->StoredStatus;
+
+	ASSERT(status != STATUS_PENDING);
+	if ((RxContext->LowIoContext.Flags & LOWIO_CONTEXT_FLAG_SYNCCALL) != 0) {
+		KeSetEvent(&RxContext->SyncEvent, IO_NO_INCREMENT, FALSE);
+		return STATUS_MORE_PROCESSING_REQUIRED;
+	}
+	if (!rx_cancel_disarm_or_defer(RxContext, rx_lowio_finish_anywhere))
+		return STATUS_MORE_PROCESSING_REQUIRED;
+	rx_lowio_finish_anywhere(RxContext);
+	return status;
+}

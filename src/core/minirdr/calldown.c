@@ -1,0 +1,694 @@
+/*
+ * calldown.c - the only caller of a mini-redirector's dispatch table.
+ *
+ * Owns:   nothing.
+ * Locks:  takes none; checks the ones its contracts name, before and after each call.
+ * Dies:   -
+ *
+ * A row above each wrapper says: [required or optional; what an empty slot answers], locks held by the
+ * caller, whether the slot may block, may return STATUS_PENDING, and what happens to its status. Slots that
+ * RDBSS never calls (print, MRxCancel, MRxClosedSrvOpenTimeOut, MRxClosedFcbTimeOut, MRxCancelCreateSrvCall,
+ * MRxUpdateNetRootState, LOWIO_OP_CLEAROUT) have no wrapper.
+ */
+#include "core/minirdr/calldown.h"
+
+static PMINIRDR_DISPATCH rx_dispatch_of(PRX_CONTEXT rxc)
+{
+	return rxc->RxDeviceObject->Dispatch;
+}
+
+static void rx_calldown_trace(const char *slot, PVOID about, NTSTATUS status)
+{
+	(void)slot;
+	(void)about;
+	(void)status;
+	RxLog(("calldown %s %p -> %lx", slot, about, (ULONG)status));
+}
+
+static void rx_calldown_assert_name_table_exclusive(PRDBSS_DEVICE_OBJECT dev)
+{
+	(void)dev;
+	ASSERT(RxIsPrefixTableLockExclusive(dev->pRxNetNameTable));
+}
+
+static void rx_calldown_assert_name_table_free(PRDBSS_DEVICE_OBJECT dev)
+{
+	(void)dev;
+	ASSERT(!RxIsPrefixTableLockAcquired(dev->pRxNetNameTable));
+}
+
+static void rx_calldown_assert_fcb_exclusive(PRX_CONTEXT rxc)
+{
+	(void)rxc;
+	ASSERT(rxc->pFcb == NULL || RxIsFcbAcquiredExclusive(rxc->pFcb));
+}
+
+/*
+ * The shape most slots share: (PRX_CONTEXT) -> status. `routine` may be empty.
+ * PendingReturned is TRUE whenever a callback is entered (RX_CONTEXT page).
+ */
+static NTSTATUS rx_calldown_context(PRX_CONTEXT rxc, PMRX_CALLDOWN routine, const char *slot,
+				    NTSTATUS if_empty)
+{
+	NTSTATUS status = if_empty;
+
+	PAGED_CODE();
+	if (routine != NULL) {
+		rxc->PendingReturned = TRUE;
+		status = routine(rxc);
+	}
+	rx_calldown_trace(slot, rxc, status);
+	return status;
+}
+
+/*
+ * MRxStart  [required unless the redirector keeps its own dispatch entries; default: success]
+ *   locks none   blocks yes   pending no   status anything but STATUS_SUCCESS means not started
+ */
+NTSTATUS rx_call_start(PRX_CONTEXT rxc, PRDBSS_DEVICE_OBJECT dev)
+{
+	NTSTATUS status = STATUS_SUCCESS;
+
+	PAGED_CODE();
+	rx_calldown_assert_name_table_free(dev);
+	if (dev->Dispatch->MRxStart != NULL) {
+		rxc->PendingReturned = TRUE;
+		status = dev->Dispatch->MRxStart(rxc, dev);
+	}
+	rx_calldown_trace("MRxStart", dev, status);
+	return status;
+}
+
+/*
+ * MRxStop  [optional; default: success]
+ *   locks none   blocks yes   pending no   status returned to the stopper, changes nothing (E-16)
+ */
+NTSTATUS rx_call_stop(PRX_CONTEXT rxc, PRDBSS_DEVICE_OBJECT dev)
+{
+	NTSTATUS status = STATUS_SUCCESS;
+
+	PAGED_CODE();
+	ASSERT(dev->StartStopContext.pStopContext == rxc);
+	if (dev->Dispatch->MRxStop != NULL) {
+		rxc->PendingReturned = TRUE;
+		status = dev->Dispatch->MRxStop(rxc, dev);
+	}
+	rx_calldown_trace("MRxStop", dev, status);
+	return status;
+}
+
+/*
+ * MRxDevFcbXXXControlFile  [optional; default: STATUS_INVALID_DEVICE_REQUEST]
+ *   locks none   blocks yes   pending only together with PostRequest   status given to the requester
+ */
+NTSTATUS rx_call_dev_fcb_control(PRX_CONTEXT rxc)
+{
+	return rx_calldown_context(rxc, rx_dispatch_of(rxc)->MRxDevFcbXXXControlFile,
+				   "MRxDevFcbXXXControlFile", STATUS_INVALID_DEVICE_REQUEST);
+}
+
+/*
+ * MRxCreateSrvCall  [optional; default: STATUS_BAD_NETWORK_PATH]
+ *   locks none: the name table must not be held   blocks yes   pending yes, then Callback from any thread
+ *   status another value than STATUS_PENDING is an immediate completion (E-10)
+ */
+NTSTATUS rx_call_create_srv_call(PMRX_SRV_CALL sc, PMRX_SRVCALL_CALLBACK_CONTEXT callback_context)
+{
+	PMINIRDR_DISPATCH dispatch = sc->RxDeviceObject->Dispatch;
+	NTSTATUS status = STATUS_BAD_NETWORK_PATH;
+
+	PAGED_CODE();
+	rx_calldown_assert_name_table_free(sc->RxDeviceObject);
+	if (dispatch->MRxCreateSrvCall != NULL)
+		status = dispatch->MRxCreateSrvCall(sc, callback_context);
+	/* sc may be gone already when the callback ran first: only its address is logged */
+	rx_calldown_trace("MRxCreateSrvCall", sc, status);
+	return status;
+}
+
+/*
+ * MRxSrvCallWinnerNotify  [optional; default: success]
+ *   locks none   blocks yes   pending no   status a failure fails the connection
+ */
+NTSTATUS rx_call_srv_call_winner_notify(PMRX_SRV_CALL sc, BOOLEAN winner, PVOID recommunicate_context)
+{
+	PMINIRDR_DISPATCH dispatch = sc->RxDeviceObject->Dispatch;
+	NTSTATUS status = STATUS_SUCCESS;
+
+	PAGED_CODE();
+	if (dispatch->MRxSrvCallWinnerNotify != NULL)
+		status = dispatch->MRxSrvCallWinnerNotify(sc, winner, recommunicate_context);
+	rx_calldown_trace("MRxSrvCallWinnerNotify", sc, status);
+	return status;
+}
+
+/*
+ * MRxCreateVNetRoot  [optional; default: STATUS_BAD_NETWORK_NAME]
+ *   locks none: the name table must not be held   blocks yes   pending yes, then Callback from any thread
+ *   status another value than STATUS_PENDING is an immediate completion (E-10)
+ */
+NTSTATUS rx_call_create_v_net_root(PMRX_CREATENETROOT_CONTEXT create_context)
+{
+	PRDBSS_DEVICE_OBJECT dev = create_context->RxContext->RxDeviceObject;
+	NTSTATUS status = STATUS_BAD_NETWORK_NAME;
+
+	PAGED_CODE();
+	rx_calldown_assert_name_table_free(dev);
+	if (dev->Dispatch->MRxCreateVNetRoot != NULL)
+		status = dev->Dispatch->MRxCreateVNetRoot(create_context);
+	rx_calldown_trace("MRxCreateVNetRoot", create_context, status);
+	return status;
+}
+
+/* Offset in WCHARs of the first backslash at or after `from`, or the end of the name. */
+static USHORT rx_component_end(PUNICODE_STRING name, USHORT from)
+{
+	USHORT count = name->Length / sizeof(WCHAR);
+
+	while (from < count && name->Buffer[from] != u'\\')
+		from++;
+	return from;
+}
+
+/*
+ * MRxExtractNetRootName  [optional; default: the first component after the server is the share]
+ *   locks any   blocks no   pending no   returns nothing; rest may be NULL and is then not written
+ */
+VOID rx_call_extract_net_root_name(PUNICODE_STRING path, PMRX_SRV_CALL sc, PUNICODE_STRING net_root_name,
+				   PUNICODE_STRING rest_of_name)
+{
+	PMINIRDR_DISPATCH dispatch = sc->RxDeviceObject->Dispatch;
+	USHORT begin, end;
+
+	if (dispatch->MRxExtractNetRootName != NULL) {
+		dispatch->MRxExtractNetRootName(path, sc, net_root_name, rest_of_name);
+		return;
+	}
+
+	begin = path->Length >= sc->pSrvCallName->Length ? sc->pSrvCallName->Length / sizeof(WCHAR) : 0;
+	end = begin;
+	if (end < path->Length / sizeof(WCHAR) && path->Buffer[end] == u'\\')
+		end++;
+	end = rx_component_end(path, end);
+	net_root_name->Buffer = path->Buffer;
+	net_root_name->Length = net_root_name->MaximumLength = (USHORT)(end * sizeof(WCHAR));
+	if (rest_of_name != NULL) {
+		rest_of_name->Buffer = path->Buffer + end;
+		rest_of_name->Length = (USHORT)(path->Length - end * sizeof(WCHAR));
+		rest_of_name->MaximumLength = rest_of_name->Length;
+	}
+}
+
+/*
+ * MRxGetConnectionId  [optional; default: STATUS_NOT_IMPLEMENTED, names carry no id]
+ *   locks any   blocks no   pending no   status only success makes the id count
+ */
+NTSTATUS rx_call_get_connection_id(PRX_CONTEXT rxc, PRX_CONNECTION_ID id)
+{
+	PMINIRDR_DISPATCH dispatch = rx_dispatch_of(rxc);
+	NTSTATUS status = STATUS_NOT_IMPLEMENTED;
+
+	if (dispatch->MRxGetConnectionId != NULL)
+		status = dispatch->MRxGetConnectionId(rxc, id);
+	return status;
+}
+
+/*
+ * MRxPreparseName  [optional; default: success]
+ *   locks none   blocks yes   pending no   status ignored by the caller
+ */
+NTSTATUS rx_call_preparse_name(PRX_CONTEXT rxc, PUNICODE_STRING name)
+{
+	PMINIRDR_DISPATCH dispatch = rx_dispatch_of(rxc);
+	NTSTATUS status = STATUS_SUCCESS;
+
+	PAGED_CODE();
+	if (dispatch->MRxPreparseName != NULL)
+		status = dispatch->MRxPreparseName(rxc, name);
+	return status;
+}
+
+/*
+ * MRxIsValidDirectory  [optional; default: success]
+ *   locks none   blocks yes   pending no   status STATUS_BAD_NETWORK_PATH fails the tree connection
+ */
+NTSTATUS rx_call_is_valid_directory(PRX_CONTEXT rxc, PUNICODE_STRING name)
+{
+	PMINIRDR_DISPATCH dispatch = rx_dispatch_of(rxc);
+	NTSTATUS status = STATUS_SUCCESS;
+
+	PAGED_CODE();
+	rx_calldown_assert_name_table_free(rxc->RxDeviceObject);
+	if (dispatch->MRxIsValidDirectory != NULL) {
+		rxc->PendingReturned = TRUE;
+		status = dispatch->MRxIsValidDirectory(rxc, name);
+	}
+	rx_calldown_trace("MRxIsValidDirectory", rxc, status);
+	return status;
+}
+
+/*
+ * MRxFinalizeSrvCall  [optional; default: success]
+ *   locks name table, exclusive, before and after   blocks yes   pending no   status ignored
+ */
+NTSTATUS rx_call_finalize_srv_call(PMRX_SRV_CALL sc, BOOLEAN force)
+{
+	PRDBSS_DEVICE_OBJECT dev = sc->RxDeviceObject;
+	NTSTATUS status = STATUS_SUCCESS;
+
+	PAGED_CODE();
+	rx_calldown_assert_name_table_exclusive(dev);
+	if (dev->Dispatch->MRxFinalizeSrvCall != NULL)
+		status = dev->Dispatch->MRxFinalizeSrvCall(sc, force);
+	rx_calldown_assert_name_table_exclusive(dev);
+	rx_calldown_trace("MRxFinalizeSrvCall", sc, status);
+	return status;
+}
+
+/*
+ * MRxFinalizeNetRoot  [optional; default: success]
+ *   locks name table, exclusive, before and after   blocks yes   pending no   status ignored
+ */
+NTSTATUS rx_call_finalize_net_root(PMRX_NET_ROOT nr, BOOLEAN force)
+{
+	PRDBSS_DEVICE_OBJECT dev = nr->pSrvCall->RxDeviceObject;
+	NTSTATUS status = STATUS_SUCCESS;
+
+	PAGED_CODE();
+	rx_calldown_assert_name_table_exclusive(dev);
+	if (dev->Dispatch->MRxFinalizeNetRoot != NULL)
+		status = dev->Dispatch->MRxFinalizeNetRoot(nr, &force);
+	rx_calldown_assert_name_table_exclusive(dev);
+	rx_calldown_trace("MRxFinalizeNetRoot", nr, status);
+	return status;
+}
+
+/*
+ * MRxFinalizeVNetRoot  [optional; default: success]
+ *   locks name table, exclusive, before and after   blocks yes   pending no   status ignored
+ */
+NTSTATUS rx_call_finalize_v_net_root(PMRX_V_NET_ROOT vnr, BOOLEAN force)
+{
+	PRDBSS_DEVICE_OBJECT dev = vnr->pNetRoot->pSrvCall->RxDeviceObject;
+	NTSTATUS status = STATUS_SUCCESS;
+
+	PAGED_CODE();
+	rx_calldown_assert_name_table_exclusive(dev);
+	if (dev->Dispatch->MRxFinalizeVNetRoot != NULL)
+		status = dev->Dispatch->MRxFinalizeVNetRoot(vnr, &force);
+	rx_calldown_assert_name_table_exclusive(dev);
+	rx_calldown_trace("MRxFinalizeVNetRoot", vnr, status);
+	return status;
+}
+
+/*
+ * MRxForceClosed  [optional; default: STATUS_NOT_IMPLEMENTED]
+ *   locks FCB exclusive   blocks yes   pending no   status ignored
+ */
+NTSTATUS rx_call_force_closed(PMRX_SRV_OPEN so)
+{
+	PMINIRDR_DISPATCH dispatch = ((PFCB)so->pFcb)->MRxDispatch;
+	NTSTATUS status = STATUS_NOT_IMPLEMENTED;
+
+	PAGED_CODE();
+	if (dispatch != NULL && dispatch->MRxForceClosed != NULL)
+		status = dispatch->MRxForceClosed(so);
+	rx_calldown_trace("MRxForceClosed", so, status);
+	return status;
+}
+
+/*
+ * MRxDeallocateForFcb  [optional; default: success]
+ *   locks FCB table exclusive   blocks yes   pending no   status ignored
+ */
+NTSTATUS rx_call_deallocate_for_fcb(PMRX_FCB fcb)
+{
+	PMINIRDR_DISPATCH dispatch = ((PFCB)fcb)->MRxDispatch;
+	NTSTATUS status = STATUS_SUCCESS;
+
+	PAGED_CODE();
+	if (dispatch != NULL && dispatch->MRxDeallocateForFcb != NULL)
+		status = dispatch->MRxDeallocateForFcb(fcb);
+	rx_calldown_trace("MRxDeallocateForFcb", fcb, status);
+	return status;
+}
+
+/*
+ * MRxDeallocateForFobx  [optional; default: success]
+ *   locks FCB exclusive   blocks yes   pending no   status ignored
+ */
+NTSTATUS rx_call_deallocate_for_fobx(PMRX_FOBX fobx)
+{
+	PMINIRDR_DISPATCH dispatch = ((PFCB)fobx->pSrvOpen->pFcb)->MRxDispatch;
+	NTSTATUS status = STATUS_SUCCESS;
+
+	PAGED_CODE();
+	if (dispatch != NULL && dispatch->MRxDeallocateForFobx != NULL)
+		status = dispatch->MRxDeallocateForFobx(fobx);
+	rx_calldown_trace("MRxDeallocateForFobx", fobx, status);
+	return status;
+}
+
+/*
+ * MRxCreate  [optional; default: STATUS_NOT_IMPLEMENTED]
+ *   locks FCB exclusive   blocks yes   pending no
+ *   status STATUS_REPARSE and STATUS_RETRY are acted upon; on success pFobx holds the new FOBX
+ */
+NTSTATUS rx_call_create(PRX_CONTEXT rxc)
+{
+	rx_calldown_assert_fcb_exclusive(rxc);
+	return rx_calldown_context(rxc, rx_dispatch_of(rxc)->MRxCreate, "MRxCreate", STATUS_NOT_IMPLEMENTED);
+}
+
+/*
+ * MRxShouldTryToCollapseThisOpen  [optional; default: STATUS_MORE_PROCESSING_REQUIRED unless the FCB's
+ *                                  buffering state allows collapsing]
+ *   locks FCB exclusive   blocks no   pending no   status only STATUS_SUCCESS permits
+ */
+NTSTATUS rx_call_should_try_to_collapse(PRX_CONTEXT rxc)
+{
+	NTSTATUS if_empty = STATUS_MORE_PROCESSING_REQUIRED;
+
+	rx_calldown_assert_fcb_exclusive(rxc);
+	if (rxc->pFcb != NULL && (rxc->pFcb->FcbState & FCB_STATE_COLLAPSING_ENABLED) != 0)
+		if_empty = STATUS_SUCCESS;
+	return rx_calldown_context(rxc, rx_dispatch_of(rxc)->MRxShouldTryToCollapseThisOpen,
+				   "MRxShouldTryToCollapseThisOpen", if_empty);
+}
+
+/*
+ * MRxCollapseOpen  [optional; default: STATUS_MORE_PROCESSING_REQUIRED]
+ *   locks FCB exclusive   blocks yes   pending no   status only STATUS_SUCCESS ends the search
+ */
+NTSTATUS rx_call_collapse_open(PRX_CONTEXT rxc)
+{
+	rx_calldown_assert_fcb_exclusive(rxc);
+	return rx_calldown_context(rxc, rx_dispatch_of(rxc)->MRxCollapseOpen, "MRxCollapseOpen",
+				   STATUS_MORE_PROCESSING_REQUIRED);
+}
+
+/*
+ * MRxCleanupFobx  [optional; default: success]
+ *   locks FCB exclusive   blocks yes   pending no   status traced; STATUS_RETRY is not allowed
+ */
+NTSTATUS rx_call_cleanup_fobx(PRX_CONTEXT rxc)
+{
+	NTSTATUS status;
+
+	rx_calldown_assert_fcb_exclusive(rxc);
+	status = rx_calldown_context(rxc, rx_dispatch_of(rxc)->MRxCleanupFobx, "MRxCleanupFobx",
+				     STATUS_SUCCESS);
+	ASSERT(status != STATUS_RETRY);
+	return status;
+}
+
+/*
+ * MRxTruncate  [optional; default: STATUS_NOT_IMPLEMENTED]
+ *   locks FCB exclusive   blocks yes   pending no   status ignored
+ */
+NTSTATUS rx_call_truncate(PRX_CONTEXT rxc)
+{
+	rx_calldown_assert_fcb_exclusive(rxc);
+	return rx_calldown_context(rxc, rx_dispatch_of(rxc)->MRxTruncate, "MRxTruncate",
+				   STATUS_NOT_IMPLEMENTED);
+}
+
+/*
+ * MRxZeroExtend  [optional; default: STATUS_NOT_IMPLEMENTED]
+ *   locks FCB exclusive   blocks yes   pending no   status ignored
+ */
+NTSTATUS rx_call_zero_extend(PRX_CONTEXT rxc)
+{
+	rx_calldown_assert_fcb_exclusive(rxc);
+	return rx_calldown_context(rxc, rx_dispatch_of(rxc)->MRxZeroExtend, "MRxZeroExtend",
+				   STATUS_NOT_IMPLEMENTED);
+}
+
+/*
+ * MRxSetFileInfoAtCleanup  [optional; default: success]
+ *   locks FCB exclusive   blocks yes   pending no   status ignored
+ */
+NTSTATUS rx_call_set_file_info_at_cleanup(PRX_CONTEXT rxc)
+{
+	rx_calldown_assert_fcb_exclusive(rxc);
+	return rx_calldown_context(rxc, rx_dispatch_of(rxc)->MRxSetFileInfoAtCleanup,
+				   "MRxSetFileInfoAtCleanup", STATUS_SUCCESS);
+}
+
+/*
+ * MRxCloseSrvOpen  [optional; default: success]
+ *   locks FCB exclusive   blocks yes   pending no   status traced; STATUS_RETRY is not allowed
+ */
+NTSTATUS rx_call_close_srv_open(PRX_CONTEXT rxc)
+{
+	NTSTATUS status;
+
+	rx_calldown_assert_fcb_exclusive(rxc);
+	ASSERT(rxc->MajorFunction == IRP_MJ_CLOSE);
+	status = rx_calldown_context(rxc, rx_dispatch_of(rxc)->MRxCloseSrvOpen, "MRxCloseSrvOpen",
+				     STATUS_SUCCESS);
+	ASSERT(status != STATUS_RETRY);
+	return status;
+}
+
+/*
+ * MRxAreFilesAliased  [optional; default: different files]
+ *   locks scavenger mutex possible: the callee may not block   pending no
+ *   status STATUS_SUCCESS means different, STATUS_MORE_PROCESSING_REQUIRED one file
+ */
+BOOLEAN rx_call_files_are_aliased(PFCB a, PFCB b)
+{
+	if (a == b)
+		return TRUE;
+	if (a->MRxDispatch == NULL || a->MRxDispatch->MRxAreFilesAliased == NULL)
+		return FALSE;
+	return a->MRxDispatch->MRxAreFilesAliased(a, b) != STATUS_SUCCESS;
+}
+
+/*
+ * MRxFlush  [optional; default: success, nothing is cached]
+ *   locks FCB shared or exclusive   blocks yes   pending no   status given to the requester
+ */
+NTSTATUS rx_call_flush(PRX_CONTEXT rxc)
+{
+	return rx_calldown_context(rxc, rx_dispatch_of(rxc)->MRxFlush, "MRxFlush", STATUS_SUCCESS);
+}
+
+/*
+ * MRxQueryDirectory  [optional; default: STATUS_NOT_IMPLEMENTED]
+ *   locks FCB exclusive   blocks yes   pending no; PostRequest TRUE: run again by a worker
+ */
+NTSTATUS rx_call_query_directory(PRX_CONTEXT rxc)
+{
+	rx_calldown_assert_fcb_exclusive(rxc);
+	return rx_calldown_context(rxc, rx_dispatch_of(rxc)->MRxQueryDirectory, "MRxQueryDirectory",
+				   STATUS_NOT_IMPLEMENTED);
+}
+
+/*
+ * MRxQueryFileInfo  [optional; default: STATUS_NOT_IMPLEMENTED]
+ *   locks FCB shared or exclusive   blocks yes   pending no
+ *   status STATUS_BUFFER_OVERFLOW is success with partial data
+ */
+NTSTATUS rx_call_query_file_info(PRX_CONTEXT rxc)
+{
+	return rx_calldown_context(rxc, rx_dispatch_of(rxc)->MRxQueryFileInfo, "MRxQueryFileInfo",
+				   STATUS_NOT_IMPLEMENTED);
+}
+
+/*
+ * MRxSetFileInfo  [optional; default: STATUS_NOT_IMPLEMENTED]
+ *   locks FCB exclusive, for rename the FCB table exclusive as well   blocks yes   pending no
+ */
+NTSTATUS rx_call_set_file_info(PRX_CONTEXT rxc)
+{
+	rx_calldown_assert_fcb_exclusive(rxc);
+	return rx_calldown_context(rxc, rx_dispatch_of(rxc)->MRxSetFileInfo, "MRxSetFileInfo",
+				   STATUS_NOT_IMPLEMENTED);
+}
+
+/*
+ * MRxQueryVolumeInfo  [optional; default: STATUS_NOT_IMPLEMENTED]
+ *   locks FCB shared   blocks yes   pending no; PostRequest TRUE: run again by a worker
+ */
+NTSTATUS rx_call_query_volume_info(PRX_CONTEXT rxc)
+{
+	return rx_calldown_context(rxc, rx_dispatch_of(rxc)->MRxQueryVolumeInfo, "MRxQueryVolumeInfo",
+				   STATUS_NOT_IMPLEMENTED);
+}
+
+/*
+ * MRxSetVolumeInfo  [optional; default: STATUS_NOT_IMPLEMENTED]
+ *   locks FCB shared   blocks yes   pending no
+ */
+NTSTATUS rx_call_set_volume_info(PRX_CONTEXT rxc)
+{
+	return rx_calldown_context(rxc, rx_dispatch_of(rxc)->MRxSetVolumeInfo, "MRxSetVolumeInfo",
+				   STATUS_NOT_IMPLEMENTED);
+}
+
+/*
+ * MRxQueryEaInfo, MRxSetEaInfo, MRxQuerySdInfo, MRxSetSdInfo, MRxQueryQuotaInfo, MRxSetQuotaInfo
+ *   [optional; default: STATUS_NOT_IMPLEMENTED]
+ *   locks FCB shared for queries, exclusive for changes   blocks yes   pending no
+ */
+NTSTATUS rx_call_query_ea(PRX_CONTEXT rxc)
+{
+	return rx_calldown_context(rxc, rx_dispatch_of(rxc)->MRxQueryEaInfo, "MRxQueryEaInfo",
+				   STATUS_NOT_IMPLEMENTED);
+}
+
+NTSTATUS rx_call_set_ea(PRX_CONTEXT rxc)
+{
+	rx_calldown_assert_fcb_exclusive(rxc);
+	return rx_calldown_context(rxc, rx_dispatch_of(rxc)->MRxSetEaInfo, "MRxSetEaInfo",
+				   STATUS_NOT_IMPLEMENTED);
+}
+
+NTSTATUS rx_call_query_security(PRX_CONTEXT rxc)
+{
+	return rx_calldown_context(rxc, rx_dispatch_of(rxc)->MRxQuerySdInfo, "MRxQuerySdInfo",
+				   STATUS_NOT_IMPLEMENTED);
+}
+
+NTSTATUS rx_call_set_security(PRX_CONTEXT rxc)
+{
+	rx_calldown_assert_fcb_exclusive(rxc);
+	return rx_calldown_context(rxc, rx_dispatch_of(rxc)->MRxSetSdInfo, "MRxSetSdInfo",
+				   STATUS_NOT_IMPLEMENTED);
+}
+
+NTSTATUS rx_call_query_quota(PRX_CONTEXT rxc)
+{
+	return rx_calldown_context(rxc, rx_dispatch_of(rxc)->MRxQueryQuotaInfo, "MRxQueryQuotaInfo",
+				   STATUS_NOT_IMPLEMENTED);
+}
+
+NTSTATUS rx_call_set_quota(PRX_CONTEXT rxc)
+{
+	return rx_calldown_context(rxc, rx_dispatch_of(rxc)->MRxSetQuotaInfo, "MRxSetQuotaInfo",
+				   STATUS_NOT_IMPLEMENTED);
+}
+
+/*
+ * MRxExtendForCache, MRxExtendForNonCache  [optional; default: success, the file grows when it is written]
+ *   locks FCB exclusive   blocks yes   pending no   status declared ULONG, read as a status (E-24)
+ */
+static NTSTATUS rx_calldown_extend(PRX_CONTEXT rxc, PMRX_EXTENDFILE_CALLDOWN routine, const char *slot,
+				   PLARGE_INTEGER new_size, PLARGE_INTEGER new_allocation)
+{
+	NTSTATUS status = STATUS_SUCCESS;
+
+	PAGED_CODE();
+	if (routine != NULL) {
+		rxc->PendingReturned = TRUE;
+		status = (NTSTATUS)routine(rxc, new_size, new_allocation);
+	} else {
+		new_allocation->QuadPart = new_size->QuadPart;
+	}
+	rx_calldown_trace(slot, rxc, status);
+	return status;
+}
+
+NTSTATUS rx_call_extend_for_cache(PRX_CONTEXT rxc, PLARGE_INTEGER new_size, PLARGE_INTEGER new_allocation)
+{
+	return rx_calldown_extend(rxc, rx_dispatch_of(rxc)->MRxExtendForCache, "MRxExtendForCache", new_size,
+				  new_allocation);
+}
+
+BOOLEAN rx_call_has_extend_for_non_cache(PRX_CONTEXT rxc)
+{
+	return rx_dispatch_of(rxc)->MRxExtendForNonCache != NULL;
+}
+
+NTSTATUS rx_call_extend_for_non_cache(PRX_CONTEXT rxc, PLARGE_INTEGER new_size, PLARGE_INTEGER new_allocation)
+{
+	return rx_calldown_extend(rxc, rx_dispatch_of(rxc)->MRxExtendForNonCache, "MRxExtendForNonCache",
+				  new_size, new_allocation);
+}
+
+BOOLEAN rx_call_has_low_io(PRX_CONTEXT rxc, USHORT operation)
+{
+	return operation <= LOWIO_OP_MAXIMUM && rx_dispatch_of(rxc)->MRxLowIOSubmit[operation] != NULL;
+}
+
+/*
+ * MRxLowIOSubmit[op]  [optional; default: STATUS_NOT_IMPLEMENTED]
+ *   locks FCB shared or exclusive, owned by LowIoContext.ResourceThreadId   blocks yes
+ *   pending yes: RxLowIoCompletion exactly once, from any thread; then the context is not the caller's any more
+ */
+NTSTATUS rx_call_low_io_submit(PRX_CONTEXT rxc)
+{
+	USHORT operation = rxc->LowIoContext.Operation;
+	NTSTATUS status = STATUS_NOT_IMPLEMENTED;
+
+	PAGED_CODE();
+	if (rx_call_has_low_io(rxc, operation)) {
+		rxc->PendingReturned = TRUE;
+		status = rx_dispatch_of(rxc)->MRxLowIOSubmit[operation](rxc);
+	}
+	/* after STATUS_PENDING the context may be gone: only its address is logged */
+	rx_calldown_trace("MRxLowIOSubmit", rxc, status);
+	return status;
+}
+
+/*
+ * MRxIsLockRealizable  [optional; default: success]
+ *   locks FCB shared or exclusive   blocks no   pending no   status a failure refuses the lock
+ */
+NTSTATUS rx_call_is_lock_realizable(PMRX_FCB fcb, PLARGE_INTEGER offset, PLARGE_INTEGER length, ULONG flags)
+{
+	PMINIRDR_DISPATCH dispatch = ((PFCB)fcb)->MRxDispatch;
+	NTSTATUS status = STATUS_SUCCESS;
+
+	if (dispatch != NULL && dispatch->MRxIsLockRealizable != NULL)
+		status = dispatch->MRxIsLockRealizable(fcb, offset, length, flags);
+	return status;
+}
+
+/*
+ * The routine given to RxSetMinirdrCancelRoutine
+ *   locks none   blocks no: runs on the canceller's thread   pending no   status traced
+ *   runs at most once per context, never after the request completed
+ */
+NTSTATUS rx_call_cancel_routine(PRX_CONTEXT rxc, PMRX_CALLDOWN routine)
+{
+	NTSTATUS status = routine(rxc);
+
+	rx_calldown_trace("MRxCancelRoutine", rxc, status);
+	return status;
+}
+
+/*
+ * MRxComputeNewBufferingState  [optional; default: STATUS_NOT_SUPPORTED]
+ *   locks FCB exclusive   blocks no   pending no   status a failure means no buffering
+ */
+NTSTATUS rx_call_compute_new_buffering_state(PMRX_SRV_OPEN so, PVOID mrx_context, PULONG new_state)
+{
+	PMINIRDR_DISPATCH dispatch = ((PFCB)so->pFcb)->MRxDispatch;
+	NTSTATUS status = STATUS_NOT_SUPPORTED;
+
+	*new_state = 0;
+	if (dispatch != NULL && dispatch->MRxComputeNewBufferingState != NULL)
+		status = dispatch->MRxComputeNewBufferingState(so, mrx_context, new_state);
+	return status;
+}
+
+/*
+ * MRxCompleteBufferingStateChangeRequest  [optional; default: STATUS_NOT_SUPPORTED]
+ *   locks FCB exclusive   blocks yes   pending no   status ignored
+ */
+NTSTATUS rx_call_complete_buffering_state_change(PRX_CONTEXT rxc, PMRX_SRV_OPEN so, PVOID mrx_context)
+{
+	PMINIRDR_DISPATCH dispatch = rx_dispatch_of(rxc);
+	NTSTATUS status = STATUS_NOT_SUPPORTED;
+
+	PAGED_CODE();
+	rx_calldown_assert_fcb_exclusive(rxc);
+	if (dispatch->MRxCompleteBufferingStateChangeRequest != NULL) {
+		rxc->PendingReturned = TRUE;
+		status = dispatch->MRxCompleteBufferingStateChangeRequest(rxc, so, mrx_context);
+	}
+	rx_calldown_trace("MRxCompleteBufferingStateChangeRequest", so, status);
+	return status;
+}
