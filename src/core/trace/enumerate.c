@@ -238,7 +238,7 @@ static bool rx_query_fill_visit(const struct rx_object_record *record, PCUNICODE
 	return true;
 }
 
-NTSTATUS rx_query_objects(PRDBSS_DEVICE_OBJECT dev, PVOID buffer, ULONG length, PULONG written)
+NTSTATUS rx_query_objects(PRDBSS_DEVICE_OBJECT dev, PVOID buffer, ULONG length, PULONG_PTR written)
 {
 	struct rx_query_fill fill = { .buffer = buffer, .length = length };
 	NTSTATUS status = rx_enumerate_objects(dev, rx_query_fill_visit, &fill);

@@ -42,7 +42,7 @@ NTSTATUS rx_enumerate_objects(PRDBSS_DEVICE_OBJECT dev, rx_object_visit *visit, 
  *
  * Return: STATUS_SUCCESS; STATUS_BUFFER_OVERFLOW when not all records fit; STATUS_BUFFER_TOO_SMALL when none did.
  */
-NTSTATUS rx_query_objects(PRDBSS_DEVICE_OBJECT dev, PVOID buffer, ULONG length, PULONG written);
+NTSTATUS rx_query_objects(PRDBSS_DEVICE_OBJECT dev, PVOID buffer, ULONG length, PULONG_PTR written);
 
 /* check.c */
 
