@@ -114,13 +114,15 @@ NTSTATUS door_name_join(const UNICODE_STRING *parent, const UNICODE_STRING *leaf
 	if (name->Buffer == NULL)
 		return STATUS_INSUFFICIENT_RESOURCES;
 	name->MaximumLength = (USHORT)bytes;
-	RtlCopyMemory(name->Buffer, parent->Buffer, parent->Length);
+	if (parent->Length != 0)
+		RtlCopyMemory(name->Buffer, parent->Buffer, parent->Length);
 	name->Length = parent->Length;
 	if (parent->Length != 0 && leaf->Length != 0) {
 		name->Buffer[name->Length / sizeof(WCHAR)] = '\\';
 		name->Length = (USHORT)(name->Length + sizeof(WCHAR));
 	}
-	RtlCopyMemory(name->Buffer + name->Length / sizeof(WCHAR), leaf->Buffer, leaf->Length);
+	if (leaf->Length != 0)
+		RtlCopyMemory(name->Buffer + name->Length / sizeof(WCHAR), leaf->Buffer, leaf->Length);
 	name->Length = (USHORT)(name->Length + leaf->Length);
 	return STATUS_SUCCESS;
 }

@@ -343,7 +343,8 @@ NTSTATUS front_node_path(struct rdr_fuse *fuse, struct front_node *node, const c
 		path->Buffer[--at] = L'\\';
 		node = link->parent;
 	}
-	RtlCopyMemory(path->Buffer, fuse->root_path.Buffer, fuse->root_path.Length);
+	if (fuse->root_path.Length != 0)
+		RtlCopyMemory(path->Buffer, fuse->root_path.Buffer, fuse->root_path.Length);
 	if (leaf.Length != 0) {
 		path->Buffer[path->Length / sizeof(WCHAR)] = L'\\';
 		RtlCopyMemory(path->Buffer + path->Length / sizeof(WCHAR) + 1, leaf.Buffer, leaf.Length);
