@@ -19,9 +19,7 @@ NTSTATUS NTAPI rx_common_flush(PRX_CONTEXT rxc, PIRP irp)
 		return status;
 	status = rx_check_server_open(rxc);
 	if (status == STATUS_SUCCESS)
-		status = RxFlushFcbInSystemCache((PFCB)rxc->pFcb, TRUE);
-	if (NT_SUCCESS(status))
-		status = rx_call_flush(rxc);
+		status = rx_call_flush(rxc); /* nothing is written behind: the server has it all */
 	rx_release_fcb(rxc);
 	return status;
 }
