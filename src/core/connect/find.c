@@ -100,19 +100,28 @@ static NTSTATUS rx_find_srv_call(PRX_CONTEXT rxc, PIRP irp, PUNICODE_STRING serv
 	return status;
 }
 
-/* The driver's split of a path, not believed: both parts must lie in the path, one behind the other. */
+/*
+ * The driver's split of a path, not believed: the share's part begins with the path or right behind the server's
+ * name (drivers do either), and ends at a backslash or with the path. *share is the path up to that end.
+ */
 static bool rx_split_share(PUNICODE_STRING unc, PSRV_CALL sc, PUNICODE_STRING share, PUNICODE_STRING rest)
 {
+	const WCHAR *server_end = unc->Buffer + sc->SrvCallName.Length / sizeof(WCHAR);
+	size_t length;
+
 	RtlZeroMemory(share, sizeof(*share));
 	RtlZeroMemory(rest, sizeof(*rest));
 	rx_call_extract_net_root_name(unc, &sc->Mrx, share, rest);
-	if (share->Buffer != unc->Buffer || share->Length > unc->Length)
+	if (share->Buffer != unc->Buffer && share->Buffer != server_end)
 		return false;
-	rest->Buffer = unc->Buffer + share->Length / sizeof(WCHAR);
-	rest->Length = rest->MaximumLength = (USHORT)(unc->Length - share->Length);
-	if (rest->Length != 0 && rest->Buffer[0] != u'\\')
+	length = (size_t)((PUCHAR)share->Buffer - (PUCHAR)unc->Buffer) + share->Length;
+	if (length > unc->Length || length <= sc->SrvCallName.Length + sizeof(WCHAR))
 		return false;
-	return share->Length > sc->SrvCallName.Length + sizeof(WCHAR);
+	share->Buffer = unc->Buffer;
+	share->Length = share->MaximumLength = (USHORT)length;
+	rest->Buffer = unc->Buffer + length / sizeof(WCHAR);
+	rest->Length = rest->MaximumLength = (USHORT)(unc->Length - length);
+	return rest->Length == 0 || rest->Buffer[0] == u'\\';
 }
 
 /* The share of a name, good or new, referenced. STATUS_RETRY: look again. Locks: name table, dropped to wait. */
