@@ -90,7 +90,11 @@ enum spnego_step spnego_login_step(struct spnego_login *l, struct wire_slice in,
 				   const struct ntlm_credentials *cred, uint64_t now, uint8_t *buf,
 				   size_t cap, size_t *len);
 
-/* The exported session key (16 bytes) once authenticated. */
+/*
+ * The exported session key (16 bytes) once authenticated.  An anonymous login (l->anonymous) and a session the
+ * server marked guest or null share no secret: they must not sign, whatever key stands here.  Samba marks an
+ * anonymous session with no flag at all.
+ */
 static inline const uint8_t *spnego_login_session_key(const struct spnego_login *l)
 {
 	return l->ntlm.session_key;
