@@ -22,6 +22,12 @@ static PIO_STACK_LOCATION nt_irp_locations(PIRP irp)
 	return (PIO_STACK_LOCATION)(irp + 1);
 }
 
+/* Somebody may take it out at this moment. */
+static PDRIVER_CANCEL nt_irp_cancel_routine(PIRP irp)
+{
+	return __atomic_load_n(&irp->CancelRoutine, __ATOMIC_ACQUIRE);
+}
+
 VOID IoInitializeIrp(PIRP Irp, USHORT PacketSize, CCHAR StackSize)
 {
 	struct nt_thread *self = nt_current();
@@ -54,7 +60,7 @@ PIRP IoAllocateIrp(CCHAR StackSize, BOOLEAN ChargeQuota)
 
 VOID IoReuseIrp(PIRP Irp, NTSTATUS Status)
 {
-	RX_CHECK(Irp->CancelRoutine == NULL);
+	RX_CHECK(nt_irp_cancel_routine(Irp) == NULL);
 	IoInitializeIrp(Irp, Irp->Size, Irp->StackCount);
 	Irp->IoStatus.Status = Status;
 }
@@ -62,7 +68,7 @@ VOID IoReuseIrp(PIRP Irp, NTSTATUS Status)
 VOID IoFreeIrp(PIRP Irp)
 {
 	RX_CHECK(Irp->Type == IO_TYPE_IRP);
-	RX_CHECK(Irp->CancelRoutine == NULL);
+	RX_CHECK(nt_irp_cancel_routine(Irp) == NULL);
 	/* Sent and not completed: a driver still works on it. */
 	RX_CHECK(Irp->CurrentLocation == Irp->StackCount + 1);
 	Irp->Type = 0;
@@ -139,7 +145,7 @@ VOID IofCompleteRequest(PIRP Irp, CCHAR PriorityBoost)
 		NT_BUG("irp %p completed twice", (void *)Irp);
 	if (Irp->IoStatus.Status == STATUS_PENDING)
 		NT_BUG("irp %p completed with STATUS_PENDING", (void *)Irp);
-	if (Irp->CancelRoutine != NULL)
+	if (nt_irp_cancel_routine(Irp) != NULL)
 		NT_BUG("irp %p completed with its cancel routine set", (void *)Irp);
 
 	while (Irp->CurrentLocation <= Irp->StackCount) {

@@ -99,11 +99,13 @@ static void run_until_end_or_terminate(struct nt_thread *thread)
 
 void nt_thread_main(struct nt_thread *thread)
 {
+	const struct nt_exec_ops *ops = nt_ops; /* after the last count another executive may begin */
+
 	nt_thread_enter(thread);
 	run_until_end_or_terminate(thread);
 	nt_thread_leave();
 	__atomic_sub_fetch(&live_count, 1, __ATOMIC_SEQ_CST);
-	nt_ops->wake_word(&live_count, INT32_MAX);
+	ops->wake_word(&live_count, INT32_MAX);
 }
 
 static NTSTATUS thread_start(struct nt_thread *thread)
