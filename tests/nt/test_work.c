@@ -11,7 +11,7 @@ struct ordered {
 
 struct order {
 	struct ordered items[ITEMS];
-	volatile LONG done;
+	volatile LONG begun, done;
 	int sequence[ITEMS];
 	KEVENT finished, start;
 };
@@ -20,16 +20,16 @@ static void note_order(PVOID parameter)
 {
 	struct ordered *me = parameter;
 	struct order *order = me->order;
-	LONG at = InterlockedIncrement(&order->done) - 1;
+	LONG at = InterlockedIncrement(&order->begun) - 1;
 
 	order->sequence[at] = me->number;
-	if (at == ITEMS - 1)
+	if (InterlockedIncrement(&order->done) == ITEMS)
 		KeSetEvent(&order->finished, 0, FALSE);
 }
 
 static void fill_order(struct order *order)
 {
-	order->done = 0;
+	order->begun = order->done = 0;
 	KeInitializeEvent(&order->finished, NotificationEvent, FALSE);
 	for (int i = 0; i < ITEMS; i++) {
 		order->items[i].order = order;
