@@ -257,6 +257,7 @@ struct _RX_CONTEXT {
 	VOID (*CancelDeferred)(PRX_CONTEXT RxContext);
 	PIRP CancelIrp;		/* CurrentIrp until the IRP is completed */
 	PLIST_ENTRY SerializationQueue;	/* the queue RxContextSerializationQLinks is in */
+	PMDL OwnMdl;		/* core/dispatch: made for the IRP, goes with its completion */
 	PVOID DispatchState;	/* core/dispatch: what the request keeps across a pend */
 };
 

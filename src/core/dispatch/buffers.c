@@ -1,11 +1,11 @@
 /*
  * buffers.c - where a request's data is.
  *
- * Owns:   nothing; an MDL made here belongs to the IRP, whose completion frees it.
+ * Owns:   the MDLs it makes (RX_CONTEXT.OwnMdl), until the IRP is completed.
  */
 #include "core/dispatch/dispatch.h"
 
-NTSTATUS rx_lock_user_buffer(PIRP irp, LOCK_OPERATION access, ULONG length)
+NTSTATUS rx_lock_user_buffer(PRX_CONTEXT rxc, PIRP irp, LOCK_OPERATION access, ULONG length)
 {
 	PVOID buffer = irp->UserBuffer;
 	PMDL mdl;
@@ -20,7 +20,20 @@ NTSTATUS rx_lock_user_buffer(PIRP irp, LOCK_OPERATION access, ULONG length)
 	if (mdl == NULL)
 		return STATUS_INSUFFICIENT_RESOURCES;
 	MmProbeAndLockPages(mdl, irp->RequestorMode, access);
+	rxc->OwnMdl = mdl;
 	return STATUS_SUCCESS;
+}
+
+void rx_unlock_user_buffer(PRX_CONTEXT rxc, PIRP irp)
+{
+	PMDL mdl = rxc->OwnMdl;
+
+	if (mdl == NULL)
+		return;
+	rxc->OwnMdl = NULL;
+	irp->MdlAddress = NULL;
+	MmUnlockPages(mdl);
+	IoFreeMdl(mdl);
 }
 
 /**

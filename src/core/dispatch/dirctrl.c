@@ -136,7 +136,7 @@ static NTSTATUS rx_dir_notify(PRX_CONTEXT rxc, PIRP irp)
 	/* nothing is held while waiting for a change: that may take days */
 	rx_release_fcb(rxc);
 	if (status == STATUS_SUCCESS)
-		status = rx_lock_user_buffer(irp, IoWriteAccess, sp->Parameters.NotifyDirectory.Length);
+		status = rx_lock_user_buffer(rxc, irp, IoWriteAccess, sp->Parameters.NotifyDirectory.Length);
 	if (status != STATUS_SUCCESS)
 		return status;
 

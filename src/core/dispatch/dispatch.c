@@ -50,8 +50,10 @@ VOID RxCompleteRequest_Real(PRX_CONTEXT RxContext, PIRP Irp, NTSTATUS Status)
 	if (Irp == NULL) {
 		RxLog(("completion without an IRP, context %p", RxContext));
 	} else {
-		if (RxContext != NULL)
+		if (RxContext != NULL) {
 			rx_cancel_disarm(RxContext);
+			rx_unlock_user_buffer(RxContext, Irp);
+		}
 		Irp->IoStatus.Status = Status;
 		if (NT_ERROR(Status) && Status != STATUS_BUFFER_TOO_SMALL)
 			Irp->IoStatus.Information = 0;

@@ -27,8 +27,12 @@ void rx_assert_holds_no_lock(PRDBSS_DEVICE_OBJECT dev);
 void rx_control_buffers(PRX_CONTEXT rxc, PIRP irp, PXXCTL_LOWIO_COMPONENT ctl);
 
 /* buffers.c */
-/* Gives the IRP an MDL for UserBuffer (or SystemBuffer) unless it has one. STATUS_INSUFFICIENT_RESOURCES. */
-NTSTATUS rx_lock_user_buffer(PIRP irp, LOCK_OPERATION access, ULONG length);
+/*
+ * Gives the IRP an MDL for UserBuffer (or SystemBuffer) unless it has one. STATUS_INSUFFICIENT_RESOURCES,
+ * STATUS_INVALID_USER_BUFFER. The second takes it away again before the IRP is completed.
+ */
+NTSTATUS rx_lock_user_buffer(PRX_CONTEXT rxc, PIRP irp, LOCK_OPERATION access, ULONG length);
+void rx_unlock_user_buffer(PRX_CONTEXT rxc, PIRP irp);
 
 /* fsp.c */
 VOID rx_fsp_init_device(PRDBSS_DEVICE_OBJECT dev);

@@ -82,19 +82,19 @@ static NTSTATUS rx_fsp_lock_buffers(PRX_CONTEXT rxc, PIRP irp)
 	case IRP_MJ_READ:
 		if ((rxc->MinorFunction & IRP_MN_MDL) != 0)
 			return STATUS_SUCCESS;
-		return rx_lock_user_buffer(irp, IoWriteAccess, sp->Parameters.Read.Length);
+		return rx_lock_user_buffer(rxc, irp, IoWriteAccess, sp->Parameters.Read.Length);
 	case IRP_MJ_WRITE:
 		if ((rxc->MinorFunction & IRP_MN_MDL) != 0)
 			return STATUS_SUCCESS;
-		return rx_lock_user_buffer(irp, IoReadAccess, sp->Parameters.Write.Length);
+		return rx_lock_user_buffer(rxc, irp, IoReadAccess, sp->Parameters.Write.Length);
 	case IRP_MJ_DIRECTORY_CONTROL:
 		if (rxc->MinorFunction != IRP_MN_QUERY_DIRECTORY)
 			return STATUS_SUCCESS;
-		return rx_lock_user_buffer(irp, IoWriteAccess, sp->Parameters.QueryDirectory.Length);
+		return rx_lock_user_buffer(rxc, irp, IoWriteAccess, sp->Parameters.QueryDirectory.Length);
 	case IRP_MJ_QUERY_EA:
-		return rx_lock_user_buffer(irp, IoWriteAccess, sp->Parameters.QueryEa.Length);
+		return rx_lock_user_buffer(rxc, irp, IoWriteAccess, sp->Parameters.QueryEa.Length);
 	case IRP_MJ_SET_EA:
-		return rx_lock_user_buffer(irp, IoReadAccess, sp->Parameters.SetEa.Length);
+		return rx_lock_user_buffer(rxc, irp, IoReadAccess, sp->Parameters.SetEa.Length);
 	default:
 		return STATUS_SUCCESS;
 	}

@@ -35,7 +35,7 @@ NTSTATUS rx_lowio_lock_buffer(PRX_CONTEXT rxc, PIRP irp, LOCK_OPERATION access, 
 	NTSTATUS status = STATUS_SUCCESS;
 
 	if (length > 0)
-		status = rx_lock_user_buffer(irp, access, length);
+		status = rx_lock_user_buffer(rxc, irp, access, length);
 	rxc->LowIoContext.ParamsFor.ReadWrite.Buffer = irp->MdlAddress;
 	return status;
 }
