@@ -230,6 +230,8 @@ void fuzz_ioctl_data(const uint8_t *data, size_t size)
 	struct smb2_network_interface nic;
 	uint8_t key[SMB2_RESUME_KEY_SIZE];
 	struct smb2_copychunk chunk;
+	uint64_t from, beyond;
+	struct smb2_range range;
 	size_t offset = 0;
 	uint32_t count;
 
@@ -243,6 +245,11 @@ void fuzz_ioctl_data(const uint8_t *data, size_t size)
 	}
 	while (smb2_network_interface_next(all, &offset, &nic) > 0)
 		must(nic.address_len <= sizeof(nic.address));
+	offset = 0;
+	while (smb2_range_next(all, &offset, &range) > 0)
+		must(range.offset + range.length <= INT64_MAX);
+	if (smb2_zero_data_decode(all, &from, &beyond))
+		must(from <= beyond);
 }
 
 /* Anything opened, or found to be signed, without the key would be a forgery. */

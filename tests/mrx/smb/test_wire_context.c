@@ -513,6 +513,40 @@ static void test_validate_negotiate(void **state)
 	assert_false(smb2_validate_negotiate_response_decode((struct wire_slice){buf, len - 1}, &rsp_out));
 }
 
+/* Sparse files: ranges come through in order, one that ends beyond a signed 64-bit offset is refused. */
+static void test_sparse(void **state)
+{
+	static const struct smb2_range in[2] = {{0, 4096}, {1ull << 40, 65536}};
+	const struct smb2_range too_far = {INT64_MAX, 1};
+	struct smb2_range out;
+	uint64_t from, beyond;
+	uint8_t buf[32];
+	size_t offset = 0;
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++)
+		assert_int_equal(smb2_range_encode(buf + 16 * i, 16, &in[i]), 16);
+	for (size_t i = 0; i < 2; i++) {
+		assert_int_equal(smb2_range_next((struct wire_slice){buf, 32}, &offset, &out), 1);
+		assert_memory_equal(&out, &in[i], sizeof(out));
+	}
+	assert_int_equal(smb2_range_next((struct wire_slice){buf, 32}, &offset, &out), 0);
+	offset = 16;
+	assert_int_equal(smb2_range_next((struct wire_slice){buf, 31}, &offset, &out), -1);
+	assert_int_equal(smb2_range_encode(buf, sizeof(buf), &too_far), 16);
+	offset = 0;
+	assert_int_equal(smb2_range_next((struct wire_slice){buf, 16}, &offset, &out), -1);
+
+	assert_int_equal(smb2_zero_data_encode(buf, sizeof(buf), 10, 20), 16);
+	assert_true(smb2_zero_data_decode((struct wire_slice){buf, 16}, &from, &beyond) && from == 10 &&
+		    beyond == 20);
+	assert_false(smb2_zero_data_decode((struct wire_slice){buf, 15}, &from, &beyond));
+	assert_int_equal(smb2_zero_data_encode(buf, sizeof(buf), 20, 10), 0);
+	assert_int_equal(smb2_zero_data_encode(buf, sizeof(buf), 0, UINT64_MAX), 0);
+	assert_int_equal(smb2_set_sparse_encode(buf, sizeof(buf), true), 1);
+	assert_int_equal(buf[0], 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -530,6 +564,7 @@ int main(void)
 		cmocka_unit_test(test_copychunk),
 		cmocka_unit_test(test_network_interfaces),
 		cmocka_unit_test(test_validate_negotiate),
+		cmocka_unit_test(test_sparse),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,16 +5,6 @@
 
 enum { STREAM_FIXED = 24, EA_FIXED = 8, RENAME_MIN = 24 };
 
-/* Text whose stated length may exceed what was returned: as much as is there, in whole characters. */
-static struct wire_slice get_cut_text(struct wire_reader *r, uint32_t bytes)
-{
-	size_t left = r->len - r->pos;
-
-	if (bytes > left)
-		bytes = (uint32_t)left;
-	return wire_get_slice(r, bytes & ~1u);
-}
-
 static void get_basic(struct wire_reader *r, struct fscc_basic *out)
 {
 	out->creation_time = wire_get_u64(r);
@@ -131,7 +121,7 @@ bool fscc_all_decode(struct wire_slice data, struct fscc_all *out)
 	out->mode = wire_get_u32(&r);
 	out->alignment = wire_get_u32(&r);
 	name = wire_get_u32(&r);
-	out->name = get_cut_text(&r, name);
+	out->name = fscc_get_cut_text(&r, name);
 	return r.ok;
 }
 

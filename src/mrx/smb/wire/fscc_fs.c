@@ -1,7 +1,7 @@
 /*
  * fscc_fs.c - information about a volume, and reparse buffers (MS-FSCC 2.5, 2.1.2).  Stateless.
  */
-#include "mrx/smb/wire/fscc.h"
+#include "mrx/smb/wire/fscc_list.h"
 
 bool fscc_fs_size_decode(struct wire_slice data, struct fscc_fs_size *out)
 {
@@ -49,16 +49,6 @@ size_t fscc_fs_full_size_encode(uint8_t *buf, size_t cap, const struct fscc_fs_f
 	return wire_done(&w);
 }
 
-/* Text whose stated length may exceed what was returned: as much as is there, in whole characters. */
-static struct wire_slice get_cut_text(struct wire_reader *r, uint32_t bytes)
-{
-	size_t left = r->len - r->pos;
-
-	if (bytes > left)
-		bytes = (uint32_t)left;
-	return wire_get_slice(r, bytes & ~1u);
-}
-
 bool fscc_fs_volume_decode(struct wire_slice data, struct fscc_fs_volume *out)
 {
 	struct wire_reader r = wire_reader_init(data.p, data.len);
@@ -69,7 +59,7 @@ bool fscc_fs_volume_decode(struct wire_slice data, struct fscc_fs_volume *out)
 	bytes = wire_get_u32(&r);
 	out->supports_objects = wire_get_u8(&r) != 0;
 	wire_skip(&r, 1);
-	out->label = get_cut_text(&r, bytes);
+	out->label = fscc_get_cut_text(&r, bytes);
 	return r.ok;
 }
 
@@ -96,7 +86,7 @@ bool fscc_fs_attribute_decode(struct wire_slice data, struct fscc_fs_attribute *
 	out->attributes = wire_get_u32(&r);
 	out->max_component = wire_get_u32(&r);
 	bytes = wire_get_u32(&r);
-	out->name = get_cut_text(&r, bytes);
+	out->name = fscc_get_cut_text(&r, bytes);
 	return r.ok;
 }
 

@@ -1,6 +1,6 @@
 /*
- * fscc_list.h - the linked lists of MS-FSCC (2.4: NextEntryOffset), one step at a time.  Private to this
- * directory.
+ * fscc_list.h - what the information classes share: linked lists (2.4: NextEntryOffset), one step at a time,
+ * and text that was cut to fit.  Private to this directory.
  */
 #ifndef SMB_WIRE_FSCC_LIST_H
 #define SMB_WIRE_FSCC_LIST_H
@@ -52,6 +52,16 @@ static inline uint8_t *fscc_list_add(uint8_t *buf, size_t cap, size_t *pos, size
 	*last = start;
 	*pos = start + bytes;
 	return buf + start;
+}
+
+/* Text whose stated length may exceed what was returned: as much as is there, in whole characters. */
+static inline struct wire_slice fscc_get_cut_text(struct wire_reader *r, uint32_t bytes)
+{
+	size_t left = r->len - r->pos;
+
+	if (bytes > left)
+		bytes = (uint32_t)left;
+	return wire_get_slice(r, bytes & ~1u);
 }
 
 #endif

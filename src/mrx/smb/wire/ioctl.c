@@ -228,6 +228,59 @@ bool smb2_resume_key_decode(struct wire_slice data, uint8_t key[SMB2_RESUME_KEY_
 	return r.ok;
 }
 
+size_t smb2_range_encode(uint8_t *buf, size_t cap, const struct smb2_range *range)
+{
+	struct wire_writer w = wire_writer_init(buf, cap);
+
+	wire_put_u64(&w, range->offset);
+	wire_put_u64(&w, range->length);
+	return wire_done(&w);
+}
+
+int smb2_range_next(struct wire_slice data, size_t *offset, struct smb2_range *out)
+{
+	struct wire_reader r;
+
+	if (*offset >= data.len)
+		return 0;
+	r = wire_reader_init(data.p + *offset, data.len - *offset);
+	out->offset = wire_get_u64(&r);
+	out->length = wire_get_u64(&r);
+	/* Offsets are signed on the wire (MS-FSCC 2.3.52): a range ends at or below 2^63 - 1. */
+	if (!r.ok || out->offset > INT64_MAX || out->length > INT64_MAX - out->offset)
+		return -1;
+	*offset += r.pos;
+	return 1;
+}
+
+size_t smb2_zero_data_encode(uint8_t *buf, size_t cap, uint64_t offset, uint64_t beyond)
+{
+	struct wire_writer w = wire_writer_init(buf, cap);
+
+	if (beyond < offset || beyond > INT64_MAX)
+		return 0;
+	wire_put_u64(&w, offset);
+	wire_put_u64(&w, beyond);
+	return wire_done(&w);
+}
+
+bool smb2_zero_data_decode(struct wire_slice data, uint64_t *offset, uint64_t *beyond)
+{
+	struct wire_reader r = wire_reader_init(data.p, data.len);
+
+	*offset = wire_get_u64(&r);
+	*beyond = wire_get_u64(&r);
+	return r.ok && *beyond <= INT64_MAX && *offset <= *beyond;
+}
+
+size_t smb2_set_sparse_encode(uint8_t *buf, size_t cap, bool sparse)
+{
+	struct wire_writer w = wire_writer_init(buf, cap);
+
+	wire_put_u8(&w, sparse);
+	return wire_done(&w);
+}
+
 int smb2_network_interface_next(struct wire_slice data, size_t *offset, struct smb2_network_interface *out)
 {
 	struct wire_reader r;

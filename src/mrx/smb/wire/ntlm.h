@@ -116,7 +116,7 @@ struct ntlm_credentials {
 	struct wire_slice domain;      /* UTF-16LE, may be empty */
 	struct wire_slice password;    /* UTF-16LE */
 	struct wire_slice workstation; /* UTF-16LE, may be empty */
-	struct wire_slice target_spn;  /* UTF-16LE "cifs/server" for MsvAvTargetName; empty: left out */
+	struct wire_slice target_spn;  /* UTF-16LE "cifs/server" for MsvAvTargetName; may be empty */
 };
 
 enum ntlm_state { NTLM_START, NTLM_NEGOTIATED, NTLM_DONE };

@@ -134,8 +134,7 @@ static void put_target_info(struct wire_writer *w, const struct ntlm_challenge *
 		wire_set_le32(flags, wire_le32(flags) | NTLM_AV_FLAG_MIC_PRESENT);
 		put_av(w, NTLM_AV_FLAGS, flags, sizeof(flags));
 		put_av(w, NTLM_AV_CHANNEL_BINDINGS, no_binding, sizeof(no_binding));
-		if (spn.len)
-			put_av(w, NTLM_AV_TARGET_NAME, spn.p, spn.len);
+		put_av(w, NTLM_AV_TARGET_NAME, spn.p, spn.len);
 	}
 	put_av(w, NTLM_AV_EOL, NULL, 0);
 }

@@ -482,6 +482,21 @@ bool smb2_copychunk_response_decode(struct wire_slice data, struct smb2_copychun
 size_t smb2_resume_key_encode(uint8_t *buf, size_t cap, const uint8_t key[SMB2_RESUME_KEY_SIZE]);
 bool smb2_resume_key_decode(struct wire_slice data, uint8_t key[SMB2_RESUME_KEY_SIZE]);
 
+/* FILE_ALLOCATED_RANGE_BUFFER (MS-FSCC 2.3.51): asked with one, answered with a list of them. */
+struct smb2_range {
+	uint64_t offset;
+	uint64_t length; /* bytes */
+};
+
+size_t smb2_range_encode(uint8_t *buf, size_t cap, const struct smb2_range *range);
+/* Walks the answer; start with *offset = 0.  1, 0 or -1 as all iterators. */
+int smb2_range_next(struct wire_slice data, size_t *offset, struct smb2_range *out);
+/* FILE_ZERO_DATA_INFORMATION (MS-FSCC 2.3.85): [offset, beyond) becomes zero; 0 when beyond is below offset. */
+size_t smb2_zero_data_encode(uint8_t *buf, size_t cap, uint64_t offset, uint64_t beyond);
+bool smb2_zero_data_decode(struct wire_slice data, uint64_t *offset, uint64_t *beyond);
+/* FILE_SET_SPARSE_BUFFER (MS-FSCC 2.3.83). */
+size_t smb2_set_sparse_encode(uint8_t *buf, size_t cap, bool sparse);
+
 struct smb2_network_interface {
 	uint32_t index;
 	uint32_t capability; /* SMB2_NETIF_... */
