@@ -94,6 +94,8 @@ static void run_until_end_or_terminate(struct nt_thread *thread)
 	thread->exit_jump = &terminate;
 	if (sigsetjmp(terminate, 0) == 0)
 		thread->fn(thread->context);
+	else
+		thread->seh_frames = NULL; /* guarded regions that the jump left */
 	thread->exit_jump = NULL;
 }
 
@@ -277,6 +279,8 @@ void nt_thread_assert_clean(const char *where)
 		NT_BUG("%s: still at IRQL %u", where, self->irql);
 	if (self->apc_disable != 0)
 		NT_BUG("%s: still in %u critical regions", where, self->apc_disable);
+	if (self->seh_frames != NULL)
+		NT_BUG("%s: still in a guarded region", where);
 	if (self->held != released)
 		NT_BUG("%s: still holds %u fast mutexes or resources", where, self->held - released);
 }

@@ -2,6 +2,7 @@
 #include <pthread.h>
 
 #include "nt_test.h"
+#include "irp.h"
 
 static void test_requester_is_a_process(void **state)
 {
@@ -93,6 +94,7 @@ static void test_system_thread_terminates(void **state)
 	/* PsTerminateSystemThread ends the thread where it is called; from other threads it refuses. */
 	struct system_thread run = {.reached = 0};
 	HANDLE handle;
+	PVOID object;
 
 	(void)state;
 	KeInitializeEvent(&run.go, NotificationEvent, FALSE);
@@ -102,6 +104,10 @@ static void test_system_thread_terminates(void **state)
 	assert_non_null(handle);
 	KeSetEvent(&run.go, 0, FALSE);
 	nt_test_wait(&run.gone);
+	assert_int_equal(ObReferenceObjectByHandle(handle, 0, NULL, KernelMode, &object, NULL), STATUS_SUCCESS);
+	assert_int_equal(ZwClose(handle), STATUS_SUCCESS);
+	nt_test_wait(object);
+	ObDereferenceObject(object);
 	assert_int_equal(PsTerminateSystemThread(STATUS_SUCCESS), STATUS_INVALID_PARAMETER);
 	assert_int_equal(run.reached, 1);
 }
