@@ -99,10 +99,10 @@ static bool rx_prefix_id_equal(PRX_PREFIX_ENTRY entry, PRX_CONNECTION_ID id)
 	return entry->HasConnectionId && memcmp(&entry->ConnectionId, id, sizeof(*id)) == 0;
 }
 
-/* Bytes of an entry's name that are compared without case. */
+/* Bytes of an entry's name that are compared without case: the table permits it, the entry says how far. */
 static USHORT rx_prefix_insensitive(PRX_PREFIX_TABLE table, PRX_PREFIX_ENTRY entry)
 {
-	return table->CaseInsensitiveMatch ? entry->Prefix.Length : entry->CaseInsensitiveLength;
+	return table->CaseInsensitiveMatch ? entry->CaseInsensitiveLength : 0;
 }
 
 /* The best entry for a name; a view before a share of the same name, the asked id before none. */

@@ -287,7 +287,7 @@ static void rx_fcb_lock_table_too(PRX_FCB_TABLE table, PFCB fcb) RX_NO_TSA
 /**
  * RxpDereferenceAndFinalizeNetFcb - give up a reference, and finalize the FCB when it was the last
  * @Fcb:               [in] held exclusive by the caller
- * @RxContext:         [in, optional] the request
+ * @RxContext:         [in, optional] the request that holds the FCB
  * @RecursiveFinalize: [in] as in RxFinalizeNetFcb()
  * @ForceFinalize:     [in] as in RxFinalizeNetFcb(); not used by the redirector itself
  *
@@ -306,7 +306,6 @@ BOOLEAN RxpDereferenceAndFinalizeNetFcb(PFCB Fcb, PRX_CONTEXT RxContext, BOOLEAN
 	BOOLEAN finalized;
 	LONG count;
 
-	(void)RxContext;
 	RX_CHECK(NodeTypeIsFcb(Fcb) && RxIsFcbAcquiredExclusive(Fcb));
 	if (!RecursiveFinalize && !ForceFinalize && rx_fcb_drop_unless_last(Fcb))
 		return FALSE;
@@ -322,6 +321,8 @@ BOOLEAN RxpDereferenceAndFinalizeNetFcb(PFCB Fcb, PRX_CONTEXT RxContext, BOOLEAN
 	if (table_is_mine)
 		rx_fcb_table_unlock(&nr->FcbTable);
 	RxDereferenceNetRoot(nr, LHS_LockNotHeld);
+	if (finalized && RxContext != NULL)
+		(void)InterlockedDecrement(&RxContext->AcquireReleaseFcbTrackerX);	/* the lock went with the FCB */
 	return finalized;
 }
 
