@@ -100,6 +100,13 @@ static NTSTATUS fetch(struct rdbss_dir *dir)
 	return NT_ERROR(status) ? status : STATUS_SUCCESS;
 }
 
+/* Before the mapping: these two are not names of files, and it would keep them apart from such. */
+static bool is_dots(const UNICODE_STRING *name)
+{
+	return (name->Length == 2 && name->Buffer[0] == '.') ||
+	       (name->Length == 4 && name->Buffer[0] == '.' && name->Buffer[1] == '.');
+}
+
 /*
  * One entry out of the batch; what servers send is checked.
  * Return: 1 taken, 0 an entry that is not shown, negative when the batch is malformed.
@@ -137,9 +144,8 @@ static int take(struct rdbss_dir *dir, struct rdbss_dirent *entry)
 	name.Length = name.MaximumLength = (USHORT)common->FileNameLength;
 	dir->offset = common->NextEntryOffset != 0 ? dir->offset + common->NextEntryOffset : dir->length;
 
-	if (door_name_is_hidden(&name) ||
-	    !NT_SUCCESS(door_component_to_posix(&name, entry->name, sizeof(entry->name), NULL)) ||
-	    strcmp(entry->name, ".") == 0 || strcmp(entry->name, "..") == 0)
+	if (is_dots(&name) || door_name_is_hidden(&name) ||
+	    !NT_SUCCESS(door_component_to_posix(&name, entry->name, sizeof(entry->name), NULL)))
 		return 0;
 	capi_fill_stat(&stat, &entry->st);
 	return 1;

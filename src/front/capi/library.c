@@ -3,7 +3,7 @@
  *
  * Owns:      the runtime (between the first rdbss_init() and the last rdbss_shutdown()) and one started driver
  *            per scheme, from the first mount that needs it to the last that goes.
- * Locks:     `lock`, a spinning flag around a few instructions for the counts; `drivers_mutex` (fast mutex)
+ * Locks:     `lock`, a spinning flag around a few instructions for the counts; `drivers_mutex` (guarded mutex)
  *            around starting and stopping a driver, which may block.
  */
 #include <unistd.h>
@@ -21,7 +21,7 @@ struct capi_driver {
 static struct {
 	atomic_flag lock;
 	unsigned int users;
-	FAST_MUTEX drivers_mutex;
+	KGUARDED_MUTEX drivers_mutex;
 	struct capi_driver drivers[MAX_DRIVERS];
 } library = {.lock = ATOMIC_FLAG_INIT};
 
@@ -51,7 +51,7 @@ int rdbss_init(uint32_t version)
 		status = nt_initialize(&config);
 		/* A program (or a test) that runs the engine itself shares it. */
 		if (NT_SUCCESS(status))
-			ExInitializeFastMutex(&library.drivers_mutex);
+			KeInitializeGuardedMutex(&library.drivers_mutex);
 	}
 	if (NT_SUCCESS(status))
 		library.users++;
@@ -138,7 +138,7 @@ NTSTATUS capi_driver_get(const char *scheme, struct capi_driver **out)
 	*out = NULL;
 	if (which == NULL)
 		return STATUS_NOT_SUPPORTED;
-	ExAcquireFastMutex(&library.drivers_mutex);
+	KeAcquireGuardedMutex(&library.drivers_mutex);
 	for (i = 0; i < MAX_DRIVERS; i++) {
 		struct capi_driver *d = &library.drivers[i];
 
@@ -156,20 +156,20 @@ NTSTATUS capi_driver_get(const char *scheme, struct capi_driver **out)
 		driver->users++;
 		*out = driver;
 	}
-	ExReleaseFastMutex(&library.drivers_mutex);
+	KeReleaseGuardedMutex(&library.drivers_mutex);
 	return status;
 }
 
 void capi_driver_put(struct capi_driver *driver)
 {
-	ExAcquireFastMutex(&library.drivers_mutex);
+	KeAcquireGuardedMutex(&library.drivers_mutex);
 	if (driver->users == 1) {
 		(void)door_stop(driver->door); /* nothing is connected any more */
 		driver->door = NULL;
 		driver->which = NULL;
 	}
 	driver->users--;
-	ExReleaseFastMutex(&library.drivers_mutex);
+	KeReleaseGuardedMutex(&library.drivers_mutex);
 }
 
 struct door *capi_driver_door(struct capi_driver *driver)

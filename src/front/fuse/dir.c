@@ -19,7 +19,7 @@
 #define FIRST_POSITION 2 /* after "." and ".." */
 
 struct front_dir {
-	FAST_MUTEX mutex;
+	KGUARDED_MUTEX mutex;
 	bool started; /* the server was asked at least once */
 	bool ended;   /* the batch is the last one */
 	off_t base;   /* position of the batch's first entry */
@@ -44,7 +44,7 @@ static NTSTATUS dir_create(struct front_dir **out)
 	if (dir == NULL)
 		return STATUS_INSUFFICIENT_RESOURCES;
 	RtlZeroMemory(dir, sizeof(*dir));
-	ExInitializeFastMutex(&dir->mutex);
+	KeInitializeGuardedMutex(&dir->mutex);
 	dir->base = dir->next = FIRST_POSITION;
 	return STATUS_SUCCESS;
 }
@@ -382,9 +382,9 @@ static void list(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct 
 		reply.counted = ExAllocatePoolWithTag(
 			NonPagedPool, COUNTED_MAX(reply.size) * sizeof(*reply.counted), FUSE_TAG_DIR);
 	if (reply.buffer != NULL) {
-		ExAcquireFastMutex(&f->dir->mutex);
+		KeAcquireGuardedMutex(&f->dir->mutex);
 		status = fill(&reply, f, off);
-		ExReleaseFastMutex(&f->dir->mutex);
+		KeReleaseGuardedMutex(&f->dir->mutex);
 	}
 	if (!NT_SUCCESS(status))
 		front_reply_status(reply.r, status);

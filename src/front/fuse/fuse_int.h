@@ -2,7 +2,7 @@
  * fuse_int.h - what the files of the FUSE front end share.
  *
  * Locks, in order; none is held while the door is called or a reply is written, except where said:
- *   dir->mutex          fast mutex; one listing cursor; held across the directory query (one reader per handle)
+ *   dir->mutex          guarded mutex; one listing cursor; held across the directory query (one reader per handle)
  *   nodes.mutex         fast mutex; tables, names, counts, file lists of all nodes
  *   requests.lock       spin; requests in flight and the interrupt queue
  *   pool.lock           spin; threads, receive buffers
