@@ -6,9 +6,22 @@
 
 #define RtlZeroMemory(p, n) memset((p), 0, (n))
 #define RtlFillMemory(p, n, v) memset((p), (v), (n))
-#define RtlCopyMemory(d, s, n) memcpy((d), (s), (n))
-#define RtlMoveMemory(d, s, n) memmove((d), (s), (n))
-#define RtlEqualMemory(a, b, n) (memcmp((a), (b), (n)) == 0)
+/* Zero bytes may be copied from and compared with NULL, as drivers do with empty strings; C forbids it. */
+static inline void nt_copy_memory(void *to, const void *from, size_t bytes)
+{
+	if (bytes != 0)
+		memcpy(to, from, bytes);
+}
+
+static inline void nt_move_memory(void *to, const void *from, size_t bytes)
+{
+	if (bytes != 0)
+		memmove(to, from, bytes);
+}
+
+#define RtlCopyMemory(d, s, n) nt_copy_memory((d), (s), (n))
+#define RtlMoveMemory(d, s, n) nt_move_memory((d), (s), (n))
+#define RtlEqualMemory(a, b, n) ((n) == 0 || memcmp((a), (b), (n)) == 0)
 #define RtlSecureZeroMemory(p, n) explicit_bzero((p), (n))
 /* How many leading bytes are equal. */
 SIZE_T RtlCompareMemory(const VOID *Source1, const VOID *Source2, SIZE_T Length);
