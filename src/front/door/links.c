@@ -1,9 +1,8 @@
 /*
  * links.c - symbolic links as reparse points.
  *
- * Written: IO_REPARSE_TAG_SYMLINK, which every Windows follows.  A relative target is stored with '\' and the
- * relative flag; an absolute one (from '/') has no meaning to Windows and is stored with its slashes, flagged
- * relative too, so that it comes back byte for byte.
+ * Written: IO_REPARSE_TAG_SYMLINK, which every Windows follows, with '\' between components and the relative
+ * flag.  An absolute target begins with '\' then, which Windows takes as the root of the share.
  * Read: that, junctions that we can express, and the byte-string links of WSL and of NFS servers.
  * Everything read is the server's word: all offsets are checked.
  */
@@ -15,21 +14,13 @@
 static NTSTATUS map_target(const char *target, UNICODE_STRING *wide)
 {
 	size_t length = strlen(target);
-	NTSTATUS status;
-	ULONG i;
 
 	if (length == 0)
 		return STATUS_OBJECT_NAME_INVALID;
 	if (length > TARGET_MAX)
 		return STATUS_NAME_TOO_LONG;
 	/* '/' becomes '\'; "." and ".." are meant here. */
-	status = nt_name_from_bytes(target, length, wide);
-	if (!NT_SUCCESS(status) || target[0] != '/')
-		return status;
-	for (i = 0; i < wide->Length / sizeof(WCHAR); i++)
-		if (wide->Buffer[i] == '\\')
-			wide->Buffer[i] = '/';
-	return status;
+	return nt_name_from_bytes(target, length, wide);
 }
 
 static NTSTATUS set_target(struct door_file *file, const struct door_caller *caller,
