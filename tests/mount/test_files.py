@@ -43,11 +43,13 @@ def test_what_is_written_is_what_the_server_has(place, size):
         assert digest(read(os.path.join(place.disk, "f"))) == digest(data)
 
 
+ONLY_SMB = pytest.mark.parametrize("place", ["smb"], indirect=True)
+
+
+@ONLY_SMB
 @pytest.mark.parametrize("size", [0, 1, 4096, 65537, 5 * MIB + 3])
 def test_what_the_server_has_is_what_is_read(place, size):
     """A file made on the server's disk is read byte for byte."""
-    if not place.disk:
-        pytest.skip("a volume in memory has no disk to be changed behind its back")
     data = fill(size, size + 1)
     write(os.path.join(place.disk, "made-there"), data)
     os.chmod(os.path.join(place.disk, "made-there"), 0o666)
@@ -402,10 +404,9 @@ def test_two_handles_see_each_others_writes(place):
             assert two.read(4) == b"%04d" % i
 
 
+@ONLY_SMB
 def test_a_change_on_the_server_is_seen_within_the_promise(place):
     """Without a grant nothing is believed for more than a second: a new size is seen after that."""
-    if not place.disk:
-        pytest.skip("a volume in memory has no disk to be changed behind its back")
     write(place / "f", b"short")
     assert read(place / "f") == b"short"
     there = os.path.join(place.disk, "f")

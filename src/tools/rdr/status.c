@@ -62,9 +62,9 @@ static void print_object(const struct rdr_json_value *object, int depth)
 	const struct rdr_json_value *size = rdr_json_member(object, "size");
 	const char *status = rdr_json_get_string(object, "status", NULL);
 
-	printf("%*s%-*s %6.0f  %-13s refs %.0f", 2 + depth * 2, "", 12 - depth * 2 > 8 ? 12 - depth * 2 : 8,
-	       rdr_json_get_string(object, "kind", "?"), rdr_json_get_number(object, "id", 0),
-	       rdr_json_get_string(object, "condition", "?"), rdr_json_get_number(object, "references", 0));
+	printf("%*s%-*s %-13s refs %.0f", 2 + depth * 2, "", 18 - depth * 2,
+	       rdr_json_get_string(object, "kind", "?"), rdr_json_get_string(object, "condition", "?"),
+	       rdr_json_get_number(object, "references", 0));
 	print_holders(rdr_json_member(object, "holders"));
 	if (opens != NULL)
 		printf(" opens %.0f", opens->number);
