@@ -37,7 +37,7 @@
 #include <sanitizer/tsan_interface.h>
 #endif
 
-#define SIM_STACK ((size_t)1 << 20)
+#define SIM_STACK ((size_t)512 << 10)
 #define SIM_GUARD 4096
 /* 2020-01-01 00:00:00 UTC, when every run begins. */
 #define SIM_EPOCH 132223104000000000ull

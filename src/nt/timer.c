@@ -109,12 +109,15 @@ static void timer_main(void *context)
 		nt_self->waits_for = NULL;
 		nt_word_lock(&timer_lock);
 	}
+	run_dpcs_locked(); /* queued before the stop, and perhaps waited for */
 	nt_word_unlock(&timer_lock);
 }
 
 NTSTATUS nt_timer_start(void)
 {
 	stopping = false;
+	InitializeListHead(&timers); /* what an earlier run forgot is not ours to touch */
+	InitializeListHead(&dpcs);
 	return nt_thread_create("nt timer", timer_main, NULL, &timer_thread);
 }
 
