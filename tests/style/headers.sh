@@ -5,7 +5,7 @@ cd "$(dirname "$0")/../.."
 bad=0
 compiler=${CC:-gcc}
 flags="-std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Werror -Wno-unknown-pragmas -Wno-multichar -fsyntax-only
-	-Iinclude/nt -Iinclude/rdbss -Isrc -x c"
+	-Iinclude -Iinclude/nt -Iinclude/rdbss -Isrc -x c"
 
 # try HEADER FLAGS...
 try() {
