@@ -15,21 +15,32 @@ static WCHAR upper[0x10000], lower[0x10000];
 static pthread_once_t tables_once = PTHREAD_ONCE_INIT;
 static volatile LONG tables_ready;
 
-/* Simple folding of the plane that one WCHAR can hold; what would leave the plane stays as it is. */
+/*
+ * Servers fold one to one: a pair that only one side takes for equal would make one object of two files. So of what
+ * Unicode offers, only pairs that go both ways count, as in the table of NTFS: not the dotless i, the long s, the micro
+ * sign, the Kelvin sign, nor sharp s and its late capital. The final sigma is the one exception that NTFS makes.
+ */
+#define FINAL_SIGMA 0x03c2
+#define SHARP_S 0x00df
+
 static void make_tables(void)
 {
 	utf8proc_int32_t c, to;
 
-	for (c = 0; c < 0x10000; c++) {
+	for (c = 0; c < 0x10000; c++)
 		upper[c] = lower[c] = (WCHAR)c;
-		if (c >= 0xd800 && c < 0xe000)
+	for (c = 0; c < 0x10000; c++) {
+		if ((c >= 0xd800 && c < 0xe000) || c == SHARP_S)
 			continue;
 		to = utf8proc_toupper(c);
-		if (to > 0 && to < 0x10000)
+		if (to <= 0 || to >= 0x10000 || to == c)
+			continue;
+		if (utf8proc_tolower(to) == c) {
 			upper[c] = (WCHAR)to;
-		to = utf8proc_tolower(c);
-		if (to > 0 && to < 0x10000)
-			lower[c] = (WCHAR)to;
+			lower[to] = (WCHAR)c;
+		} else if (c == FINAL_SIGMA) {
+			upper[c] = (WCHAR)to;
+		}
 	}
 	__atomic_store_n(&tables_ready, 1, __ATOMIC_RELEASE);
 }
@@ -386,6 +397,42 @@ NTSTATUS RtlIntegerToUnicodeString(ULONG Value, ULONG Base, PUNICODE_STRING Stri
 		return STATUS_BUFFER_OVERFLOW;
 	String->Length = 0;
 	return append(String, digits + i, (n - i) * sizeof(WCHAR));
+}
+
+/* Leading spaces, a sign, then 0b, 0o or 0x when Base is 0; ends at the first character that is no digit. */
+NTSTATUS RtlUnicodeStringToInteger(PCUNICODE_STRING String, ULONG Base, PULONG Value)
+{
+	size_t n = String->Length / sizeof(WCHAR), i = 0;
+	const WCHAR *s = String->Buffer;
+	bool negative = false;
+	ULONG value = 0;
+
+	if (Base != 0 && Base != 2 && Base != 8 && Base != 10 && Base != 16)
+		return STATUS_INVALID_PARAMETER;
+	while (i < n && s[i] <= ' ')
+		i++;
+	if (i < n && (s[i] == '-' || s[i] == '+'))
+		negative = s[i++] == '-';
+	if (Base == 0) {
+		Base = 10;
+		if (i + 1 < n && s[i] == '0' && (s[i + 1] == 'b' || s[i + 1] == 'o' || s[i + 1] == 'x')) {
+			Base = s[i + 1] == 'b' ? 2 : s[i + 1] == 'o' ? 8 : 16;
+			i += 2;
+		}
+	}
+	for (; i < n; i++) {
+		WCHAR c = s[i];
+		ULONG digit = c >= '0' && c <= '9'   ? (ULONG)(c - '0')
+			      : c >= 'a' && c <= 'f' ? (ULONG)(c - 'a' + 10)
+			      : c >= 'A' && c <= 'F' ? (ULONG)(c - 'A' + 10)
+						     : Base;
+
+		if (digit >= Base)
+			break;
+		value = value * Base + digit;
+	}
+	*Value = negative ? 0 - value : value;
+	return STATUS_SUCCESS;
 }
 
 BOOLEAN RtlEqualString(const STRING *String1, const STRING *String2, BOOLEAN CaseInSensitive)
