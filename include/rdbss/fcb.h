@@ -119,12 +119,18 @@ typedef struct _FCB_INIT_PACKET {
 	PLARGE_INTEGER pValidDataLength;
 } FCB_INIT_PACKET, *PFCB_INIT_PACKET;
 
-/* Fills a packet; yields the packet's address. */
-#define RxFormInitPacket(IP, I1, I1a, I2, I3, I4a, I4b, I5, I6, I7)               \
-	((IP).pAttributes = (I1), (IP).pNumLinks = (I1a), (IP).pCreationTime = (I2), \
-	 (IP).pLastAccessTime = (I3), (IP).pLastWriteTime = (I4a),                \
-	 (IP).pLastChangeTime = (I4b), (IP).pAllocationSize = (I5),               \
-	 (IP).pFileSize = (I6), (IP).pValidDataLength = (I7), &(IP))
+/* Fills a packet; yields its address. */
+static inline PFCB_INIT_PACKET rx_form_init_packet(PFCB_INIT_PACKET packet, PULONG attributes, PULONG links,
+						   PLARGE_INTEGER creation, PLARGE_INTEGER access,
+						   PLARGE_INTEGER write, PLARGE_INTEGER change,
+						   PLARGE_INTEGER allocation, PLARGE_INTEGER size,
+						   PLARGE_INTEGER valid_data)
+{
+	*packet = (FCB_INIT_PACKET){ attributes, links, creation, access, write, change, allocation, size, valid_data };
+	return packet;
+}
+#define RxFormInitPacket(IP, I1, I1a, I2, I3, I4a, I4b, I5, I6, I7) \
+	rx_form_init_packet(&(IP), (I1), (I1a), (I2), (I3), (I4a), (I4b), (I5), (I6), (I7))
 
 typedef struct _LOWIO_PER_FCB_INFO {
 	LIST_ENTRY PagingIoReadsOutstanding;

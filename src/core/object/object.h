@@ -23,7 +23,6 @@
 
 #include "ntifs.h"
 #include "rx.h"
-#include "rxctl.h"
 
 #include "core/object/lock_class.h"
 
@@ -100,8 +99,14 @@ void rx_fcb_lists_unlock(PFCB fcb);
 
 /* reftrace.c */
 
-/* The holders recorded for an instance, most first. Return: how many were stored. */
-unsigned int rx_ref_holders(PVOID instance, struct rx_object_holder *holders, unsigned int capacity);
+/* A place in the code, and the references taken there less those given up there. */
+struct rx_ref_place {
+	const char *file;
+	ULONG line;
+	LONG count;
+};
+/* The places recorded for an instance, while RdbssReferenceTracingValue is set. Return: how many were stored. */
+unsigned int rx_ref_places(PVOID instance, struct rx_ref_place *places, unsigned int capacity);
 /* The instance is gone: forgets its holders. */
 void rx_ref_forget(PVOID instance);
 

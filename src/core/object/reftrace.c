@@ -1,14 +1,15 @@
 /*
- * reftrace.c - who holds what: file and line of every reference taken through the DDI's macros.
+ * reftrace.c - who holds what: file and line of the references taken and given up through the DDI's macros.
  *
- * Owns:      the holder table: (instance, file, line) -> references taken there and not yet given back.
- * Found by:  rx_ref_holders() for `rdr status` and the object checker.
- * Locks:     rx_holder_lock, a leaf.
- * Dies when: an instance is freed (rx_ref_forget), or its count for that place falls to zero.
+ * Owns:      the place table: (instance, file, line) -> references taken there, less those given up there.
+ * Found by:  rx_ref_places(), for the object checker.
+ * Locks:     rx_place_lock, a leaf.
+ * Dies when: an instance is freed (rx_ref_forget).
  *
- * Only in builds with debug_refs. A reference is taken in one place and given back in another, so a
- * dereference is booked where it happens as a negative number; the sum over all places is what is held, and a
- * leak shows as the place that has no counterpart. When no memory is to be had a record is lost, never a count.
+ * Only in builds with debug_refs, and only for the kinds of object that RdbssReferenceTracingValue names: it is
+ * a tool for hunting one leak, and costs nothing until it is taken up. A reference is taken in one place and
+ * given up in another; a leak shows as a place whose counterpart's number is smaller. When no memory is to be had
+ * a record is lost, never a count.
  */
 #include "core/object/object.h"
 
@@ -16,110 +17,104 @@ ULONG RdbssReferenceTracingValue;
 
 #ifdef RX_DEBUG_REFS
 
-#include <stdio.h>
+#define RX_TAG_PLACE 'hRxR'
+#define RX_PLACE_BUCKETS 256
 
-#define RX_TAG_HOLDER 'hRxR'
-#define RX_HOLDER_BUCKETS 256
-
-struct rx_holder {
-	struct rx_holder *next;
+struct rx_place {
+	struct rx_place *next;
 	PVOID instance;
 	const char *file;
 	ULONG line;
 	LONG count;
 };
 
-static struct rx_holder *rx_holders[RX_HOLDER_BUCKETS];
-static KSPIN_LOCK rx_holder_lock;
+static struct rx_place *rx_places[RX_PLACE_BUCKETS];
+static KSPIN_LOCK rx_place_lock;
 
-static unsigned int rx_holder_bucket(PVOID instance)
+static unsigned int rx_place_bucket(PVOID instance)
 {
-	return (unsigned int)(((ULONG_PTR)instance >> 5) * 2654435761u >> 8) % RX_HOLDER_BUCKETS;
+	return (unsigned int)(((ULONG_PTR)instance >> 5) * 2654435761u >> 8) % RX_PLACE_BUCKETS;
 }
 
-static void rx_holder_add(PVOID instance, PCSTR file, ULONG line, LONG delta)
+static void rx_place_add(PVOID instance, PCSTR file, ULONG line, LONG delta)
 {
-	struct rx_holder **bucket = &rx_holders[rx_holder_bucket(instance)];
-	struct rx_holder *holder;
+	struct rx_place **bucket = &rx_places[rx_place_bucket(instance)];
+	struct rx_place *place;
 	KIRQL irql;
 
-	KeAcquireSpinLock(&rx_holder_lock, &irql);
-	for (holder = *bucket; holder != NULL; holder = holder->next)
-		if (holder->instance == instance && holder->line == line && strcmp(holder->file, file) == 0)
+	KeAcquireSpinLock(&rx_place_lock, &irql);
+	for (place = *bucket; place != NULL; place = place->next)
+		if (place->instance == instance && place->line == line && strcmp(place->file, file) == 0)
 			break;
-	if (holder == NULL) {
-		holder = ExAllocatePoolWithTag(NonPagedPool, sizeof(*holder), RX_TAG_HOLDER);
-		if (holder != NULL) {
-			*holder = (struct rx_holder){ .next = *bucket, .instance = instance, .file = file, .line = line };
-			*bucket = holder;
+	if (place == NULL) {
+		place = ExAllocatePoolWithTag(NonPagedPool, sizeof(*place), RX_TAG_PLACE);
+		if (place != NULL) {
+			*place = (struct rx_place){ .next = *bucket, .instance = instance, .file = file, .line = line };
+			*bucket = place;
 		}
 	}
-	if (holder != NULL)
-		holder->count += delta;
-	KeReleaseSpinLock(&rx_holder_lock, irql);
+	if (place != NULL)
+		place->count += delta;
+	KeReleaseSpinLock(&rx_place_lock, irql);
 }
 
 VOID RxpTrackReference(ULONG TraceType, PCSTR FileName, ULONG Line, PVOID pInstance)
 {
-	if (REF_TRACING_ON(TraceType))
-		RxLog(("ref %p %s:%lu", pInstance, FileName, Line));
-	rx_holder_add(pInstance, FileName, Line, 1);
+	if (!REF_TRACING_ON(TraceType))
+		return;
+	RxLog(("ref %p %s:%lu", pInstance, FileName, Line));
+	rx_place_add(pInstance, FileName, Line, 1);
 }
 
 BOOLEAN RxpTrackDereference(ULONG TraceType, PCSTR FileName, ULONG Line, PVOID pInstance)
 {
-	if (REF_TRACING_ON(TraceType))
-		RxLog(("deref %p %s:%lu", pInstance, FileName, Line));
-	rx_holder_add(pInstance, FileName, Line, -1);
+	if (!REF_TRACING_ON(TraceType))
+		return TRUE;
+	RxLog(("deref %p %s:%lu", pInstance, FileName, Line));
+	rx_place_add(pInstance, FileName, Line, -1);
 	return TRUE;
 }
 
-unsigned int rx_ref_holders(PVOID instance, struct rx_object_holder *holders, unsigned int capacity)
+unsigned int rx_ref_places(PVOID instance, struct rx_ref_place *places, unsigned int capacity)
 {
-	struct rx_holder *holder;
+	struct rx_place *place;
 	unsigned int count = 0;
 	KIRQL irql;
 
-	KeAcquireSpinLock(&rx_holder_lock, &irql);
-	for (holder = rx_holders[rx_holder_bucket(instance)]; holder != NULL && count < capacity; holder = holder->next) {
-		const char *base;
-
-		if (holder->instance != instance || holder->count <= 0)
-			continue;
-		base = strrchr(holder->file, '/');
-		base = base != NULL ? base + 1 : holder->file;
-		holders[count].count = (uint32_t)holder->count;
-		snprintf(holders[count].name, sizeof(holders[count].name), "%s:%u", base, holder->line);
-		count++;
-	}
-	KeReleaseSpinLock(&rx_holder_lock, irql);
+	KeAcquireSpinLock(&rx_place_lock, &irql);
+	for (place = rx_places[rx_place_bucket(instance)]; place != NULL && count < capacity; place = place->next)
+		if (place->instance == instance)
+			places[count++] = (struct rx_ref_place){ place->file, place->line, place->count };
+	KeReleaseSpinLock(&rx_place_lock, irql);
 	return count;
 }
 
 void rx_ref_forget(PVOID instance)
 {
-	struct rx_holder **link = &rx_holders[rx_holder_bucket(instance)];
-	struct rx_holder *dead = NULL;
+	struct rx_place **link = &rx_places[rx_place_bucket(instance)];
+	struct rx_place *dead = NULL;
 	KIRQL irql;
 
-	KeAcquireSpinLock(&rx_holder_lock, &irql);
+	if (RdbssReferenceTracingValue == 0)
+		return;
+	KeAcquireSpinLock(&rx_place_lock, &irql);
 	while (*link != NULL) {
-		struct rx_holder *holder = *link;
+		struct rx_place *place = *link;
 
-		if (holder->instance == instance) {
-			*link = holder->next;
-			holder->next = dead;
-			dead = holder;
+		if (place->instance == instance) {
+			*link = place->next;
+			place->next = dead;
+			dead = place;
 		} else {
-			link = &holder->next;
+			link = &place->next;
 		}
 	}
-	KeReleaseSpinLock(&rx_holder_lock, irql);
+	KeReleaseSpinLock(&rx_place_lock, irql);
 
 	while (dead != NULL) {
-		struct rx_holder *next = dead->next;
+		struct rx_place *next = dead->next;
 
-		ExFreePoolWithTag(dead, RX_TAG_HOLDER);
+		ExFreePoolWithTag(dead, RX_TAG_PLACE);
 		dead = next;
 	}
 }
@@ -143,10 +138,10 @@ BOOLEAN RxpTrackDereference(ULONG TraceType, PCSTR FileName, ULONG Line, PVOID p
 	return TRUE;
 }
 
-unsigned int rx_ref_holders(PVOID instance, struct rx_object_holder *holders, unsigned int capacity)
+unsigned int rx_ref_places(PVOID instance, struct rx_ref_place *places, unsigned int capacity)
 {
 	(void)instance;
-	(void)holders;
+	(void)places;
 	(void)capacity;
 	return 0;
 }

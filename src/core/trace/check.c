@@ -24,6 +24,20 @@ struct rx_check {
 	ULONG srv_opens;
 };
 
+/* Where the object's references were taken and given up, when that is being traced. */
+static void rx_check_report_places(struct rx_check *c, const void *object)
+{
+	struct rx_ref_place places[32];
+	unsigned int count = rx_ref_places((PVOID)object, places, RTL_NUMBER_OF(places));
+
+	for (unsigned int i = 0; i < count; i++) {
+		char line[160];
+
+		nt_format(line, sizeof(line), "  %ld at %s:%lu", places[i].count, places[i].file, places[i].line);
+		c->report(c->arg, line);
+	}
+}
+
 static void rx_check_that(struct rx_check *c, bool holds, const char *what, const void *object, ULONG is, ULONG least)
 {
 	char line[160];
@@ -35,6 +49,7 @@ static void rx_check_that(struct rx_check *c, bool holds, const char *what, cons
 		return;
 	nt_format(line, sizeof(line), "%s: object %p has %lu, expected %lu", what, object, is, least);
 	c->report(c->arg, line);
+	rx_check_report_places(c, object);
 }
 
 static void rx_check_least(struct rx_check *c, const char *what, const void *object, ULONG is, ULONG least)

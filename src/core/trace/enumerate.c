@@ -26,15 +26,12 @@ static uint64_t rx_object_id(const void *object)
 	return (uint64_t)(ULONG_PTR)object;
 }
 
-/* Holders: recorded ones in debug builds, else what the hierarchy tells. */
-static void rx_record_holders(struct rx_object_record *r, PVOID object, uint32_t known, const char *known_name,
+/* Holders as the hierarchy tells them; what it does not explain is in use by requests. */
+static void rx_record_holders(struct rx_object_record *r, uint32_t known, const char *known_name,
 			      uint32_t children)
 {
 	uint32_t rest;
 
-	r->holder_count = rx_ref_holders(object, r->holders, RX_OBJECT_MAX_HOLDERS);
-	if (r->holder_count != 0)
-		return;
 	if (known != 0) {
 		r->holders[r->holder_count].count = known;
 		nt_format(r->holders[r->holder_count++].name, RX_OBJECT_HOLDER_NAME_BYTES, "%s", known_name);
@@ -79,7 +76,7 @@ static void rx_enumerate_fobx(struct rx_enumeration *e, PFOBX fobx)
 	r.reference_count = RX_PEEK(fobx->NodeReferenceCount);
 	r.condition = Condition_Good;
 	r.flags = RX_PEEK(fobx->Flags);
-	rx_record_holders(&r, fobx, min(r.reference_count, 1u),
+	rx_record_holders(&r, min(r.reference_count, 1u),
 			  (r.flags & FOBX_FLAG_MARKED_AS_DORMANT) != 0 ? "delayed close" : "file object", 0);
 	rx_emit(e, &r, NULL);
 }
@@ -97,7 +94,7 @@ static void rx_enumerate_srv_open(struct rx_enumeration *e, PSRV_OPEN so)
 	r.open_count = RX_PEEK(so->OpenCount);
 	r.unclean_count = RX_PEEK(so->UncleanFobxCount);
 	r.status = (uint32_t)RX_PEEK(so->OpenStatus);
-	rx_record_holders(&r, so, r.reference_count > children ? 1 : 0, "server open", children);
+	rx_record_holders(&r, r.reference_count > children ? 1 : 0, "server open", children);
 	rx_emit(e, &r, NULL);
 	for (PLIST_ENTRY link = so->FobxList.Flink; link != &so->FobxList && !e->stopped; link = link->Flink)
 		rx_enumerate_fobx(e, CONTAINING_RECORD(link, FOBX, FobxQLinks));
@@ -119,7 +116,7 @@ static bool rx_enumerate_fcb(PFCB fcb, void *arg)
 	r.flags = RX_PEEK(fcb->FcbState);
 	r.open_count = RX_PEEK(fcb->OpenCount);
 	r.unclean_count = RX_PEEK(fcb->UncleanCount);
-	rx_record_holders(&r, fcb, RX_PEEK(fcb->UpperFinalizationDone) ? 0 : 1, "FCB table", children);
+	rx_record_holders(&r, RX_PEEK(fcb->UpperFinalizationDone) ? 0 : 1, "FCB table", children);
 	rx_emit(e, &r, &fcb->PrivateAlreadyPrefixedName);
 	for (PLIST_ENTRY link = fcb->SrvOpenList.Flink; link != &fcb->SrvOpenList && !e->stopped; link = link->Flink)
 		rx_enumerate_srv_open(e, CONTAINING_RECORD(link, SRV_OPEN, SrvOpenQLinks));
@@ -137,7 +134,7 @@ static void rx_enumerate_net_root(struct rx_enumeration *e, PNET_ROOT nr)
 	r.flags = nr->Flags;
 	r.status = (uint32_t)nr->ConstructionStatus;
 	r.open_count = RX_PEEK(nr->NumberOfSrvOpens);
-	rx_record_holders(&r, nr, 1, "name table", nr->NumberOfVirtualNetRoots + RX_PEEK(nr->NumberOfFcbs));
+	rx_record_holders(&r, 1, "name table", nr->NumberOfVirtualNetRoots + RX_PEEK(nr->NumberOfFcbs));
 	rx_emit(e, &r, &nr->NetRootName);
 }
 
@@ -151,7 +148,7 @@ static void rx_enumerate_v_net_root(struct rx_enumeration *e, PV_NET_ROOT vnr)
 	r.flags = vnr->Flags;
 	r.status = (uint32_t)vnr->ConstructionStatus;
 	r.open_count = RX_PEEK(vnr->NumberOfFobxs);
-	rx_record_holders(&r, vnr, 1, "name table", 0);
+	rx_record_holders(&r, 1, "name table", 0);
 	rx_emit(e, &r, &vnr->VNetRootName);
 }
 
@@ -163,7 +160,7 @@ static void rx_enumerate_srv_call(struct rx_enumeration *e, PSRV_CALL sc, uint32
 	r.condition = sc->Condition;
 	r.flags = sc->Flags;
 	r.status = (uint32_t)sc->Status;
-	rx_record_holders(&r, sc, sc->FailureRemembered ? 2 : 1,
+	rx_record_holders(&r, sc->FailureRemembered ? 2 : 1,
 			  sc->FailureRemembered ? "name table, failure" : "name table", shares);
 	rx_emit(e, &r, &sc->SrvCallName);
 }
