@@ -117,7 +117,7 @@ typedef LONG SECURITY_STATUS;
 typedef LONGLONG USN;
 typedef void *PVOID, *HANDLE, **PHANDLE, *LPVOID;
 typedef const void *PCVOID, *LPCVOID;
-typedef CHAR *PCHAR, *PSZ, *PSTR, *LPSTR, *PCCHAR;
+typedef CHAR *PCHAR, *PCH, *PSZ, *PSTR, *LPSTR, *PCCHAR;
 typedef const CHAR *PCSZ, *PCSTR, *LPCSTR, *PCCH;
 typedef UCHAR *PUCHAR, *PBYTE, *PBOOLEAN;
 typedef SHORT *PSHORT, *PCSHORT;
@@ -178,6 +178,8 @@ typedef struct _GUID {
 } GUID, *PGUID, *LPGUID;
 typedef const GUID *LPCGUID, *PCGUID;
 
+#define RtlEqualLuid(a, b) ((a)->LowPart == (b)->LowPart && (a)->HighPart == (b)->HighPart)
+#define RtlCopyLuid(to, from) ((void)(*(to) = *(from)))
 #define IsEqualGUID(a, b) (memcmp((a), (b), sizeof(GUID)) == 0)
 
 /* Counted strings: Length and MaximumLength are bytes, no terminator is counted or needed. */
@@ -204,6 +206,28 @@ typedef const STRING *PCANSI_STRING, *PCOEM_STRING, *PCUTF8_STRING;
 #define DECLARE_CONST_UNICODE_STRING(name, s) \
 	const WCHAR name##_buffer[] = s; \
 	const UNICODE_STRING name = {sizeof(s) - sizeof(WCHAR), sizeof(s), (PWCH)name##_buffer}
+
+typedef struct _OBJECT_ATTRIBUTES {
+	ULONG Length;
+	HANDLE RootDirectory;
+	PUNICODE_STRING ObjectName;
+	ULONG Attributes;
+	PVOID SecurityDescriptor;
+	PVOID SecurityQualityOfService;
+} OBJECT_ATTRIBUTES, *POBJECT_ATTRIBUTES;
+
+#define OBJ_INHERIT 0x00000002
+#define OBJ_PERMANENT 0x00000010
+#define OBJ_EXCLUSIVE 0x00000020
+#define OBJ_CASE_INSENSITIVE 0x00000040
+#define OBJ_OPENIF 0x00000080
+#define OBJ_OPENLINK 0x00000100
+#define OBJ_KERNEL_HANDLE 0x00000200
+#define OBJ_NAME_PATH_SEPARATOR ((WCHAR)'\\')
+#define InitializeObjectAttributes(p, name, attributes, root, security) \
+	((p)->Length = sizeof(OBJECT_ATTRIBUTES), (p)->RootDirectory = (root), (p)->ObjectName = (name), \
+	 (p)->Attributes = (attributes), (p)->SecurityDescriptor = (security), \
+	 (void)((p)->SecurityQualityOfService = NULL))
 
 typedef struct _LIST_ENTRY {
 	struct _LIST_ENTRY *Flink;

@@ -25,7 +25,7 @@ HANDLE PsGetThreadId(PETHREAD Thread);
 typedef VOID KSTART_ROUTINE(PVOID StartContext);
 typedef KSTART_ROUTINE *PKSTART_ROUTINE;
 /* The handle is closed with ZwClose(); the thread may be waited for after ObReferenceObjectByHandle(). */
-NTSTATUS PsCreateSystemThread(PHANDLE ThreadHandle, ULONG DesiredAccess, PVOID ObjectAttributes,
+NTSTATUS PsCreateSystemThread(PHANDLE ThreadHandle, ULONG DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes,
 			      HANDLE ProcessHandle, PVOID ClientId, PKSTART_ROUTINE StartRoutine,
 			      PVOID StartContext);
 /* Only from a thread made by PsCreateSystemThread(); does not return. */

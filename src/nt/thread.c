@@ -192,7 +192,7 @@ void nt_release_thread(void)
 		nt_thread_leave();
 }
 
-NTSTATUS PsCreateSystemThread(PHANDLE ThreadHandle, ULONG DesiredAccess, PVOID ObjectAttributes,
+NTSTATUS PsCreateSystemThread(PHANDLE ThreadHandle, ULONG DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes,
 			      HANDLE ProcessHandle, PVOID ClientId, PKSTART_ROUTINE StartRoutine,
 			      PVOID StartContext)
 {

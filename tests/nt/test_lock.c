@@ -17,6 +17,7 @@ static void run_threads(void (*fn)(void *), void *context)
 static void test_spin_lock_raises_and_restores(void **state)
 {
 	/* A spin lock raises to DISPATCH_LEVEL and its release restores what was. */
+	KLOCK_QUEUE_HANDLE handle;
 	KSPIN_LOCK lock;
 	KIRQL outer, old;
 
@@ -28,6 +29,10 @@ static void test_spin_lock_raises_and_restores(void **state)
 	assert_int_equal(KeGetCurrentIrql(), DISPATCH_LEVEL);
 	assert_false(KeTryToAcquireSpinLockAtDpcLevel(&lock));
 	KeReleaseSpinLock(&lock, old);
+	assert_int_equal(KeGetCurrentIrql(), APC_LEVEL);
+	KeAcquireInStackQueuedSpinLock(&lock, &handle);
+	assert_int_equal(KeGetCurrentIrql(), DISPATCH_LEVEL);
+	KeReleaseInStackQueuedSpinLock(&handle);
 	assert_int_equal(KeGetCurrentIrql(), APC_LEVEL);
 	KeLowerIrql(outer);
 	assert_int_equal(KeGetCurrentIrql(), PASSIVE_LEVEL);
