@@ -1,0 +1,165 @@
+/*
+ * race.c - see race.h.
+ */
+#include "race.h"
+
+#include "core/support/fixture.h"
+
+#include "nt_exec.h"
+
+#define MAX_THREADS 16
+
+struct racer {
+	struct nt_thread *thread;
+	KEVENT *go;
+	PV_NET_ROOT vnr;
+	NTSTATUS status;
+	unsigned int rounds;
+	PV_NET_ROOT shared;	/* of the open and close race */
+};
+
+static void run_all(struct racer *racers, unsigned int count, void (*fn)(void *))
+{
+	KEVENT go;
+
+	CHECK(count <= MAX_THREADS);
+	KeInitializeEvent(&go, NotificationEvent, FALSE);
+	for (unsigned int i = 0; i < count; i++) {
+		racers[i].go = &go;
+		CHECK_EQUAL(nt_thread_create("racer", fn, &racers[i], &racers[i].thread), STATUS_SUCCESS);
+	}
+	KeSetEvent(&go, 0, FALSE);
+	for (unsigned int i = 0; i < count; i++)
+		nt_thread_join(racers[i].thread);
+}
+
+static void wait_for_go(struct racer *r)
+{
+	(void)KeWaitForSingleObject(r->go, Executive, KernelMode, FALSE, NULL);
+}
+
+static void connect_once(void *arg)
+{
+	FIXTURE_NAME(name, u"\\server\\share\\file");
+	struct racer *r = arg;
+
+	wait_for_go(r);
+	r->vnr = fixture_connect(&name, &r->status);
+}
+
+void race_connect(unsigned int threads)
+{
+	struct racer racers[MAX_THREADS] = { { 0 } };
+
+	recorder_reset();
+	recorder.answer = REC_ANSWER_LATER;
+	run_all(racers, threads, connect_once);
+
+	for (unsigned int i = 0; i < threads; i++) {
+		CHECK_EQUAL(racers[i].status, STATUS_SUCCESS);
+		CHECK(racers[i].vnr == racers[0].vnr);
+	}
+	CHECK_EQUAL(recorder.count[REC_CREATE_SRV_CALL], 1);
+	CHECK_EQUAL(recorder.count[REC_WINNER_NOTIFY], 1);
+	CHECK_EQUAL(recorder.count[REC_CREATE_V_NET_ROOT], 1);
+	CHECK_EQUAL(racers[0].vnr->NodeReferenceCount, threads + 1);
+	fixture_check_objects();
+	for (unsigned int i = 0; i < threads; i++)
+		fixture_disconnect(racers[i].vnr);
+	(void)RxSpinDownMRxDispatcher(recorder_device);
+	CHECK_EQUAL(fixture_names_in_table(), 0);
+	CHECK_EQUAL(recorder.count[REC_FINALIZE_V_NET_ROOT], 1);
+	CHECK_EQUAL(recorder.count[REC_FINALIZE_NET_ROOT], 1);
+	CHECK_EQUAL(recorder.count[REC_FINALIZE_SRV_CALL], 1);
+}
+
+static void connect_and_let_go(void *arg)
+{
+	FIXTURE_NAME(name, u"\\server\\share\\file");
+	struct racer *r = arg;
+
+	wait_for_go(r);
+	for (unsigned int i = 0; i < r->rounds; i++) {
+		PV_NET_ROOT vnr = fixture_connect(&name, &r->status);
+
+		CHECK_EQUAL(r->status, STATUS_SUCCESS);
+		CHECK(NodeType(vnr) == RDBSS_NTC_V_NETROOT && NodeType(vnr->pNetRoot) == RDBSS_NTC_NETROOT);
+		CHECK(NodeType(vnr->pNetRoot->pSrvCall) == RDBSS_NTC_SRVCALL);
+		/* with and without the lock: finalized here, or by the scavenger */
+		if (i % 3 == 0)
+			RxDereferenceVNetRoot(vnr, LHS_LockNotHeld);
+		else
+			fixture_disconnect(vnr);
+	}
+}
+
+void race_finalize_against_lookup(unsigned int threads, unsigned int rounds)
+{
+	struct racer racers[MAX_THREADS] = { { 0 } };
+
+	recorder_reset();
+	recorder.answer = REC_ANSWER_LATER;
+	for (unsigned int i = 0; i < threads; i++)
+		racers[i].rounds = rounds;
+	run_all(racers, threads, connect_and_let_go);
+
+	/* what the last dereference only marked is taken away by looking it up once more */
+	racers[0].rounds = 2;
+	run_all(racers, 1, connect_and_let_go);
+	(void)RxSpinDownMRxDispatcher(recorder_device);
+	CHECK_EQUAL(fixture_names_in_table(), 0);
+	CHECK_EQUAL(recorder.count[REC_FINALIZE_SRV_CALL], recorder.count[REC_CREATE_SRV_CALL]);
+	CHECK_EQUAL(recorder.count[REC_FINALIZE_V_NET_ROOT], recorder.count[REC_CREATE_V_NET_ROOT]);
+	CHECK_EQUAL(recorder.count[REC_FINALIZE_NET_ROOT], recorder.count[REC_FINALIZE_V_NET_ROOT]);
+}
+
+static void open_and_close(void *arg)
+{
+	FIXTURE_NAME(name, u"\\dir\\file");
+	struct racer *r = arg;
+	PRX_CONTEXT rxc = fixture_context();
+
+	wait_for_go(r);
+	for (unsigned int i = 0; i < r->rounds; i++) {
+		PFCB fcb = fixture_fcb(rxc, r->shared, &name);
+		PSRV_OPEN so = RxCreateSrvOpen(r->shared, fcb);
+		PFOBX fobx;
+
+		CHECK(so != NULL && !fcb->UpperFinalizationDone);
+		so->Condition = Condition_Good;
+		fobx = (PFOBX)RxCreateNetFobx(rxc, &so->Mrx);
+		CHECK(fobx != NULL);
+		RxReleaseFcb(rxc, fcb);
+
+		CHECK_EQUAL(RxAcquireExclusiveFcb(rxc, fcb), STATUS_SUCCESS);
+		RxDereferenceNetFobx(fobx, LHS_ExclusiveLockHeld);
+		RxDereferenceSrvOpen(so, LHS_ExclusiveLockHeld);
+		rxc->pFobx = NULL;
+		(void)fixture_fcb_end(rxc, fcb);
+	}
+	fixture_context_end(rxc);
+}
+
+void race_open_close(unsigned int threads, unsigned int rounds)
+{
+	FIXTURE_NAME(name, u"\\server\\share");
+	struct racer racers[MAX_THREADS] = { { 0 } };
+	NTSTATUS status;
+	PV_NET_ROOT vnr;
+
+	recorder_reset();
+	vnr = fixture_connect(&name, &status);
+	CHECK(vnr != NULL);
+	for (unsigned int i = 0; i < threads; i++) {
+		racers[i].rounds = rounds;
+		racers[i].shared = vnr;
+	}
+	run_all(racers, threads, open_and_close);
+	fixture_check_objects();
+	CHECK_EQUAL(vnr->pNetRoot->NumberOfFcbs, 0);
+	CHECK_EQUAL(vnr->pNetRoot->NumberOfSrvOpens, 0);
+	CHECK_EQUAL(vnr->NodeReferenceCount, 2);
+	fixture_disconnect(vnr);
+	(void)RxSpinDownMRxDispatcher(recorder_device);
+	CHECK_EQUAL(fixture_names_in_table(), 0);
+}

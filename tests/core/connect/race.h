@@ -1,0 +1,14 @@
+/*
+ * race.h - the races of connecting, written once for both executives.
+ */
+#ifndef TESTS_CORE_CONNECT_RACE_H
+#define TESTS_CORE_CONNECT_RACE_H
+
+/* Threads open one share at the same moment: one MRxCreateSrvCall, one view for all. */
+void race_connect(unsigned int threads);
+/* Threads connect and let go again and again: each gets a live view; each record is finalized exactly once. */
+void race_finalize_against_lookup(unsigned int threads, unsigned int rounds);
+/* Threads open and close one file again and again: counts agree, everything goes in the end. */
+void race_open_close(unsigned int threads, unsigned int rounds);
+
+#endif

@@ -1,0 +1,42 @@
+/* test_race.c - the races of connecting and opening with real threads; also run under TSan. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "core/support/fixture.h"
+#include "race.h"
+
+/* Threads that open one share at once make one connection. */
+static void test_connection_race(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 50; i++)
+		race_connect(8);
+}
+
+/* A record that is being finalized is never handed out; each is finalized once. */
+static void test_finalize_against_lookup(void **state)
+{
+	(void)state;
+	race_finalize_against_lookup(8, 100);
+}
+
+/* An FCB that is being finalized is never handed out. */
+static void test_open_against_close(void **state)
+{
+	(void)state;
+	race_open_close(8, 400);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_connection_race),
+		cmocka_unit_test(test_finalize_against_lookup),
+		cmocka_unit_test(test_open_against_close),
+	};
+
+	return cmocka_run_group_tests(tests, fixture_begin, fixture_end);
+}
