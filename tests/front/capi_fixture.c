@@ -12,8 +12,8 @@ static unsigned int serial;
 long fixture_ok(long result, const char *what, const char *file, int line)
 {
 	if (result < 0) {
-		fprintf(stderr, "%s:%d: %s = %ld (%s), %s\n", file, line, what, result, strerror((int)-result),
-			rdbss_last_status());
+		fprintf(stderr, "%s:%d: %s = %ld (%s), %s\n", file, line, what, result,
+			strerror((int)-result), rdbss_last_status());
 		_fail(file, line);
 	}
 	return result;

@@ -6,8 +6,8 @@
 /* Every byte comes back, at every size around the block sizes of each layer. */
 static void test_bytes_come_back(void **state)
 {
-	static const size_t sizes[] = {0,	1,     511,	  4095,	       4096,	    4097,	 65535,
-				       65536,	65537, 1 << 20,	  (1 << 20) + 1, 3000001};
+	static const size_t sizes[] = {0,     1,     511,   4095,    4096,          4097,
+				       65535, 65536, 65537, 1 << 20, (1 << 20) + 1, 3000001};
 	char *buffer = malloc(3000001 + 16);
 	size_t i;
 
@@ -65,8 +65,9 @@ static void test_open_flags(void **state)
 	OK(rdbss_open(fixture_mount, fixture_path("f"), O_WRONLY | O_CREAT | O_EXCL, 0644, &file));
 	OK(rdbss_pwrite(file, "data", 4, 0));
 	OK(rdbss_close(file));
-	assert_int_equal(rdbss_open(fixture_mount, fixture_path("f"), O_WRONLY | O_CREAT | O_EXCL, 0644, &file),
-			 -EEXIST);
+	assert_int_equal(
+		rdbss_open(fixture_mount, fixture_path("f"), O_WRONLY | O_CREAT | O_EXCL, 0644, &file),
+		-EEXIST);
 	OK(rdbss_open(fixture_mount, fixture_path("f"), O_WRONLY | O_CREAT, 0644, &file));
 	OK(rdbss_close(file));
 	OK(rdbss_stat(fixture_mount, fixture_path("f"), &st));
@@ -75,7 +76,8 @@ static void test_open_flags(void **state)
 	OK(rdbss_close(file));
 	OK(rdbss_stat(fixture_mount, fixture_path("f"), &st));
 	assert_int_equal(st.st_size, 0);
-	assert_int_equal(rdbss_open(fixture_mount, fixture_path("no/such"), O_WRONLY | O_CREAT, 0644, &file), -ENOENT);
+	assert_int_equal(rdbss_open(fixture_mount, fixture_path("no/such"), O_WRONLY | O_CREAT, 0644, &file),
+			 -ENOENT);
 }
 
 /* O_APPEND writes at the end, whatever the offset says. */
@@ -204,8 +206,9 @@ static void test_rename_noreplace(void **state)
 	(void)state;
 	fixture_make_file(fixture_path("a"), 1, 0);
 	fixture_make_file(fixture_path("b"), 2, 0);
-	assert_int_equal(rdbss_rename(fixture_mount, fixture_path("a"), fixture_path("b"), RDBSS_RENAME_NOREPLACE),
-			 -EEXIST);
+	assert_int_equal(
+		rdbss_rename(fixture_mount, fixture_path("a"), fixture_path("b"), RDBSS_RENAME_NOREPLACE),
+		-EEXIST);
 	OK(rdbss_stat(fixture_mount, fixture_path("a"), &st));
 	OK(rdbss_stat(fixture_mount, fixture_path("b"), &st));
 	assert_int_equal(st.st_size, 2);

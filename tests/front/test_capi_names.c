@@ -181,7 +181,8 @@ static void test_hard_links(void **state)
 /* A symbolic link's target comes back byte for byte; servers without them leave nothing behind. */
 static void test_symbolic_links(void **state)
 {
-	static const char *const targets[] = {"file", "../x/y", "/absolute/path", "sp ace", "gr\xc3\xbc\xc3\x9f"};
+	static const char *const targets[] = {"file", "../x/y", "/absolute/path", "sp ace",
+					      "gr\xc3\xbc\xc3\x9f"};
 	struct stat st;
 	char target[256];
 	size_t i;
@@ -198,8 +199,9 @@ static void test_symbolic_links(void **state)
 		OK(error);
 		OK(rdbss_stat(fixture_mount, fixture_path("link"), &st));
 		assert_true(S_ISLNK(st.st_mode));
-		assert_int_equal(OK(rdbss_readlink(fixture_mount, fixture_path("link"), target, sizeof(target))),
-				 (long)strlen(targets[i]));
+		assert_int_equal(
+			OK(rdbss_readlink(fixture_mount, fixture_path("link"), target, sizeof(target))),
+			(long)strlen(targets[i]));
 		assert_string_equal(target, targets[i]);
 		assert_int_equal(rdbss_symlink(fixture_mount, "x", fixture_path("link")), -EEXIST);
 		OK(rdbss_unlink(fixture_mount, fixture_path("link")));
@@ -229,9 +231,9 @@ static void test_refused_names(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_names_round_trip),	T(test_ten_thousand_entries), T(test_directories),
-		T(test_rename_directories),	T(test_listing_follows_changes), T(test_hard_links),
-		T(test_symbolic_links),		T(test_refused_names),
+		T(test_names_round_trip),   T(test_ten_thousand_entries),    T(test_directories),
+		T(test_rename_directories), T(test_listing_follows_changes), T(test_hard_links),
+		T(test_symbolic_links),     T(test_refused_names),
 	};
 
 	return cmocka_run_group_tests(tests, fixture_start, fixture_stop);

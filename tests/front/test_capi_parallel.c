@@ -288,9 +288,12 @@ static void test_objects_and_busy_unmount(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_parallel_writers_and_readers), T(test_parallel_names),
-		T(test_exclusive_creation_has_one_winner), T(test_async_reads_and_writes),
-		T(test_async_cancel), T(test_objects_and_busy_unmount),
+		T(test_parallel_writers_and_readers),
+		T(test_parallel_names),
+		T(test_exclusive_creation_has_one_winner),
+		T(test_async_reads_and_writes),
+		T(test_async_cancel),
+		T(test_objects_and_busy_unmount),
 	};
 
 	return cmocka_run_group_tests(tests, fixture_start, fixture_stop);

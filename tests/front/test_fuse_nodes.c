@@ -302,12 +302,18 @@ static void test_modes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_one_file_one_node),	T(test_a_name_moves_to_another_file),
-		T(test_paths),			T(test_children_hold_their_parent),
-		T(test_rename_moves_the_subtree), T(test_rename_over_a_name),
-		T(test_a_reused_number_is_another_node), T(test_without_numbers_names_identify),
-		T(test_spellings_go_together),	T(test_pins),
-		T(test_many_nodes),		T(test_times),
+		T(test_one_file_one_node),
+		T(test_a_name_moves_to_another_file),
+		T(test_paths),
+		T(test_children_hold_their_parent),
+		T(test_rename_moves_the_subtree),
+		T(test_rename_over_a_name),
+		T(test_a_reused_number_is_another_node),
+		T(test_without_numbers_names_identify),
+		T(test_spellings_go_together),
+		T(test_pins),
+		T(test_many_nodes),
+		T(test_times),
 		T(test_modes),
 	};
 

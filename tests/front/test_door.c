@@ -1,0 +1,362 @@
+/*
+ * test_door.c - the door itself, on the memory driver: query with the open, cancellation, deletion, records.
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "front/door/door.h"
+#include "rxctl.h"
+
+static struct door *door;
+static struct door_volume *volume;
+
+#define SHARE_ALL (FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE)
+#define SECONDS (10ll * 1000 * 1000) /* in 100 ns */
+
+static int start(void **state)
+{
+	struct nt_config config = {.executive = NT_EXEC_POSIX, .seed = 7};
+	struct door_connect connect = {.server = "mem", .share = "door"};
+
+	(void)state;
+	if (!NT_SUCCESS(nt_initialize(&config)) || !NT_SUCCESS(door_start(door_builtin_driver("mem"), &door)))
+		return -1;
+	return NT_SUCCESS(door_volume_connect(door, NULL, &connect, &volume)) ? 0 : -1;
+}
+
+static int stop(void **state)
+{
+	(void)state;
+	door_volume_disconnect(volume);
+	if (!NT_SUCCESS(door_stop(door)))
+		return -1;
+	return nt_shutdown(stderr) == 0 ? 0 : -1;
+}
+
+static NTSTATUS open_as(const char *path, ACCESS_MASK access, ULONG disposition, ULONG query,
+			const struct door_caller *caller, struct door_opened *opened)
+{
+	struct door_open open = {.access = access | SYNCHRONIZE | FILE_READ_ATTRIBUTES,
+				 .attributes = FILE_ATTRIBUTE_NORMAL,
+				 .share = SHARE_ALL,
+				 .disposition = disposition,
+				 .query = query};
+	NTSTATUS status = door_name_from_posix(path, &open.path);
+
+	assert_int_equal(status, STATUS_SUCCESS);
+	status = door_open(volume, caller, &open, opened);
+	door_name_free(&open.path);
+	return status;
+}
+
+static struct door_file *make(const char *path, const char *data)
+{
+	struct door_opened opened;
+	ULONG n = 0;
+
+	assert_int_equal(open_as(path, FILE_READ_DATA | FILE_WRITE_DATA, FILE_OVERWRITE_IF, DOOR_QUERY_STAT,
+				 NULL, &opened),
+			 STATUS_SUCCESS);
+	assert_int_equal(door_write(opened.file, NULL, data, (ULONG)strlen(data), 0, &n), STATUS_SUCCESS);
+	assert_int_equal(n, strlen(data));
+	return opened.file;
+}
+
+static void remove_path(const char *path)
+{
+	UNICODE_STRING name;
+
+	assert_int_equal(door_name_from_posix(path, &name), STATUS_SUCCESS);
+	assert_int_equal(door_remove(volume, NULL, &name, FALSE), STATUS_SUCCESS);
+	door_name_free(&name);
+}
+
+/* The stat comes with the open, and a query that closes leaves no handle. */
+static void test_query_on_create(void **state)
+{
+	struct door_file *file = make("stat", "12345");
+	FILE_STAT_INFORMATION stat;
+	struct door_opened opened;
+
+	(void)state;
+	assert_int_equal(door_query_stat(file, NULL, &stat), STATUS_SUCCESS);
+	assert_int_equal(stat.EndOfFile.QuadPart, 5);
+	assert_int_equal(open_as("stat", 0, FILE_OPEN, DOOR_QUERY_STAT, NULL, &opened), STATUS_SUCCESS);
+	assert_int_equal(opened.supplied & DOOR_QUERY_STAT, DOOR_QUERY_STAT);
+	assert_int_equal(opened.action, FILE_OPENED);
+	assert_true(opened.stat.FileId.QuadPart == stat.FileId.QuadPart);
+	assert_int_equal(door_close(opened.file, NULL), STATUS_SUCCESS);
+	assert_int_equal(open_as("stat", 0, FILE_OPEN, DOOR_QUERY_STAT | DOOR_QUERY_CLOSE, NULL, &opened),
+			 STATUS_SUCCESS);
+	assert_null(opened.file);
+	assert_int_equal(opened.stat.EndOfFile.QuadPart, 5);
+	assert_int_equal(open_as("none", 0, FILE_OPEN, DOOR_QUERY_STAT | DOOR_QUERY_CLOSE, NULL, &opened),
+			 STATUS_OBJECT_NAME_NOT_FOUND);
+	assert_null(opened.file);
+	assert_int_equal(door_close(file, NULL), STATUS_SUCCESS);
+	remove_path("stat");
+}
+
+/* A caller who gave up before asking gets STATUS_CANCELLED and leaves nothing open. */
+static void test_cancelled_before_the_start(void **state)
+{
+	struct door_cancel cancel;
+	struct door_caller caller = {.cancel = &cancel};
+	struct door_file *file = make("early", "x");
+	struct door_opened opened;
+	ULONG n = 99;
+	char byte;
+
+	(void)state;
+	door_cancel_init(&cancel);
+	assert_false(door_cancel_fired(&cancel));
+	door_cancel_fire(&cancel);
+	assert_true(door_cancel_fired(&cancel));
+	assert_int_equal(open_as("early", FILE_READ_DATA, FILE_OPEN, 0, &caller, &opened), STATUS_CANCELLED);
+	assert_null(opened.file);
+	assert_int_equal(door_read(file, &caller, &byte, 1, 0, &n), STATUS_CANCELLED);
+	assert_int_equal(n, 0);
+	/* A close is never cancelled. */
+	assert_int_equal(door_close(file, &caller), STATUS_SUCCESS);
+	remove_path("early");
+}
+
+struct waiting_lock {
+	struct door_file *file;
+	struct door_caller caller;
+	struct door_cancel cancel;
+	NTSTATUS status;
+	KEVENT done;
+};
+
+static void wait_for_lock(void *context)
+{
+	struct waiting_lock *w = context;
+	struct door_lock lock = {.offset = 0, .length = 10, .exclusive = TRUE};
+
+	w->status = door_lock_range(w->file, &w->caller, &lock);
+	KeSetEvent(&w->done, IO_NO_INCREMENT, FALSE);
+}
+
+/* A lock that waits for another handle ends when it is cancelled, and only then. */
+static void test_cancel_a_waiting_lock(void **state)
+{
+	struct door_lock lock = {.offset = 0, .length = 10, .exclusive = TRUE, .fail_immediately = TRUE};
+	struct door_file *holder = make("lock", "0123456789");
+	LARGE_INTEGER soon = {.QuadPart = -SECONDS / 5}, long_enough = {.QuadPart = -30 * SECONDS};
+	struct waiting_lock w;
+	struct nt_thread *thread;
+	struct door_opened opened;
+
+	(void)state;
+	assert_int_equal(open_as("lock", FILE_READ_DATA | FILE_WRITE_DATA, FILE_OPEN, 0, NULL, &opened),
+			 STATUS_SUCCESS);
+	assert_int_equal(door_lock_range(holder, NULL, &lock), STATUS_SUCCESS);
+	assert_int_equal(door_lock_range(opened.file, NULL, &lock), STATUS_LOCK_NOT_GRANTED);
+	memset(&w, 0, sizeof(w));
+	w.file = opened.file;
+	door_cancel_init(&w.cancel);
+	w.caller.cancel = &w.cancel;
+	KeInitializeEvent(&w.done, NotificationEvent, FALSE);
+	assert_int_equal(nt_thread_create("waiter", wait_for_lock, &w, &thread), STATUS_SUCCESS);
+	assert_int_equal(KeWaitForSingleObject(&w.done, Executive, KernelMode, FALSE, &soon), STATUS_TIMEOUT);
+	door_cancel_fire(&w.cancel);
+	assert_int_equal(KeWaitForSingleObject(&w.done, Executive, KernelMode, FALSE, &long_enough),
+			 STATUS_SUCCESS);
+	assert_int_equal(w.status, STATUS_CANCELLED);
+	nt_thread_join(thread);
+	assert_int_equal(door_unlock_range(holder, NULL, &lock), STATUS_SUCCESS);
+	assert_int_equal(door_lock_range(opened.file, NULL, &lock), STATUS_SUCCESS);
+	assert_int_equal(door_close(opened.file, NULL), STATUS_SUCCESS);
+	assert_int_equal(door_close(holder, NULL), STATUS_SUCCESS);
+	remove_path("lock");
+}
+
+struct transfer {
+	KEVENT done;
+	NTSTATUS status;
+	ULONG_PTR information;
+	volatile LONG calls;
+};
+
+static void transferred(void *context, NTSTATUS status, ULONG_PTR information)
+{
+	struct transfer *t = context;
+
+	t->status = status;
+	t->information = information;
+	InterlockedIncrement(&t->calls);
+	KeSetEvent(&t->done, IO_NO_INCREMENT, FALSE);
+}
+
+/* A handle may be closed while its transfers are in flight: they end, then IRP_MJ_CLOSE goes out. */
+static void test_close_with_transfers_in_flight(void **state)
+{
+	enum { COUNT = 64 };
+	static struct transfer t[COUNT];
+	static char data[COUNT][4096];
+	struct door_file *file = make("flight", "");
+	int i;
+
+	(void)state;
+	for (i = 0; i < COUNT; i++) {
+		memset(&t[i], 0, sizeof(t[i]));
+		KeInitializeEvent(&t[i].done, NotificationEvent, FALSE);
+		door_write_async(file, NULL, data[i], sizeof(data[i]), (uint64_t)i * sizeof(data[i]),
+				 transferred, &t[i]);
+	}
+	(void)door_close(file, NULL); /* writes that come after the cleanup may fail */
+	for (i = 0; i < COUNT; i++) {
+		LARGE_INTEGER limit = {.QuadPart = -30 * SECONDS};
+
+		assert_int_equal(KeWaitForSingleObject(&t[i].done, Executive, KernelMode, FALSE, &limit),
+				 STATUS_SUCCESS);
+		assert_int_equal(t[i].calls, 1);
+		assert_true(!NT_SUCCESS(t[i].status) || t[i].information == sizeof(data[i]));
+	}
+	remove_path("flight");
+}
+
+/* Transfers that no request can carry are refused through the same callback. */
+static void test_impossible_transfers(void **state)
+{
+	struct door_file *file = make("limits", "x");
+	struct transfer t = {.calls = 0};
+	ULONG n;
+	char byte;
+
+	(void)state;
+	KeInitializeEvent(&t.done, NotificationEvent, FALSE);
+	door_read_async(file, NULL, &byte, DOOR_IO_MAX + 1, 0, transferred, &t);
+	assert_int_equal(t.calls, 1);
+	assert_int_equal(t.status, STATUS_INVALID_PARAMETER);
+	assert_int_equal(door_read(file, NULL, &byte, 1, INT64_MAX, &n), STATUS_INVALID_PARAMETER);
+	assert_int_equal(door_set_end_of_file(file, NULL, (uint64_t)INT64_MAX + 1), STATUS_INVALID_PARAMETER);
+	assert_int_equal(door_close(file, NULL), STATUS_SUCCESS);
+	remove_path("limits");
+}
+
+/* Components convert both ways; what is no component is refused. */
+static void test_names(void **state)
+{
+	UNICODE_STRING name, joined, leaf;
+	char bytes[300];
+	size_t n;
+
+	(void)state;
+	assert_int_equal(door_name_from_posix("//a///b/", &name), STATUS_SUCCESS);
+	assert_int_equal(name.Length, 3 * sizeof(WCHAR));
+	assert_int_equal(name.Buffer[1], '\\');
+	assert_int_equal(door_component_from_posix("c", 1, &leaf), STATUS_SUCCESS);
+	assert_int_equal(door_name_join(&name, &leaf, &joined), STATUS_SUCCESS);
+	assert_int_equal(joined.Length, 5 * sizeof(WCHAR));
+	door_name_free(&joined);
+	door_name_free(&leaf);
+	door_name_free(&name);
+	assert_int_equal(door_name_from_posix("", &name), STATUS_SUCCESS);
+	assert_int_equal(name.Length, 0);
+	door_name_free(&name);
+	assert_int_equal(door_name_from_posix("a/../b", &name), STATUS_OBJECT_NAME_INVALID);
+	assert_int_equal(door_component_from_posix(".", 1, &name), STATUS_OBJECT_NAME_INVALID);
+	assert_int_equal(door_component_from_posix("", 0, &name), STATUS_OBJECT_NAME_INVALID);
+	memset(bytes, 'x', sizeof(bytes));
+	assert_int_equal(door_component_from_posix(bytes, 256, &name), STATUS_NAME_TOO_LONG);
+	assert_int_equal(door_component_from_posix("a:b.", 4, &name), STATUS_SUCCESS);
+	assert_int_equal(door_component_to_posix(&name, bytes, sizeof(bytes), &n), STATUS_SUCCESS);
+	assert_string_equal(bytes, "a:b.");
+	assert_int_equal(n, 4);
+	assert_int_not_equal(door_component_to_posix(&name, bytes, 3, &n), STATUS_SUCCESS);
+	assert_false(door_name_is_hidden(&name));
+	door_name_free(&name);
+	assert_int_equal(door_component_from_posix(DOOR_HIDDEN_PREFIX "1", sizeof(DOOR_HIDDEN_PREFIX), &name),
+			 STATUS_SUCCESS);
+	assert_true(door_name_is_hidden(&name));
+	door_name_free(&name);
+}
+
+/* Names of servers and shares that are none are refused before anything is sent. */
+static void test_bad_connects(void **state)
+{
+	static const struct door_connect bad[] = {
+		{.server = "", .share = "s"},      {.server = "mem", .share = ""},
+		{.server = "a\\b", .share = "s"},  {.server = "mem", .share = "a/b"},
+		{.server = NULL, .share = "s"},    {.server = "mem@1", .share = "s"},
+		{.server = "m\xff", .share = "s"},
+	};
+	struct door_volume *other;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		assert_int_equal(door_volume_connect(door, NULL, &bad[i], &other), STATUS_BAD_NETWORK_PATH);
+		assert_null(other);
+	}
+	assert_null(door_builtin_driver("gopher"));
+}
+
+/* The records name every kind of object, and their counts are those of what is open. */
+static void test_records(void **state)
+{
+	struct door_file *file = make("records", "x");
+	static UCHAR buffer[1 << 16];
+	unsigned int kinds[7] = {0};
+	ULONG length, at = 0;
+
+	(void)state;
+	assert_int_equal(door_query_objects(door, buffer, sizeof(buffer), &length), STATUS_SUCCESS);
+	while (length - at >= sizeof(struct rx_object_record)) {
+		const struct rx_object_record *record = (const void *)(buffer + at);
+
+		assert_true(record->record_bytes >= sizeof(*record) && record->record_bytes <= length - at);
+		assert_in_range(record->kind, 1, 6);
+		assert_true(record->reference_count > 0);
+		kinds[record->kind]++;
+		at += record->record_bytes;
+	}
+	assert_int_equal(at, length);
+	assert_int_equal(kinds[RX_OBJECT_SRV_CALL], 1);
+	assert_int_equal(kinds[RX_OBJECT_NET_ROOT], 1);
+	assert_int_equal(kinds[RX_OBJECT_V_NET_ROOT], 1);
+	assert_true(kinds[RX_OBJECT_FCB] >= 1 && kinds[RX_OBJECT_SRV_OPEN] >= 1 &&
+		    kinds[RX_OBJECT_FOBX] >= 1);
+	assert_int_equal(door_query_objects(door, buffer, at - 8, &length), STATUS_BUFFER_OVERFLOW);
+	assert_true(length > 0 && length < at);
+	assert_int_equal(door_query_objects(door, buffer, 16, &length), STATUS_BUFFER_TOO_SMALL);
+	assert_int_equal(door_close(file, NULL), STATUS_SUCCESS);
+	remove_path("records");
+}
+
+/* The requester travels with the request and does not stick to the thread. */
+static void test_requester_is_restored(void **state)
+{
+	struct door_caller caller = {.requester = {.pid = 4711, .uid = 1000, .gid = 1000}};
+	struct nt_requester me;
+	struct door_opened opened;
+
+	(void)state;
+	assert_false(nt_get_requester(&me));
+	assert_int_equal(open_as("who", FILE_WRITE_DATA, FILE_CREATE, 0, &caller, &opened), STATUS_SUCCESS);
+	assert_false(nt_get_requester(&me));
+	assert_int_equal(door_close(opened.file, &caller), STATUS_SUCCESS);
+	remove_path("who");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_query_on_create),
+		cmocka_unit_test(test_cancelled_before_the_start),
+		cmocka_unit_test(test_cancel_a_waiting_lock),
+		cmocka_unit_test(test_close_with_transfers_in_flight),
+		cmocka_unit_test(test_impossible_transfers),
+		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_bad_connects),
+		cmocka_unit_test(test_records),
+		cmocka_unit_test(test_requester_is_restored),
+	};
+
+	return cmocka_run_group_tests(tests, start, stop);
+}
