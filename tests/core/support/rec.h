@@ -116,7 +116,7 @@ struct req {
 	NTSTATUS status;
 	ULONG_PTR information;
 	volatile LONG completions;
-	UCHAR buffer[1024];
+	DECLSPEC_ALIGN(16) UCHAR buffer[1024];
 };
 
 /* A request that is not sent yet; the caller fills req_sp(). */
