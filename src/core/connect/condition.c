@@ -7,8 +7,7 @@
  *            misses the change. The object's own lock guards them besides.
  * Dies when: the wait ends: stable condition, or the request was cancelled.
  */
-#include "ntifs.h"
-#include "rx.h"
+#include "core/connect/internal.h"
 
 #include "core/context/context.h"
 #include "core/object/object.h"
@@ -111,28 +110,32 @@ static NTSTATUS rx_condition_wait_posted(PRX_BLOCK_CONDITION condition, PLIST_EN
 	return STATUS_SUCCESS;
 }
 
+NTSTATUS rx_condition_wait(PRX_BLOCK_CONDITION condition, PLIST_ENTRY list, PRX_CONTEXT rxc)
+{
+	struct rx_waiter waiter = { .rxc = rxc };
+
+	rx_assert_may_block();
+	KeInitializeEvent(&waiter.event, NotificationEvent, FALSE);
+	if (!rx_condition_enqueue(&waiter, condition, list))
+		return STATUS_SUCCESS;
+	/* queued before the routine is there: a cancel in between is seen by the installation */
+	if (RxSetMinirdrCancelRoutine(rxc, rx_condition_cancel) == STATUS_CANCELLED)
+		(void)rx_condition_cancel(rxc);
+	(void)KeWaitForSingleObject(&waiter.event, Executive, KernelMode, FALSE, NULL);
+	(void)RxSetMinirdrCancelRoutine(rxc, NULL);	/* STATUS_CANCELLED says no more than the record does */
+	return waiter.cancelled ? STATUS_CANCELLED : STATUS_SUCCESS;
+}
+
 VOID RxWaitForStableCondition(PRX_BLOCK_CONDITION Condition, PLIST_ENTRY TransitionWaitList, PRX_CONTEXT RxContext,
 			      NTSTATUS *AsyncStatus)
 {
-	struct rx_waiter waiter = { .rxc = RxContext };
-	NTSTATUS status = STATUS_SUCCESS;
+	bool post = (__atomic_load_n(&RxContext->Flags, __ATOMIC_ACQUIRE) & RX_CONTEXT_FLAG_POST_ON_STABLE_CONDITION) != 0;
+	NTSTATUS status;
 
-	rx_assert_may_block();
-	if (RxContext->Flags & RX_CONTEXT_FLAG_POST_ON_STABLE_CONDITION) {
+	if (post)
 		status = rx_condition_wait_posted(Condition, TransitionWaitList, RxContext);
-		goto out;
-	}
-	KeInitializeEvent(&waiter.event, NotificationEvent, FALSE);
-	if (!rx_condition_enqueue(&waiter, Condition, TransitionWaitList))
-		goto out;
-	/* queued before the routine is there: a cancel in between is seen by the installation */
-	if (RxSetMinirdrCancelRoutine(RxContext, rx_condition_cancel) == STATUS_CANCELLED)
-		(void)rx_condition_cancel(RxContext);
-	(void)KeWaitForSingleObject(&waiter.event, Executive, KernelMode, FALSE, NULL);
-	(void)RxSetMinirdrCancelRoutine(RxContext, NULL);	/* STATUS_CANCELLED says no more than the record does */
-	if (waiter.cancelled)
-		status = STATUS_CANCELLED;
-out:
+	else
+		status = rx_condition_wait(Condition, TransitionWaitList, RxContext);
 	if (AsyncStatus != NULL)
 		*AsyncStatus = status;
 }

@@ -15,15 +15,12 @@
 NTSTATUS rx_connect_wait(PRX_CONTEXT rxc, PRX_BLOCK_CONDITION condition, PLIST_ENTRY list, PLOCK_HOLDING_STATE state)
 {
 	PRDBSS_DEVICE_OBJECT dev = rxc->RxDeviceObject;
-	ULONG post = rxc->Flags & RX_CONTEXT_FLAG_POST_ON_STABLE_CONDITION;
 	NTSTATUS status;
 
 	if (StableCondition(*condition))
 		return STATUS_SUCCESS;
 	rx_connect_unlock(dev, state);
-	rxc->Flags &= ~post;	/* in the middle of a create: this thread waits */
-	RxWaitForStableCondition(condition, list, rxc, &status);
-	rxc->Flags |= post;
+	status = rx_condition_wait(condition, list, rxc);
 	rx_connect_lock(dev, state);
 	return status;
 }

@@ -23,6 +23,12 @@ void rx_connect_unlock(PRDBSS_DEVICE_OBJECT dev, PLOCK_HOLDING_STATE state);
  */
 NTSTATUS rx_connect_wait(PRX_CONTEXT rxc, PRX_BLOCK_CONDITION condition, PLIST_ENTRY list, PLOCK_HOLDING_STATE state);
 
+/*
+ * condition.c: this thread waits, even for a request that would rather be posted. STATUS_CANCELLED, or
+ * STATUS_SUCCESS: the condition is stable. Locks: no table.
+ */
+NTSTATUS rx_condition_wait(PRX_BLOCK_CONDITION condition, PLIST_ENTRY list, PRX_CONTEXT rxc);
+
 /* May this create use the view? Its credentials, where it brings any, must be the view's. */
 NTSTATUS rx_view_check_credentials(PV_NET_ROOT vnr, PRX_CONTEXT rxc);
 

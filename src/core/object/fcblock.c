@@ -19,7 +19,8 @@ static void rx_fcb_track(PRX_CONTEXT rxc, LONG delta)
 
 static BOOLEAN rx_fcb_may_wait(PRX_CONTEXT rxc)
 {
-	return rxc == NULL || (rxc->Flags & RX_CONTEXT_FLAG_WAIT) != 0;
+	/* a canceller may set its flag in the same word at any time */
+	return rxc == NULL || (__atomic_load_n(&rxc->Flags, __ATOMIC_RELAXED) & RX_CONTEXT_FLAG_WAIT) != 0;
 }
 
 NTSTATUS __RxAcquireExclusiveFcb(PRX_CONTEXT RxContext, PFCB Fcb)

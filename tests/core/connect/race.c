@@ -52,7 +52,7 @@ void race_connect(unsigned int threads)
 	struct racer racers[MAX_THREADS] = { { 0 } };
 
 	recorder_reset();
-	recorder.answer = REC_ANSWER_LATER;
+	recorder_set_answer(REC_ANSWER_LATER);
 	run_all(racers, threads, connect_once);
 
 	for (unsigned int i = 0; i < threads; i++) {
@@ -98,7 +98,7 @@ void race_finalize_against_lookup(unsigned int threads, unsigned int rounds)
 	struct racer racers[MAX_THREADS] = { { 0 } };
 
 	recorder_reset();
-	recorder.answer = REC_ANSWER_LATER;
+	recorder_set_answer(REC_ANSWER_LATER);
 	for (unsigned int i = 0; i < threads; i++)
 		racers[i].rounds = rounds;
 	run_all(racers, threads, connect_and_let_go);
@@ -110,7 +110,9 @@ void race_finalize_against_lookup(unsigned int threads, unsigned int rounds)
 	CHECK_EQUAL(fixture_names_in_table(), 0);
 	CHECK_EQUAL(recorder.count[REC_FINALIZE_SRV_CALL], recorder.count[REC_CREATE_SRV_CALL]);
 	CHECK_EQUAL(recorder.count[REC_FINALIZE_V_NET_ROOT], recorder.count[REC_CREATE_V_NET_ROOT]);
-	CHECK_EQUAL(recorder.count[REC_FINALIZE_NET_ROOT], recorder.count[REC_FINALIZE_V_NET_ROOT]);
+	/* a share may outlive a view and get another one */
+	CHECK(recorder.count[REC_FINALIZE_NET_ROOT] >= recorder.count[REC_FINALIZE_SRV_CALL]);
+	CHECK(recorder.count[REC_FINALIZE_NET_ROOT] <= recorder.count[REC_FINALIZE_V_NET_ROOT]);
 }
 
 static void open_and_close(void *arg)

@@ -107,7 +107,7 @@ static void connects_with(enum recorder_answer answer)
 	PV_NET_ROOT vnr;
 
 	recorder_reset();
-	recorder.answer = answer;
+	recorder_set_answer(answer);
 	vnr = fixture_connect(&name, &status);
 	CHECK_EQUAL(status, STATUS_SUCCESS);
 	CHECK_EQUAL(recorder.count[REC_WINNER_NOTIFY], 1);
@@ -133,7 +133,7 @@ static NTSTATUS fails_with(NTSTATUS srv_call, NTSTATUS winner, NTSTATUS net_root
 	NTSTATUS status;
 
 	recorder_reset();
-	recorder.answer = answer;
+	recorder_set_answer(answer);
 	recorder.srv_call_status = srv_call;
 	recorder.winner_status = winner;
 	recorder.net_root_status = net_root;
@@ -332,19 +332,19 @@ static void test_B_MRxCreateSrvCall_06_silent_server_stops_nobody_else(void **st
 
 	(void)state;
 	recorder_reset();
-	recorder.answer = REC_ANSWER_WHEN_TOLD;
+	recorder_set_answer(REC_ANSWER_WHEN_TOLD);
 	waiter_start(&builder);
 	CHECK(recorder_wait_for(REC_CREATE_SRV_CALL, 1));
 	waiter_start(&second);
 
 	CHECK_EQUAL((ULONG)rx_enumerate_objects(recorder_device, stop_at_first, &condition), (ULONG)STATUS_CANCELLED);
 	CHECK_EQUAL(condition, Condition_InTransition);
-	recorder.answer = REC_ANSWER_CALLBACK;
+	recorder_set_answer(REC_ANSWER_CALLBACK);
 	vnr = fixture_connect(&other, &status);
 	CHECK_EQUAL(status, STATUS_SUCCESS);
 	fixture_disconnect(vnr);
 
-	recorder.answer = REC_ANSWER_WHEN_TOLD;
+	recorder_set_answer(REC_ANSWER_WHEN_TOLD);
 	CHECK(recorder_answer_now());
 	CHECK(recorder_answer_now());
 	waiter_end(&builder);
@@ -362,7 +362,7 @@ static void test_cancel_ends_a_wait(void **state)
 
 	(void)state;
 	recorder_reset();
-	recorder.answer = REC_ANSWER_WHEN_TOLD;
+	recorder_set_answer(REC_ANSWER_WHEN_TOLD);
 	waiter_start(&builder);
 	CHECK(recorder_wait_for(REC_CREATE_SRV_CALL, 1));
 	waiter_start(&second);

@@ -202,6 +202,8 @@ static void rec_remember_name(PCUNICODE_STRING name)
 {
 	USHORT bytes = min(name->Length, (USHORT)sizeof(rec.last_name_chars));
 
+	if (rec.quiet)
+		return;
 	RtlCopyMemory(rec.last_name_chars, name->Buffer, bytes);
 	rec.last_name.Buffer = rec.last_name_chars;
 	rec.last_name.Length = rec.last_name.MaximumLength = bytes;
@@ -218,7 +220,7 @@ static NTSTATUS NTAPI rec_create(PRX_CONTEXT rxc)
 	assert_true(rxc->PendingReturned);
 	assert_ptr_equal(rxc->Create.pSrvCall, rxc->Create.pNetRoot->pSrvCall);
 	rec_remember_name(so->pAlreadyPrefixedName);
-	if (rec.retries > 0) {
+	if (!rec.quiet && rec.retries > 0) {
 		rec.retries--;
 		return STATUS_RETRY;
 	}
@@ -316,7 +318,8 @@ static ULONG_PTR rec_transfer(PRX_CONTEXT rxc)
 	ULONG count = lowio->ParamsFor.ReadWrite.ByteCount, i;
 
 	if (lowio->Operation == LOWIO_OP_WRITE) {
-		rec.last_write_offset = at;
+		if (!rec.quiet)
+			rec.last_write_offset = at;
 		return count;
 	}
 	if (at >= rec.file_size)
@@ -343,7 +346,8 @@ static NTSTATUS rec_lowio(PRX_CONTEXT rxc, enum rec_slot slot)
 	NTSTATUS status = rec_note(slot);
 
 	assert_true(rxc->PendingReturned);
-	rec.last_lowio = rxc->LowIoContext;
+	if (!rec.quiet)
+		rec.last_lowio = rxc->LowIoContext;
 	if (status != STATUS_SUCCESS)
 		return status;
 	switch (rec.lowio) {

@@ -71,6 +71,7 @@ struct rec {
 	LONGLONG file_size;
 	NODE_TYPE_CODE type;
 	unsigned int retries; /* STATUS_RETRY this often from MRxCreate */
+	bool quiet; /* only count: many threads are at work */
 	/* what it saw */
 	volatile LONG count[REC_SLOTS];
 	volatile LONG held;

@@ -32,6 +32,11 @@ void recorder_reset(void)
 	KeInitializeEvent(&recorder_asked, SynchronizationEvent, FALSE);
 }
 
+void recorder_set_answer(enum recorder_answer answer)
+{
+	__atomic_store_n(&recorder.answer, answer, __ATOMIC_RELEASE);
+}
+
 bool recorder_wait_for(enum recorder_call call, LONG count)
 {
 	for (int i = 0; i < REC_POLLS; i++) {
@@ -80,7 +85,7 @@ bool recorder_answer_now(void)
 static NTSTATUS recorder_answer(PRX_WORKERTHREAD_ROUTINE call_back, PVOID context, volatile PVOID *pending,
 				NTSTATUS status)
 {
-	switch (recorder.answer) {
+	switch (__atomic_load_n(&recorder.answer, __ATOMIC_ACQUIRE)) {
 	case REC_ANSWER_DIRECTLY:
 		return status;
 	case REC_ANSWER_WHEN_TOLD:
@@ -104,7 +109,7 @@ static NTSTATUS recorder_answer(PRX_WORKERTHREAD_ROUTINE call_back, PVOID contex
 static NTSTATUS recorder_create_srv_call(PMRX_SRV_CALL sc, PMRX_SRVCALL_CALLBACK_CONTEXT context)
 {
 	recorder_note(REC_CREATE_SRV_CALL);
-	recorder.initial_status = context->Status;
+	__atomic_store_n(&recorder.initial_status, context->Status, __ATOMIC_RELEASE);
 	if (context->SrvCalldownStructure->SrvCall != sc)
 		return STATUS_INTERNAL_ERROR;
 	context->Status = recorder.srv_call_status;

@@ -68,6 +68,8 @@ extern MINIRDR_DISPATCH recorder_dispatch;
 NTSTATUS recorder_driver_entry(PDRIVER_OBJECT driver, PUNICODE_STRING path);
 /* Everything succeeds, from a callback inside the call; nothing was asked yet. */
 void recorder_reset(void);
+/* How calls are answered from now on; also while others are on their way. */
+void recorder_set_answer(enum recorder_answer answer);
 /* Waits until a call that is answered when told has come, then answers it. False after ten seconds. */
 bool recorder_answer_now(void);
 /* Waits until the call was made that often. False after ten seconds. */
