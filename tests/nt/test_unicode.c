@@ -2,6 +2,7 @@
 #include "nt_test.h"
 
 #include "ntifs.h"
+#include "ntstrsafe.h"
 
 #define S(text) ((UNICODE_STRING)NT_STR(text))
 
@@ -331,6 +332,41 @@ static void test_wide_helpers_are_ours(void **state)
 	assert_memory_equal(room, ((WCHAR[]){'x', 'y', 0, 0}), 8);
 }
 
+static void test_bounded_strings(void **state)
+{
+	/* The routines of ntstrsafe.h cut, terminate and say so; sizes that make no sense write nothing. */
+	static const WCHAR long_text[] = u"0123456789012345678901234567890123456789";
+	WCHAR wide[6], big[400];
+	char narrow[6];
+	SIZE_T n;
+
+	(void)state;
+	assert_int_equal(RtlStringCbCopyA(narrow, 6, "abcde"), STATUS_SUCCESS);
+	assert_int_equal(RtlStringCbCatA(narrow, 6, "f"), STATUS_BUFFER_OVERFLOW);
+	assert_string_equal(narrow, "abcde");
+	assert_int_equal(RtlStringCchCopyNA(narrow, 6, "abcdefgh", 3), STATUS_SUCCESS);
+	assert_string_equal(narrow, "abc");
+	assert_int_equal(RtlStringCchCopyA(narrow, 0, "x"), STATUS_INVALID_PARAMETER);
+	assert_int_equal(RtlStringCbPrintfA(narrow, 6, "%ld", (LONG)-1234567), STATUS_BUFFER_OVERFLOW);
+	assert_string_equal(narrow, "-1234");
+	assert_int_equal(RtlStringCbCopyW(wide, 11, u"abcdef"),
+			 STATUS_BUFFER_OVERFLOW); /* 11 bytes: 5 characters */
+	assert_int_equal(wcscmp(wide, u"abcd"), 0);
+	assert_int_equal(RtlStringCbLengthW(wide, sizeof(wide), &n), STATUS_SUCCESS);
+	assert_int_equal(n, 8);
+	assert_int_equal(RtlStringCchLengthW(u"abc", 3, &n), STATUS_INVALID_PARAMETER);
+	assert_int_equal(n, 0);
+	assert_int_equal(RtlStringCchPrintfW(wide, 6, u"%ws\U0001F600", u"ab"), STATUS_SUCCESS);
+	assert_memory_equal(wide, u"ab\U0001F600", 10);
+	assert_int_equal(RtlStringCchPrintfW(wide, 4, u"%ws\U0001F600", u"ab"), STATUS_BUFFER_OVERFLOW);
+	assert_int_equal(wcscmp(wide, u"ab"), 0); /* the pair is not split */
+	assert_int_equal(RtlStringCbPrintfW(big, sizeof(big), u"%ws%ws%ws%ws%ws%ws%ws%ws", long_text,
+					    long_text, long_text, long_text, long_text, long_text, long_text,
+					    long_text),
+			 STATUS_SUCCESS);
+	assert_int_equal(wcslen(big), 320);
+}
+
 #define UNICODE_TEST(name) cmocka_unit_test_setup_teardown(name, nt_test_setup, nt_test_teardown)
 
 int main(void)
@@ -349,6 +385,7 @@ int main(void)
 		UNICODE_TEST(test_patterns),
 		UNICODE_TEST(test_pattern_work_is_bounded),
 		UNICODE_TEST(test_wide_helpers_are_ours),
+		UNICODE_TEST(test_bounded_strings),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
