@@ -47,10 +47,11 @@ struct nt_thread {
 	void (*fn)(void *context);
 	void *context;
 	NTSTATUS exit_status;
-	bool detached;            /* nobody joins */
+	bool detached;            /* nobody joins it but reap_detached() */
+	LIST_ENTRY ended;         /* of ended_detached; under the list lock */
 	bool adopted;             /* made by a library */
 	unsigned int adopt_depth; /* nt_adopt_thread() may nest */
-	uintptr_t native;         /* pthread_t or struct nt_fiber * */
+	uintptr_t native;         /* pthread_t, from the start of its run */
 	void *exit_jump;          /* sigjmp_buf of PsTerminateSystemThread, on its own stack */
 
 	/* touched by the thread alone */

@@ -55,6 +55,7 @@ static void *posix_thread(void *argument)
 {
 	struct nt_thread *thread = argument;
 
+	thread->native = (uintptr_t)pthread_self();
 	pthread_setname_np(pthread_self(), thread->name);
 	nt_thread_main(thread);
 	return NULL;
@@ -69,8 +70,6 @@ static NTSTATUS posix_start(struct nt_thread *thread)
 
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, NT_POSIX_STACK);
-	if (thread->detached)
-		pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
 
 	/* Signals are for the threads of the program, not for ours. */
 	sigfillset(&all);
@@ -82,11 +81,7 @@ static NTSTATUS posix_start(struct nt_thread *thread)
 	error = pthread_create(&id, &attr, posix_thread, thread);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	pthread_attr_destroy(&attr);
-	if (error != 0)
-		return STATUS_INSUFFICIENT_RESOURCES;
-	if (!thread->detached)
-		thread->native = (uintptr_t)id;
-	return STATUS_SUCCESS;
+	return error == 0 ? STATUS_SUCCESS : STATUS_INSUFFICIENT_RESOURCES;
 }
 
 static void posix_join(struct nt_thread *thread)

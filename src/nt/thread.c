@@ -19,6 +19,7 @@ __thread struct nt_thread *nt_self;
 static volatile LONG thread_lock;
 static LIST_ENTRY all_threads = {&all_threads, &all_threads};
 static LIST_ENTRY free_threads = {&free_threads, &free_threads};
+static LIST_ENTRY ended_detached = {&ended_detached, &ended_detached}; /* still to be joined */
 static uint32_t last_id;
 static volatile LONG live_count; /* started and not yet over */
 
@@ -99,13 +100,37 @@ static void run_until_end_or_terminate(struct nt_thread *thread)
 	thread->exit_jump = NULL;
 }
 
+/* Joins what has ended: when the runtime has stopped no thread of ours is left, not even on its way out. */
+static void reap_detached(void)
+{
+	struct nt_thread *thread;
+
+	do {
+		thread = NULL;
+		nt_word_lock(&thread_lock);
+		if (!IsListEmpty(&ended_detached))
+			thread = CONTAINING_RECORD(RemoveHeadList(&ended_detached), struct nt_thread, ended);
+		nt_word_unlock(&thread_lock);
+		if (thread != NULL) {
+			nt_ops->join(thread);
+			nt_thread_dereference(thread);
+		}
+	} while (thread != NULL);
+}
+
 void nt_thread_main(struct nt_thread *thread)
 {
 	const struct nt_exec_ops *ops = nt_ops; /* after the last count another executive may begin */
+	bool detached = thread->detached; /* a joined record may be recycled as soon as it is signalled */
 
 	nt_thread_enter(thread);
 	run_until_end_or_terminate(thread);
 	nt_thread_leave();
+	if (detached) {
+		nt_word_lock(&thread_lock);
+		InsertTailList(&ended_detached, &thread->ended);
+		nt_word_unlock(&thread_lock);
+	}
 	__atomic_sub_fetch(&live_count, 1, __ATOMIC_SEQ_CST);
 	ops->wake_word(&live_count, INT32_MAX);
 }
@@ -114,10 +139,15 @@ static NTSTATUS thread_start(struct nt_thread *thread)
 {
 	NTSTATUS status;
 
+	reap_detached();
+	if (thread->detached)
+		nt_thread_reference(thread); /* for reap_detached() */
 	__atomic_add_fetch(&live_count, 1, __ATOMIC_SEQ_CST);
 	status = nt_ops->start(thread);
 	if (!NT_SUCCESS(status)) {
 		__atomic_sub_fetch(&live_count, 1, __ATOMIC_SEQ_CST);
+		if (thread->detached)
+			nt_thread_dereference(thread);
 		nt_thread_dereference(thread);
 		nt_thread_dereference(thread);
 	}
@@ -297,6 +327,7 @@ bool nt_thread_wait_all(uint64_t deadline, FILE *out)
 		}
 		nt_ops->wait_word(&live_count, live, deadline);
 	}
+	reap_detached();
 	return true;
 }
 
