@@ -14,9 +14,9 @@
 typedef struct _CHANGE_BUFFERING_STATE_REQUEST_ {
 	LIST_ENTRY ListEntry;
 	ULONG Flags;
-	PSRV_OPEN SrvOpen;	/* referenced once the key is mapped; NULL before */
+	PSRV_OPEN SrvOpen; /* referenced once the key is mapped; NULL before */
 	PVOID SrvOpenKey;
-	PVOID MRxContext;	/* the driver's; for SMB the new oplock level */
+	PVOID MRxContext; /* the driver's; for SMB the new oplock level */
 } CHANGE_BUFFERING_STATE_REQUEST, *PCHANGE_BUFFERING_STATE_REQUEST;
 
 /* SpinLock guards the three request lists and the flags; Mutex the SRV_OPENs by key. */

@@ -21,10 +21,10 @@ struct _SRV_CALL {
 			RX_MRX_SRV_CALL_MEMBERS
 		};
 	};
-	BOOLEAN UpperFinalizationDone;	/* stage one: name removed, call-down given out */
-	BOOLEAN CallDownDone;		/* MRxFinalizeSrvCall has returned: what is left is memory */
-	BOOLEAN ForceAtCallDown;	/* ForceFinalize of the call that began stage one */
-	BOOLEAN FailureRemembered;	/* the record holds itself until FailedUntil */
+	BOOLEAN UpperFinalizationDone; /* stage one: name removed, call-down given out */
+	BOOLEAN CallDownDone;          /* MRxFinalizeSrvCall has returned: what is left is memory */
+	BOOLEAN ForceAtCallDown;       /* ForceFinalize of the call that began stage one */
+	BOOLEAN FailureRemembered;     /* the record holds itself until FailedUntil */
 	RX_PREFIX_ENTRY PrefixEntry;
 	RX_BLOCK_CONDITION Condition;
 	ULONG SerialNumberForEnum;
@@ -33,9 +33,9 @@ struct _SRV_CALL {
 	LIST_ENTRY ScavengerFinalizationList;
 	PURGE_SYNCHRONIZATION_CONTEXT PurgeSyncronizationContext;
 	RX_BUFFERING_MANAGER BufferingManager;
-	LARGE_INTEGER FailedUntil;	/* interrupt time until which a failure is answered from memory */
-	RX_WORK_QUEUE_ITEM FinalizeWorkItem;	/* here, so that teardown never fails for want of memory */
-	struct rx_srv_call_construction *Construction;	/* core/connect; lives as long as the record */
+	LARGE_INTEGER FailedUntil; /* interrupt time until which a failure is answered from memory */
+	RX_WORK_QUEUE_ITEM FinalizeWorkItem; /* here, so that teardown never fails for want of memory */
+	struct rx_srv_call_construction *Construction; /* core/connect; lives as long as the record */
 	UNICODE_STRING SrvCallName;
 	UNICODE_STRING PrincipalName;
 	UNICODE_STRING DomainName;
@@ -54,13 +54,13 @@ struct _NET_ROOT {
 	LIST_ENTRY ScavengerFinalizationList;
 	PURGE_SYNCHRONIZATION_CONTEXT PurgeSyncronizationContext;
 	PV_NET_ROOT DefaultVNetRoot;
-	LIST_ENTRY VirtualNetRoots;	/* V_NET_ROOT.NetRootListEntry; under the name table lock */
+	LIST_ENTRY VirtualNetRoots; /* V_NET_ROOT.NetRootListEntry; under the name table lock */
 	ULONG NumberOfVirtualNetRoots;
 	ULONG SerialNumberForEnum;
 	NTSTATUS ConstructionStatus;
 	RX_PREFIX_ENTRY PrefixEntry;
 	RX_FCB_TABLE FcbTable;
-	LIST_ENTRY OrphanedFcbs;	/* FcbTableEntry.HashLinks of FCBs out of the table; under its lock */
+	LIST_ENTRY OrphanedFcbs; /* FcbTableEntry.HashLinks of FCBs out of the table; under its lock */
 	UNICODE_STRING NetRootName;
 };
 
@@ -71,23 +71,23 @@ struct _V_NET_ROOT {
 			RX_MRX_V_NET_ROOT_MEMBERS
 		};
 	};
-	BOOLEAN UpperFinalizationDone;		/* its SRV_OPENs are orphaned */
-	BOOLEAN ConnectionFinalizationDone;	/* RxFinalizeConnection has run; no new opens */
+	BOOLEAN UpperFinalizationDone;      /* its SRV_OPENs are orphaned */
+	BOOLEAN ConnectionFinalizationDone; /* RxFinalizeConnection has run; no new opens */
 	RX_BLOCK_CONDITION Condition;
 	volatile LONG AdditionalReferenceForDeleteFsctlTaken;
 	RX_PREFIX_ENTRY PrefixEntry;
-	UNICODE_STRING NamePrefix;	/* put in front of opened names */
+	UNICODE_STRING NamePrefix; /* put in front of opened names */
 	ULONG PrefixOffsetInBytes;
 	LIST_ENTRY NetRootListEntry;
 	ULONG SerialNumberForEnum;
 	LIST_ENTRY TransitionWaitList;
 	LIST_ENTRY ScavengerFinalizationList;
-	struct rx_v_net_root_construction *Construction;	/* core/connect; lives as long as the view */
+	struct rx_v_net_root_construction *Construction; /* core/connect; lives as long as the view */
 	UNICODE_STRING VNetRootName;
 	UNICODE_STRING UserName;
 	UNICODE_STRING UserDomainName;
 	UNICODE_STRING Password;
-	PVOID CredentialMemory;	/* what the three strings name; wiped when the view dies */
+	PVOID CredentialMemory; /* what the three strings name; wiped when the view dies */
 	ULONG CredentialBytes;
 };
 
@@ -95,14 +95,14 @@ struct _NON_PAGED_FCB {
 	NODE_TYPE_CODE NodeTypeCode;
 	NODE_BYTE_SIZE NodeByteSize;
 	SECTION_OBJECT_POINTERS SectionObjectPointers;
-	ERESOURCE HeaderResource;	/* the FCB regular resource */
+	ERESOURCE HeaderResource; /* the FCB regular resource */
 	ERESOURCE PagingIoResource;
 	LIST_ENTRY TransitionWaitList;
 	ULONG OutstandingAsyncWrites;
-	PKEVENT OutstandingAsyncEvent;	/* TheActualEvent, while somebody waits */
+	PKEVENT OutstandingAsyncEvent; /* TheActualEvent, while somebody waits */
 	PVOID MiniRdrContext[2];
-	FAST_MUTEX AdvancedFcbHeaderMutex;	/* a leaf: SrvOpenList and FobxLists for readers without the FCB */
-	FAST_MUTEX FileSizeLock;	/* a leaf */
+	FAST_MUTEX AdvancedFcbHeaderMutex; /* a leaf: SrvOpenList and FobxLists for readers without the FCB */
+	FAST_MUTEX FileSizeLock;           /* a leaf */
 	KEVENT TheActualEvent;
 	PFCB FcbBackPointer;
 };
@@ -126,7 +126,8 @@ static inline PFCB_INIT_PACKET rx_form_init_packet(PFCB_INIT_PACKET packet, PULO
 						   PLARGE_INTEGER allocation, PLARGE_INTEGER size,
 						   PLARGE_INTEGER valid_data)
 {
-	*packet = (FCB_INIT_PACKET){ attributes, links, creation, access, write, change, allocation, size, valid_data };
+	*packet = (FCB_INIT_PACKET){attributes, links,      creation, access,    write,
+				    change,     allocation, size,     valid_data};
 	return packet;
 }
 #define RxFormInitPacket(IP, I1, I1a, I2, I3, I4a, I4b, I5, I6, I7) \
@@ -158,7 +159,8 @@ struct _FCB {
 			RX_MRX_FCB_MEMBERS
 		};
 	};
-	PV_NET_ROOT VNetRoot;	/* the view it was created through; NULL once that view ended. Under the FCB table */
+	PV_NET_ROOT
+		VNetRoot; /* the view it was created through; NULL once that view ended. Under the FCB table */
 	PNON_PAGED_FCB NonPaged;
 	LIST_ENTRY ScavengerFinalizationList;
 	PKEVENT pBufferingStateChangeCompletedEvent;
@@ -171,15 +173,15 @@ struct _FCB {
 	PRDBSS_DEVICE_OBJECT RxDeviceObject;
 	PMINIRDR_DISPATCH MRxDispatch;
 	struct _FAST_IO_DISPATCH *MRxFastIoDispatch;
-	PSRV_OPEN InternalSrvOpen;	/* inside this allocation; used while FCB_STATE_SRVOPEN_USED */
-	PFOBX InternalFobx;		/* inside this allocation; used while FCB_STATE_FOBX_USED */
-	PVOID InternalSrvOpenExtension;	/* the driver's, inside this allocation */
+	PSRV_OPEN InternalSrvOpen;      /* inside this allocation; used while FCB_STATE_SRVOPEN_USED */
+	PFOBX InternalFobx;             /* inside this allocation; used while FCB_STATE_FOBX_USED */
+	PVOID InternalSrvOpenExtension; /* the driver's, inside this allocation */
 	PVOID InternalFobxExtension;
-	PVOID RenamedPath;	/* memory of the path after a rename */
-	SHARE_ACCESS ShareAccess;	/* of all file objects */
+	PVOID RenamedPath;        /* memory of the path after a rename */
+	SHARE_ACCESS ShareAccess; /* of all file objects */
 	SHARE_ACCESS ShareAccessPerSrvOpens;
 	ULONG NumberOfLinks;
-	LARGE_INTEGER CreationTime;	/* 100 ns since 1601 */
+	LARGE_INTEGER CreationTime; /* 100 ns since 1601 */
 	LARGE_INTEGER LastAccessTime;
 	LARGE_INTEGER LastWriteTime;
 	LARGE_INTEGER LastChangeTime;
@@ -203,10 +205,10 @@ struct _SRV_OPEN {
 	volatile LONG BufferingToken;
 	LIST_ENTRY ScavengerFinalizationList;
 	LIST_ENTRY TransitionWaitList;
-	LIST_ENTRY FobxList;	/* FOBX.FobxQLinks */
-	PFOBX InternalFobx;	/* NULL for the SRV_OPEN inside an FCB */
+	LIST_ENTRY FobxList; /* FOBX.FobxQLinks */
+	PFOBX InternalFobx;  /* NULL for the SRV_OPEN inside an FCB */
 	union {
-		LIST_ENTRY SrvOpenKeyList;	/* by key, under BufferingManager.Mutex; self-linked outside */
+		LIST_ENTRY SrvOpenKeyList; /* by key, under BufferingManager.Mutex; self-linked outside */
 		ULONG SequenceNumber;
 	};
 	NTSTATUS OpenStatus;
@@ -223,10 +225,10 @@ struct _FOBX {
 	LIST_ENTRY FobxQLinks;
 	LIST_ENTRY ScavengerFinalizationList;
 	LIST_ENTRY ClosePendingList;
-	LARGE_INTEGER CloseTime;	/* interrupt time, 100 ns */
+	LARGE_INTEGER CloseTime; /* interrupt time, 100 ns */
 	BOOLEAN UpperFinalizationDone;
 	BOOLEAN ContainsWildCards;
-	BOOLEAN fOpenCountDecremented;	/* SRV_OPEN.OpenCount no longer counts this one */
+	BOOLEAN fOpenCountDecremented; /* SRV_OPEN.OpenCount no longer counts this one */
 	union {
 		struct {
 			struct _MRX_PIPE_HANDLE_INFORMATION PipeInfo;
@@ -242,7 +244,8 @@ struct _FOBX {
 };
 
 /* Names of a file under its share. */
-#define GET_ALREADY_PREFIXED_NAME(SRVOPEN, FCB) ((PUNICODE_STRING)&((PFCB)(FCB))->PrivateAlreadyPrefixedName)
+#define GET_ALREADY_PREFIXED_NAME(SRVOPEN, FCB) \
+	((PUNICODE_STRING) & ((PFCB)(FCB))->PrivateAlreadyPrefixedName)
 #define GET_ALREADY_PREFIXED_NAME_FROM_CONTEXT(RXCONTEXT) \
 	GET_ALREADY_PREFIXED_NAME((RXCONTEXT)->pRelevantSrvOpen, (RXCONTEXT)->pFcb)
 
@@ -255,7 +258,7 @@ struct _FOBX {
 #define RDBSS_REF_TRACK_SRVOPEN 0x20
 #define RX_LOG_REF_TRACKING 0x80000000
 #define RX_PRINT_REF_TRACKING 0x40000000
-#define REF_TRACING_ON(TraceMask) ((TraceMask) & RdbssReferenceTracingValue)
+#define REF_TRACING_ON(TraceMask) ((TraceMask)&RdbssReferenceTracingValue)
 
 extern ULONG RdbssReferenceTracingValue;
 
@@ -291,45 +294,51 @@ VOID RxDereference(_Inout_ PVOID Instance, _In_ LOCK_HOLDING_STATE LockHoldingSt
 #define RxDereferenceNetFobx(Fobx, LockHoldingState) \
 	RX_TRACKED_DEREFERENCE(RDBSS_REF_TRACK_NETFOBX, (Fobx), (LockHoldingState))
 #define RxReferenceNetFcb(Fcb) \
-	(RxpTrackReference(RDBSS_REF_TRACK_NETFCB, __FILE__, __LINE__, (Fcb)), RxpReferenceNetFcb((PFCB)(Fcb)))
+	(RxpTrackReference(RDBSS_REF_TRACK_NETFCB, __FILE__, __LINE__, (Fcb)), \
+	 RxpReferenceNetFcb((PFCB)(Fcb)))
 #define RxDereferenceNetFcb(Fcb) \
-	(RxpTrackDereference(RDBSS_REF_TRACK_NETFCB, __FILE__, __LINE__, (Fcb)), RxpDereferenceNetFcb((PFCB)(Fcb)))
-#define RxDereferenceAndFinalizeNetFcb(Fcb, RxContext, RecursiveFinalize, ForceFinalize)   \
-	(RxpTrackDereference(RDBSS_REF_TRACK_NETFCB, __FILE__, __LINE__, (Fcb)),           \
+	(RxpTrackDereference(RDBSS_REF_TRACK_NETFCB, __FILE__, __LINE__, (Fcb)), \
+	 RxpDereferenceNetFcb((PFCB)(Fcb)))
+#define RxDereferenceAndFinalizeNetFcb(Fcb, RxContext, RecursiveFinalize, ForceFinalize) \
+	(RxpTrackDereference(RDBSS_REF_TRACK_NETFCB, __FILE__, __LINE__, (Fcb)), \
 	 RxpDereferenceAndFinalizeNetFcb((PFCB)(Fcb), (RxContext), (RecursiveFinalize), (ForceFinalize)))
 
 /* SRV_CALL. Locks of all three: name table of the device, exclusive. */
 PSRV_CALL RxCreateSrvCall(_In_ PRX_CONTEXT RxContext, _In_ PUNICODE_STRING Name,
-			  _In_opt_ PUNICODE_STRING InnerNamePrefix, _In_opt_ PRX_CONNECTION_ID RxConnectionId);
+			  _In_opt_ PUNICODE_STRING InnerNamePrefix,
+			  _In_opt_ PRX_CONNECTION_ID RxConnectionId);
 BOOLEAN RxFinalizeSrvCall(_Out_ PSRV_CALL ThisSrvCall, _In_ BOOLEAN ForceFinalize);
 
 /* NET_ROOT. Locks: name table, exclusive. */
 PNET_ROOT RxCreateNetRoot(_In_ PSRV_CALL SrvCall, _In_ PUNICODE_STRING Name, _In_ ULONG NetRootFlags,
 			  _In_opt_ PRX_CONNECTION_ID RxConnectionId);
-BOOLEAN RxFinalizeNetRoot(_Out_ PNET_ROOT ThisNetRoot, _In_ BOOLEAN RecursiveFinalize, _In_ BOOLEAN ForceFinalize);
+BOOLEAN RxFinalizeNetRoot(_Out_ PNET_ROOT ThisNetRoot, _In_ BOOLEAN RecursiveFinalize,
+			  _In_ BOOLEAN ForceFinalize);
 
 /* V_NET_ROOT. Locks: name table, exclusive. */
-PV_NET_ROOT RxCreateVNetRoot(_In_ PRX_CONTEXT RxContext, _In_ PNET_ROOT NetRoot, _In_ PUNICODE_STRING CanonicalName,
-			     _In_ PUNICODE_STRING LocalNetRootName, _In_opt_ PUNICODE_STRING FilePath,
-			     _In_opt_ PRX_CONNECTION_ID RxConnectionId);
+PV_NET_ROOT RxCreateVNetRoot(_In_ PRX_CONTEXT RxContext, _In_ PNET_ROOT NetRoot,
+			     _In_ PUNICODE_STRING CanonicalName, _In_ PUNICODE_STRING LocalNetRootName,
+			     _In_opt_ PUNICODE_STRING FilePath, _In_opt_ PRX_CONNECTION_ID RxConnectionId);
 BOOLEAN RxFinalizeVNetRoot(_Out_ PV_NET_ROOT ThisVNetRoot, _In_ BOOLEAN RecursiveFinalize,
 			   _In_ BOOLEAN ForceFinalize);
 
 /* FCB. Create: FCB table exclusive. */
-PFCB RxCreateNetFcb(_In_ PRX_CONTEXT RxContext, _In_ PIRP Irp, _In_ PV_NET_ROOT VNetRoot, _In_ PUNICODE_STRING Name);
+PFCB RxCreateNetFcb(_In_ PRX_CONTEXT RxContext, _In_ PIRP Irp, _In_ PV_NET_ROOT VNetRoot,
+		    _In_ PUNICODE_STRING Name);
 VOID RxFinishFcbInitialization(_Inout_ PMRX_FCB MrxFcb, _In_ RX_FILE_TYPE RdbssStorageType,
 			       _In_opt_ PFCB_INIT_PACKET InitPacket);
 RX_FILE_TYPE RxInferFileType(_In_ PRX_CONTEXT RxContext);
 LONG RxpReferenceNetFcb(_Inout_ PFCB Fcb);
 LONG RxpDereferenceNetFcb(_Inout_ PFCB Fcb);
-BOOLEAN RxpDereferenceAndFinalizeNetFcb(_Out_ PFCB Fcb, _In_ PRX_CONTEXT RxContext, _In_ BOOLEAN RecursiveFinalize,
-					_In_ BOOLEAN ForceFinalize);
+BOOLEAN RxpDereferenceAndFinalizeNetFcb(_Out_ PFCB Fcb, _In_ PRX_CONTEXT RxContext,
+					_In_ BOOLEAN RecursiveFinalize, _In_ BOOLEAN ForceFinalize);
 VOID RxGetFileSizeWithLock(_In_ PFCB Fcb, _Out_ PLONGLONG FileSize);
 VOID RxSetFileSizeWithLock(_Inout_ PFCB Fcb, _In_ PLONGLONG FileSize);
 
 /* SRV_OPEN and FOBX. Locks: FCB exclusive; RxFinalizeSrvOpen also the FCB table, shared at least. */
 PSRV_OPEN RxCreateSrvOpen(_In_ PV_NET_ROOT VNetRoot, _Inout_ PFCB Fcb);
-BOOLEAN RxFinalizeSrvOpen(_Out_ PSRV_OPEN ThisSrvOpen, _In_ BOOLEAN RecursiveFinalize, _In_ BOOLEAN ForceFinalize);
+BOOLEAN RxFinalizeSrvOpen(_Out_ PSRV_OPEN ThisSrvOpen, _In_ BOOLEAN RecursiveFinalize,
+			  _In_ BOOLEAN ForceFinalize);
 PMRX_FOBX RxCreateNetFobx(_Out_ PRX_CONTEXT RxContext, _In_ PMRX_SRV_OPEN MrxSrvOpen);
 BOOLEAN RxFinalizeNetFobx(_Out_ PFOBX ThisFobx, _In_ BOOLEAN RecursiveFinalize, _In_ BOOLEAN ForceFinalize);
 

@@ -9,8 +9,8 @@
 struct _RX_FCB_TABLE_ENTRY {
 	ULONG HashValue;
 	LONG Lookups;
-	UNICODE_STRING Path;	/* the FCB owns the buffer */
-	LIST_ENTRY HashLinks;	/* empty (self-linked) while the FCB is in no table */
+	UNICODE_STRING Path;  /* the FCB owns the buffer */
+	LIST_ENTRY HashLinks; /* empty (self-linked) while the FCB is in no table */
 };
 
 /* TableLock guards everything but the statistics, which are interlocked. */
@@ -19,14 +19,14 @@ struct _RX_FCB_TABLE {
 	NODE_BYTE_SIZE NodeByteSize;
 	volatile ULONG Version;
 	BOOLEAN CaseInsensitiveMatch;
-	ULONG NumberOfBuckets;	/* a power of two; grows with the number of FCBs */
-	ULONG NumberOfEntries;	/* without TableEntryForNull */
+	ULONG NumberOfBuckets; /* a power of two; grows with the number of FCBs */
+	ULONG NumberOfEntries; /* without TableEntryForNull */
 	volatile LONG Lookups;
 	volatile LONG FailedLookups;
 	volatile LONG Compares;
 	PRX_FCB_TABLE_ENTRY TableEntryForNull;
 	ERESOURCE TableLock;
-	PLIST_ENTRY HashBuckets;	/* NULL until the first insertion */
+	PLIST_ENTRY HashBuckets; /* NULL until the first insertion */
 };
 
 VOID RxInitializeFcbTable(_Out_ PRX_FCB_TABLE FcbTable, _In_ BOOLEAN CaseInsensitiveMatch);
@@ -56,6 +56,7 @@ VOID RxpReleaseFcbTableLock(_Inout_ PRX_FCB_TABLE pTable);
 #define RxReleaseFcbTableLock(TABLE) RxpReleaseFcbTableLock((TABLE))
 #define RxIsFcbTableLockExclusive(TABLE) ExIsResourceAcquiredExclusiveLite(&(TABLE)->TableLock)
 #define RxIsFcbTableLockAcquired(TABLE) \
-	(ExIsResourceAcquiredSharedLite(&(TABLE)->TableLock) || ExIsResourceAcquiredExclusiveLite(&(TABLE)->TableLock))
+	(ExIsResourceAcquiredSharedLite(&(TABLE)->TableLock) || \
+	 ExIsResourceAcquiredExclusiveLite(&(TABLE)->TableLock))
 
 #endif

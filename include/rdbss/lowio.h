@@ -38,7 +38,7 @@ typedef struct _LOWIO_LOCK_LIST {
 	struct _LOWIO_LOCK_LIST *Next;
 	ULONG LockNumber;
 	RXVBO ByteOffset;
-	LONGLONG Length;	/* bytes */
+	LONGLONG Length; /* bytes */
 	ULONG Key;
 	BOOLEAN ExclusiveLock;
 } LOWIO_LOCK_LIST, *PLOWIO_LOCK_LIST;
@@ -57,14 +57,14 @@ typedef struct _XXCTL_LOWIO_COMPONENT {
 } XXCTL_LOWIO_COMPONENT, *PXXCTL_LOWIO_COMPONENT;
 
 typedef struct _LOWIO_CONTEXT {
-	USHORT Operation;	/* LOWIO_OP_XXX */
-	USHORT Flags;		/* LOWIO_CONTEXT_FLAG_XXX */
+	USHORT Operation; /* LOWIO_OP_XXX */
+	USHORT Flags;     /* LOWIO_CONTEXT_FLAG_XXX */
 	PLOWIO_COMPLETION_ROUTINE CompletionRoutine;
-	PERESOURCE Resource;	/* held until completion; NULL when none */
-	ERESOURCE_THREAD ResourceThreadId;	/* its owner: a thread, or this context once the request pends */
+	PERESOURCE Resource;               /* held until completion; NULL when none */
+	ERESOURCE_THREAD ResourceThreadId; /* its owner: a thread, or this context once the request pends */
 	union {
 		struct {
-			ULONG Flags;	/* LOWIO_READWRITEFLAG_XXX */
+			ULONG Flags; /* LOWIO_READWRITEFLAG_XXX */
 			PMDL Buffer;
 			RXVBO ByteOffset;
 			ULONG ByteCount;
@@ -73,10 +73,10 @@ typedef struct _LOWIO_CONTEXT {
 		} ReadWrite;
 		struct {
 			union {
-				PLOWIO_LOCK_LIST LockList;	/* LOWIO_OP_UNLOCK_MULTIPLE */
+				PLOWIO_LOCK_LIST LockList; /* LOWIO_OP_UNLOCK_MULTIPLE */
 				LONGLONG Length;
 			};
-			ULONG Flags;	/* SL_XXX of the stack location */
+			ULONG Flags; /* SL_XXX of the stack location */
 			RXVBO ByteOffset;
 			ULONG Key;
 		} Locks;
@@ -84,7 +84,7 @@ typedef struct _LOWIO_CONTEXT {
 		XXCTL_LOWIO_COMPONENT IoCtl;
 		struct {
 			BOOLEAN WatchTree;
-			ULONG CompletionFilter;	/* FILE_NOTIFY_CHANGE_XXX */
+			ULONG CompletionFilter; /* FILE_NOTIFY_CHANGE_XXX */
 			ULONG NotificationBufferLength;
 			PVOID pNotificationBuffer;
 		} NotifyChangeDirectory;

@@ -14,7 +14,8 @@ PRX_MID_ATLAS RxCreateMidAtlas(_In_ USHORT MaximumNumberOfMids, _In_ USHORT Mids
 VOID RxDestroyMidAtlas(_In_ PRX_MID_ATLAS pMidAtlas, _In_opt_ PCONTEXT_DESTRUCTOR pContextDestructor);
 NTSTATUS RxAssociateContextWithMid(_In_ PRX_MID_ATLAS pMidAtlas, _In_ PVOID pContext, _Out_ PUSHORT pNewMid);
 PVOID RxMapMidToContext(_In_ PRX_MID_ATLAS pMidAtlas, _In_ USHORT Mid);
-NTSTATUS RxMapAndDissociateMidFromContext(_In_ PRX_MID_ATLAS pMidAtlas, _In_ USHORT Mid, _Out_ PVOID *pContextPointer);
+NTSTATUS RxMapAndDissociateMidFromContext(_In_ PRX_MID_ATLAS pMidAtlas, _In_ USHORT Mid,
+					  _Out_ PVOID *pContextPointer);
 NTSTATUS RxReassociateMid(_In_ PRX_MID_ATLAS pMidAtlas, _In_ USHORT Mid, _In_ PVOID pNewContext);
 
 #endif

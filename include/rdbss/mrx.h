@@ -19,8 +19,8 @@ typedef struct _MRX_SRVCALL_CALLBACK_CONTEXT {
 	PMRX_SRVCALLDOWN_STRUCTURE SrvCalldownStructure;
 	ULONG CallbackContextOrdinal;
 	PRDBSS_DEVICE_OBJECT RxDeviceObject;
-	NTSTATUS Status;	/* driver: starts as STATUS_BAD_NETWORK_PATH */
-	PVOID RecommunicateContext;	/* driver: third argument of MRxSrvCallWinnerNotify */
+	NTSTATUS Status;            /* driver: starts as STATUS_BAD_NETWORK_PATH */
+	PVOID RecommunicateContext; /* driver: third argument of MRxSrvCallWinnerNotify */
 } MRX_SRVCALL_CALLBACK_CONTEXT, *PMRX_SRVCALL_CALLBACK_CONTEXT;
 
 /* Called by the driver exactly once for each STATUS_PENDING it returned, from any thread. */
@@ -49,9 +49,9 @@ typedef struct _MRX_CREATENETROOT_CONTEXT {
 	PRX_CONTEXT RxContext;
 	PV_NET_ROOT pVNetRoot;
 	KEVENT FinishEvent;
-	NTSTATUS VirtualNetRootStatus;	/* driver: starts as STATUS_SUCCESS */
-	NTSTATUS NetRootStatus;		/* driver: starts as STATUS_SUCCESS */
-	RX_WORK_QUEUE_ITEM WorkQueueItem;	/* driver: for posting itself */
+	NTSTATUS VirtualNetRootStatus;    /* driver: starts as STATUS_SUCCESS */
+	NTSTATUS NetRootStatus;           /* driver: starts as STATUS_SUCCESS */
+	RX_WORK_QUEUE_ITEM WorkQueueItem; /* driver: for posting itself */
 	PMRX_NETROOT_CALLBACK Callback;
 } MRX_CREATENETROOT_CONTEXT, *PMRX_CREATENETROOT_CONTEXT;
 
@@ -62,8 +62,8 @@ typedef NTSTATUS(NTAPI *PMRX_CHKDIR_CALLDOWN)(PRX_CONTEXT RxContext, PUNICODE_ST
 typedef NTSTATUS(NTAPI *PMRX_CHKFCB_CALLDOWN)(PFCB Fcb1, PFCB Fcb2);
 typedef NTSTATUS(NTAPI *PMRX_DEALLOCATE_FOR_FCB)(PMRX_FCB pFcb);
 typedef NTSTATUS(NTAPI *PMRX_DEALLOCATE_FOR_FOBX)(PMRX_FOBX pFobx);
-typedef NTSTATUS(NTAPI *PMRX_IS_LOCK_REALIZABLE)(PMRX_FCB pFcb, PLARGE_INTEGER ByteOffset, PLARGE_INTEGER Length,
-						 ULONG LowIoLockFlags);
+typedef NTSTATUS(NTAPI *PMRX_IS_LOCK_REALIZABLE)(PMRX_FCB pFcb, PLARGE_INTEGER ByteOffset,
+						 PLARGE_INTEGER Length, ULONG LowIoLockFlags);
 typedef NTSTATUS(NTAPI *PMRX_FORCECLOSED_CALLDOWN)(PMRX_SRV_OPEN pSrvOpen);
 /* Declared ULONG; the value is an NTSTATUS (E-24). */
 typedef ULONG(NTAPI *PMRX_EXTENDFILE_CALLDOWN)(PRX_CONTEXT RxContext, PLARGE_INTEGER pNewFileSize,
@@ -73,12 +73,14 @@ typedef NTSTATUS(NTAPI *PMRX_CHANGE_BUFFERING_STATE_CALLDOWN)(PRX_CONTEXT RxCont
 typedef NTSTATUS(NTAPI *PMRX_COMPUTE_NEW_BUFFERING_STATE)(PMRX_SRV_OPEN SrvOpen, PVOID MRxContext,
 							  PULONG NewBufferingState);
 typedef NTSTATUS(NTAPI *PMRX_CREATE_V_NET_ROOT)(PMRX_CREATENETROOT_CONTEXT pCreateNetRootContext);
-typedef NTSTATUS(NTAPI *PMRX_FINALIZE_V_NET_ROOT_CALLDOWN)(PMRX_V_NET_ROOT pVNetRoot, PBOOLEAN ForceDisconnect);
+typedef NTSTATUS(NTAPI *PMRX_FINALIZE_V_NET_ROOT_CALLDOWN)(PMRX_V_NET_ROOT pVNetRoot,
+							   PBOOLEAN ForceDisconnect);
 typedef NTSTATUS(NTAPI *PMRX_FINALIZE_NET_ROOT_CALLDOWN)(PMRX_NET_ROOT pNetRoot, PBOOLEAN ForceDisconnect);
 typedef NTSTATUS(NTAPI *PMRX_UPDATE_NETROOT_STATE)(PMRX_NET_ROOT NetRoot);
 typedef VOID(NTAPI *PMRX_EXTRACT_NETROOT_NAME)(PUNICODE_STRING FilePathName, PMRX_SRV_CALL SrvCall,
 					       PUNICODE_STRING NetRootName, PUNICODE_STRING RestOfName);
-typedef NTSTATUS(NTAPI *PMRX_CREATE_SRVCALL)(PMRX_SRV_CALL pSrvCall, PMRX_SRVCALL_CALLBACK_CONTEXT pCallbackContext);
+typedef NTSTATUS(NTAPI *PMRX_CREATE_SRVCALL)(PMRX_SRV_CALL pSrvCall,
+					     PMRX_SRVCALL_CALLBACK_CONTEXT pCallbackContext);
 typedef NTSTATUS(NTAPI *PMRX_SRVCALL_WINNER_NOTIFY)(PMRX_SRV_CALL pSrvCall, BOOLEAN ThisMinirdrIsTheWinner,
 						    PVOID pSrvCallContext);
 typedef NTSTATUS(NTAPI *PMRX_FINALIZE_SRVCALL_CALLDOWN)(PMRX_SRV_CALL pSrvCall, BOOLEAN Force);
@@ -96,13 +98,13 @@ typedef NTSTATUS(NTAPI *PMRX_GET_CONNECTION_ID)(PRX_CONTEXT RxContext, PRX_CONNE
 
 /*
  * The table of a mini-redirector. Constant from RxRegisterMinirdr() to RxUnregisterMinirdr(). A slot may be
- * NULL where docs/WRITING-A-MINIRDR.md says so. Slots in the order of the DDI.
+ * NULL where calldown.c gives a default. Slots in the order of the DDI.
  */
 struct _MINIRDR_DISPATCH {
-	NODE_TYPE_CODE NodeTypeCode;	/* RDBSS_NTC_MINIRDR_DISPATCH */
-	NODE_BYTE_SIZE NodeByteSize;	/* sizeof(MINIRDR_DISPATCH) */
-	ULONG MRxFlags;			/* RDBSS_MANAGE_XXX */
-	ULONG MRxSrvCallSize;		/* extension bytes, zeroed, reached by Context */
+	NODE_TYPE_CODE NodeTypeCode; /* RDBSS_NTC_MINIRDR_DISPATCH */
+	NODE_BYTE_SIZE NodeByteSize; /* sizeof(MINIRDR_DISPATCH) */
+	ULONG MRxFlags;              /* RDBSS_MANAGE_XXX */
+	ULONG MRxSrvCallSize;        /* extension bytes, zeroed, reached by Context */
 	ULONG MRxNetRootSize;
 	ULONG MRxVNetRootSize;
 	ULONG MRxFcbSize;
@@ -111,7 +113,7 @@ struct _MINIRDR_DISPATCH {
 
 	PMRX_CALLDOWN_CTX MRxStart;
 	PMRX_CALLDOWN_CTX MRxStop;
-	PMRX_CALLDOWN MRxCancel;	/* never called */
+	PMRX_CALLDOWN MRxCancel; /* never called */
 	PMRX_CALLDOWN MRxCreate;
 	PMRX_CALLDOWN MRxCollapseOpen;
 	PMRX_CALLDOWN MRxShouldTryToCollapseThisOpen;
@@ -125,12 +127,12 @@ struct _MINIRDR_DISPATCH {
 	PMRX_IS_LOCK_REALIZABLE MRxIsLockRealizable;
 	PMRX_FORCECLOSED_CALLDOWN MRxForceClosed;
 	PMRX_CHKFCB_CALLDOWN MRxAreFilesAliased;
-	PMRX_CALLDOWN MRxOpenPrintFile;		/* never called */
-	PMRX_CALLDOWN MRxClosePrintFile;	/* never called */
-	PMRX_CALLDOWN MRxWritePrintFile;	/* never called */
-	PMRX_CALLDOWN MRxEnumeratePrintQueue;	/* never called */
-	PMRX_CALLDOWN MRxClosedSrvOpenTimeOut;	/* never called */
-	PMRX_CALLDOWN MRxClosedFcbTimeOut;	/* never called */
+	PMRX_CALLDOWN MRxOpenPrintFile;        /* never called */
+	PMRX_CALLDOWN MRxClosePrintFile;       /* never called */
+	PMRX_CALLDOWN MRxWritePrintFile;       /* never called */
+	PMRX_CALLDOWN MRxEnumeratePrintQueue;  /* never called */
+	PMRX_CALLDOWN MRxClosedSrvOpenTimeOut; /* never called */
+	PMRX_CALLDOWN MRxClosedFcbTimeOut;     /* never called */
 	PMRX_CALLDOWN MRxQueryDirectory;
 	PMRX_CALLDOWN MRxQueryFileInfo;
 	PMRX_CALLDOWN MRxSetFileInfo;
@@ -152,16 +154,16 @@ struct _MINIRDR_DISPATCH {
 	PMRX_CREATE_V_NET_ROOT MRxCreateVNetRoot;
 	PMRX_FINALIZE_V_NET_ROOT_CALLDOWN MRxFinalizeVNetRoot;
 	PMRX_FINALIZE_NET_ROOT_CALLDOWN MRxFinalizeNetRoot;
-	PMRX_UPDATE_NETROOT_STATE MRxUpdateNetRootState;	/* never called */
+	PMRX_UPDATE_NETROOT_STATE MRxUpdateNetRootState; /* never called */
 	PMRX_EXTRACT_NETROOT_NAME MRxExtractNetRootName;
 	PMRX_CREATE_SRVCALL MRxCreateSrvCall;
-	PMRX_CREATE_SRVCALL MRxCancelCreateSrvCall;	/* never called */
+	PMRX_CREATE_SRVCALL MRxCancelCreateSrvCall; /* never called */
 	PMRX_SRVCALL_WINNER_NOTIFY MRxSrvCallWinnerNotify;
 	PMRX_FINALIZE_SRVCALL_CALLDOWN MRxFinalizeSrvCall;
 	PMRX_CALLDOWN MRxDevFcbXXXControlFile;
 	PMRX_PREPARSE_NAME MRxPreparseName;
 	PMRX_GET_CONNECTION_ID MRxGetConnectionId;
-	ULONG ScavengerTimeout;	/* seconds a closed file stays open at the server; 0 = default */
+	ULONG ScavengerTimeout; /* seconds a closed file stays open at the server; 0 = default */
 };
 
 /* The redirector's device. */
@@ -170,11 +172,12 @@ typedef enum _RX_RDBSS_STATE_ {
 	RDBSS_STARTABLE = 0,
 	RDBSS_STARTED = 1,
 	RDBSS_STOP_IN_PROGRESS = 2
-} RX_RDBSS_STATE, *PRX_RDBSS_STATE;
+} RX_RDBSS_STATE,
+	*PRX_RDBSS_STATE;
 
 typedef struct _RDBSS_STARTSTOP_CONTEXT_ {
 	RX_RDBSS_STATE State;
-	ULONG Version;	/* incremented by each successful start */
+	ULONG Version; /* incremented by each successful start */
 	PRX_CONTEXT pStopContext;
 } RDBSS_STARTSTOP_CONTEXT, *PRDBSS_STARTSTOP_CONTEXT;
 
@@ -201,7 +204,7 @@ struct _RDBSS_DEVICE_OBJECT {
 	BOOLEAN RegisterUncProvider;
 	BOOLEAN RegisterMailSlotProvider;
 	BOOLEAN RegisteredAsFileSystem;
-	BOOLEAN StartStopBusy;	/* a start or a stop is at work; under a lock of core/minirdr */
+	BOOLEAN StartStopBusy; /* a start or a stop is at work; under a lock of core/minirdr */
 	LIST_ENTRY MiniRdrListLinks;
 	volatile ULONG NumberOfActiveFcbs;
 	volatile ULONG NumberOfActiveContexts;
@@ -247,13 +250,14 @@ struct _RDBSS_DEVICE_OBJECT {
 #define RX_REGISTERMINI_FLAG_DONT_INIT_PREFIX_N_SCAVENGER 0x8
 
 NTSTATUS RxRegisterMinirdr(_Out_ PRDBSS_DEVICE_OBJECT *DeviceObject, _Inout_ PDRIVER_OBJECT DriverObject,
-			   _In_ PMINIRDR_DISPATCH MrdrDispatch, _In_ ULONG Controls, _In_ PUNICODE_STRING DeviceName,
-			   _In_ ULONG DeviceExtensionSize, _In_ DEVICE_TYPE DeviceType,
-			   _In_ ULONG DeviceCharacteristics);
+			   _In_ PMINIRDR_DISPATCH MrdrDispatch, _In_ ULONG Controls,
+			   _In_ PUNICODE_STRING DeviceName, _In_ ULONG DeviceExtensionSize,
+			   _In_ DEVICE_TYPE DeviceType, _In_ ULONG DeviceCharacteristics);
 VOID RxpUnregisterMinirdr(_In_ PRDBSS_DEVICE_OBJECT RxDeviceObject);
 VOID RxMakeLateDeviceAvailable(_In_ PRDBSS_DEVICE_OBJECT RxDeviceObject);
 VOID __RxFillAndInstallFastIoDispatch(_In_ PRDBSS_DEVICE_OBJECT RxDeviceObject,
-				      _Inout_ struct _FAST_IO_DISPATCH *FastIoDispatch, _In_ ULONG FastIoDispatchSize);
+				      _Inout_ struct _FAST_IO_DISPATCH *FastIoDispatch,
+				      _In_ ULONG FastIoDispatchSize);
 #define RxFillAndInstallFastIoDispatch(__devobj, __fastiodisp) \
 	__RxFillAndInstallFastIoDispatch((__devobj), &(__fastiodisp), sizeof(__fastiodisp))
 NTSTATUS RxStartMinirdr(_In_ PRX_CONTEXT RxContext, _Out_ PBOOLEAN PostToFsp);

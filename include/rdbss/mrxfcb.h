@@ -24,19 +24,19 @@
 #define SRVCALL_FLAG_DFS_AWARE_SERVER 0x10
 #define SRVCALL_FLAG_FORCE_FINALIZED 0x20
 
-#define RX_MRX_SRV_CALL_MEMBERS                                                     \
-	NODE_TYPE_CODE NodeTypeCode;                                                \
-	NODE_BYTE_SIZE NodeByteSize;                                                \
-	volatile ULONG NodeReferenceCount;                                          \
-	PVOID Context;                /* driver; its extension when RDBSS manages it */ \
-	PVOID Context2;               /* driver */                                  \
-	PRDBSS_DEVICE_OBJECT RxDeviceObject;                                        \
-	PUNICODE_STRING pSrvCallName; /* `\server` */                               \
-	PUNICODE_STRING pPrincipalName;                                             \
-	PUNICODE_STRING pDomainName;  /* written through RxSetSrvCallDomainName */  \
-	ULONG Flags;                                                                \
-	LONG MaximumNumberOfCloseDelayedFiles; /* driver */                         \
-	NTSTATUS Status;              /* of construction */
+#define RX_MRX_SRV_CALL_MEMBERS \
+	NODE_TYPE_CODE NodeTypeCode; \
+	NODE_BYTE_SIZE NodeByteSize; \
+	volatile ULONG NodeReferenceCount; \
+	PVOID Context;  /* driver; its extension when RDBSS manages it */ \
+	PVOID Context2; /* driver */ \
+	PRDBSS_DEVICE_OBJECT RxDeviceObject; \
+	PUNICODE_STRING pSrvCallName; /* `\server` */ \
+	PUNICODE_STRING pPrincipalName; \
+	PUNICODE_STRING pDomainName; /* written through RxSetSrvCallDomainName */ \
+	ULONG Flags; \
+	LONG MaximumNumberOfCloseDelayedFiles; /* driver */ \
+	NTSTATUS Status;                       /* of construction */
 
 struct _MRX_SRV_CALL_ {
 	RX_MRX_SRV_CALL_MEMBERS
@@ -62,8 +62,8 @@ typedef UCHAR MRX_PURGE_SYNCLOCATION, *PMRX_PURGE_SYNCLOCATION;
 #define PURGE_SYNC_AT_SRVCALL ((MRX_PURGE_SYNCLOCATION)1)
 
 typedef struct _NETROOT_THROTTLING_PARAMETERS {
-	ULONG Increment;	/* milliseconds */
-	ULONG MaximumDelay;	/* milliseconds */
+	ULONG Increment;    /* milliseconds */
+	ULONG MaximumDelay; /* milliseconds */
 } NETROOT_THROTTLING_PARAMETERS, *PNETROOT_THROTTLING_PARAMETERS;
 
 #define NETROOT_FLAG_SUPPORTS_SYMBOLIC_LINKS 0x1
@@ -73,39 +73,39 @@ typedef struct _NETROOT_THROTTLING_PARAMETERS {
 #define NETROOT_FLAG_NAME_ALREADY_REMOVED 0x80000
 
 /* DeviceType is an ULONG here, as DEVICE_TYPE is. VolumeInfo: the driver's own cache, freed by it. */
-#define RX_MRX_NET_ROOT_MEMBERS                                                     \
-	NODE_TYPE_CODE NodeTypeCode;                                                \
-	NODE_BYTE_SIZE NodeByteSize;                                                \
-	volatile ULONG NodeReferenceCount;                                          \
-	PMRX_SRV_CALL pSrvCall;                                                     \
-	PVOID Context;                /* driver; NULL tells it that the share is new */ \
-	PVOID Context2;               /* driver */                                  \
-	ULONG Flags;                                                                \
-	volatile ULONG NumberOfFcbs;                                                \
-	volatile ULONG NumberOfSrvOpens;                                            \
-	MRX_NET_ROOT_STATE MRxNetRootState; /* driver */                            \
-	NET_ROOT_TYPE Type;                                                         \
-	MRX_PURGE_RELATIONSHIP PurgeRelationship; /* driver */                      \
-	MRX_PURGE_SYNCLOCATION PurgeSyncLocation; /* driver */                      \
-	DEVICE_TYPE DeviceType;       /* driver */                                  \
-	PUNICODE_STRING pNetRootName; /* `\server\share` */                         \
-	UNICODE_STRING InnerNamePrefix; /* driver */                                \
-	ULONG ParameterValidationStamp; /* driver */                                \
-	union {                                                                     \
-		struct {                                                            \
-			ULONG DataCollectionSize;                                   \
+#define RX_MRX_NET_ROOT_MEMBERS \
+	NODE_TYPE_CODE NodeTypeCode; \
+	NODE_BYTE_SIZE NodeByteSize; \
+	volatile ULONG NodeReferenceCount; \
+	PMRX_SRV_CALL pSrvCall; \
+	PVOID Context;  /* driver; NULL tells it that the share is new */ \
+	PVOID Context2; /* driver */ \
+	ULONG Flags; \
+	volatile ULONG NumberOfFcbs; \
+	volatile ULONG NumberOfSrvOpens; \
+	MRX_NET_ROOT_STATE MRxNetRootState; /* driver */ \
+	NET_ROOT_TYPE Type; \
+	MRX_PURGE_RELATIONSHIP PurgeRelationship; /* driver */ \
+	MRX_PURGE_SYNCLOCATION PurgeSyncLocation; /* driver */ \
+	DEVICE_TYPE DeviceType;                   /* driver */ \
+	PUNICODE_STRING pNetRootName;             /* `\server\share` */ \
+	UNICODE_STRING InnerNamePrefix;           /* driver */ \
+	ULONG ParameterValidationStamp;           /* driver */ \
+	union { \
+		struct { \
+			ULONG DataCollectionSize; \
 			NETROOT_THROTTLING_PARAMETERS PipeReadThrottlingParameters; \
-		} NamedPipeParameters;                                              \
-		struct {                                                            \
-			ULONG ClusterSize; /* bytes */                              \
-			ULONG ReadAheadGranularity; /* bytes */                     \
-			NETROOT_THROTTLING_PARAMETERS LockThrottlingParameters;     \
-			ULONG RenameInfoOverallocationSize; /* bytes */             \
-			GUID VolumeId;                                              \
-		} DiskParameters;                                                   \
-	};                                                                          \
-	PVOID VolumeInfo;             /* driver */                                  \
-	ULONG VolumeInfoLength;       /* driver */
+		} NamedPipeParameters; \
+		struct { \
+			ULONG ClusterSize;          /* bytes */ \
+			ULONG ReadAheadGranularity; /* bytes */ \
+			NETROOT_THROTTLING_PARAMETERS LockThrottlingParameters; \
+			ULONG RenameInfoOverallocationSize; /* bytes */ \
+			GUID VolumeId; \
+		} DiskParameters; \
+	}; \
+	PVOID VolumeInfo;       /* driver */ \
+	ULONG VolumeInfoLength; /* driver */
 
 struct _MRX_NET_ROOT_ {
 	RX_MRX_NET_ROOT_MEMBERS
@@ -116,22 +116,22 @@ struct _MRX_NET_ROOT_ {
 #define VNETROOT_FLAG_CSCAGENT_INSTANCE 0x1
 
 /* The three credential strings are one allocation, wiped when the view dies. */
-#define RX_MRX_V_NET_ROOT_MEMBERS                                                   \
-	NODE_TYPE_CODE NodeTypeCode;                                                \
-	NODE_BYTE_SIZE NodeByteSize;                                                \
-	volatile ULONG NodeReferenceCount;                                          \
-	PMRX_NET_ROOT pNetRoot;                                                     \
-	PVOID Context;                /* driver */                                  \
-	PVOID Context2;               /* driver */                                  \
-	ULONG Flags;                                                                \
-	ULONG NumberOfOpens;                                                        \
-	volatile ULONG NumberOfFobxs;                                               \
-	LUID LogonId;                                                               \
-	PUNICODE_STRING pUserDomainName;                                            \
-	PUNICODE_STRING pUserName;                                                  \
-	PUNICODE_STRING pPassword;                                                  \
-	ULONG SessionId;                                                            \
-	NTSTATUS ConstructionStatus;                                                \
+#define RX_MRX_V_NET_ROOT_MEMBERS \
+	NODE_TYPE_CODE NodeTypeCode; \
+	NODE_BYTE_SIZE NodeByteSize; \
+	volatile ULONG NodeReferenceCount; \
+	PMRX_NET_ROOT pNetRoot; \
+	PVOID Context;  /* driver */ \
+	PVOID Context2; /* driver */ \
+	ULONG Flags; \
+	ULONG NumberOfOpens; \
+	volatile ULONG NumberOfFobxs; \
+	LUID LogonId; \
+	PUNICODE_STRING pUserDomainName; \
+	PUNICODE_STRING pUserName; \
+	PUNICODE_STRING pPassword; \
+	ULONG SessionId; \
+	NTSTATUS ConstructionStatus; \
 	BOOLEAN IsExplicitConnection;
 
 struct _MRX_V_NET_ROOT_ {
@@ -171,34 +171,33 @@ struct _MRX_V_NET_ROOT_ {
 #define FCB_STATE_READCACHEING_ENABLED FCB_STATE_READCACHING_ENABLED
 #define FCB_STATE_WRITECACHEING_ENABLED FCB_STATE_WRITECACHING_ENABLED
 
-#define FCB_STATE_BUFFERING_STATE_MASK                                                  \
-	(FCB_STATE_WRITECACHING_ENABLED | FCB_STATE_WRITEBUFFERING_ENABLED |            \
-	 FCB_STATE_READCACHING_ENABLED | FCB_STATE_READBUFFERING_ENABLED |              \
-	 FCB_STATE_OPENSHARING_ENABLED | FCB_STATE_COLLAPSING_ENABLED |                 \
-	 FCB_STATE_LOCK_BUFFERING_ENABLED | FCB_STATE_FILESIZECACHEING_ENABLED |        \
+#define FCB_STATE_BUFFERING_STATE_MASK \
+	(FCB_STATE_WRITECACHING_ENABLED | FCB_STATE_WRITEBUFFERING_ENABLED | FCB_STATE_READCACHING_ENABLED | \
+	 FCB_STATE_READBUFFERING_ENABLED | FCB_STATE_OPENSHARING_ENABLED | FCB_STATE_COLLAPSING_ENABLED | \
+	 FCB_STATE_LOCK_BUFFERING_ENABLED | FCB_STATE_FILESIZECACHEING_ENABLED | \
 	 FCB_STATE_FILETIMECACHEING_ENABLED)
 
 /* A set mask would hide single bits, hence macros and not an enum. */
-#define RX_MRX_FCB_MEMBERS                                                          \
-	FSRTL_ADVANCED_FCB_HEADER Header;                                           \
-	PMRX_NET_ROOT pNetRoot;                                                     \
-	PVOID Context;                /* driver */                                  \
-	PVOID Context2;               /* driver */                                  \
-	volatile ULONG NodeReferenceCount;                                          \
-	ULONG FcbState;                                                             \
-	volatile CLONG UncleanCount;  /* file objects not yet cleaned up */         \
-	CLONG UncachedUncleanCount;                                                 \
-	volatile CLONG OpenCount;     /* file objects not yet closed */             \
-	volatile ULONG OutstandingLockOperationsCount;                              \
-	ULONGLONG ActualAllocationLength; /* bytes */                               \
-	ULONG Attributes;                                                           \
-	BOOLEAN IsFileWritten;                                                      \
-	BOOLEAN fShouldBeOrphaned;                                                  \
-	BOOLEAN fMiniInited;          /* driver */                                  \
-	UCHAR CachedNetRootType;                                                    \
-	LIST_ENTRY SrvOpenList;                                                     \
-	ULONG SrvOpenListVersion;                                                   \
-	LARGE_INTEGER IndexNumber;    /* driver: the server's file id, 0 = unknown */
+#define RX_MRX_FCB_MEMBERS \
+	FSRTL_ADVANCED_FCB_HEADER Header; \
+	PMRX_NET_ROOT pNetRoot; \
+	PVOID Context;  /* driver */ \
+	PVOID Context2; /* driver */ \
+	volatile ULONG NodeReferenceCount; \
+	ULONG FcbState; \
+	volatile CLONG UncleanCount; /* file objects not yet cleaned up */ \
+	CLONG UncachedUncleanCount; \
+	volatile CLONG OpenCount; /* file objects not yet closed */ \
+	volatile ULONG OutstandingLockOperationsCount; \
+	ULONGLONG ActualAllocationLength; /* bytes */ \
+	ULONG Attributes; \
+	BOOLEAN IsFileWritten; \
+	BOOLEAN fShouldBeOrphaned; \
+	BOOLEAN fMiniInited; /* driver */ \
+	UCHAR CachedNetRootType; \
+	LIST_ENTRY SrvOpenList; \
+	ULONG SrvOpenListVersion; \
+	LARGE_INTEGER IndexNumber; /* driver: the server's file id, 0 = unknown */
 
 struct _MRX_FCB_ {
 	RX_MRX_FCB_MEMBERS
@@ -230,24 +229,24 @@ VOID RxReleaseFcbResourceForThreadInMRx(_In_ PRX_CONTEXT pRxContext, _Inout_ PMR
 #define SRVOPEN_FLAG_FOBX_USED 0x20000
 #define SRVOPEN_FLAG_SHAREACCESS_UPDATED 0x40000
 
-#define RX_MRX_SRV_OPEN_MEMBERS                                                     \
-	NODE_TYPE_CODE NodeTypeCode;                                                \
-	NODE_BYTE_SIZE NodeByteSize;                                                \
-	volatile ULONG NodeReferenceCount;                                          \
-	PMRX_FCB pFcb;                                                              \
-	PMRX_V_NET_ROOT pVNetRoot;                                                  \
-	PVOID Context;                /* driver */                                  \
-	PVOID Context2;               /* driver */                                  \
-	ULONG Flags;                                                                \
+#define RX_MRX_SRV_OPEN_MEMBERS \
+	NODE_TYPE_CODE NodeTypeCode; \
+	NODE_BYTE_SIZE NodeByteSize; \
+	volatile ULONG NodeReferenceCount; \
+	PMRX_FCB pFcb; \
+	PMRX_V_NET_ROOT pVNetRoot; \
+	PVOID Context;  /* driver */ \
+	PVOID Context2; /* driver */ \
+	ULONG Flags; \
 	PUNICODE_STRING pAlreadyPrefixedName; /* the FCB's name, `\path` under the share */ \
-	CLONG UncleanFobxCount;                                                     \
-	CLONG OpenCount;              /* FOBXs that still need the server open */   \
-	PVOID Key;                    /* driver: how the server names the open in breaks */ \
-	ACCESS_MASK DesiredAccess;                                                  \
-	ULONG ShareAccess;                                                          \
-	ULONG CreateOptions;                                                        \
-	ULONG BufferingFlags;                                                       \
-	ULONG ulFileSizeVersion;                                                    \
+	CLONG UncleanFobxCount; \
+	CLONG OpenCount; /* FOBXs that still need the server open */ \
+	PVOID Key;       /* driver: how the server names the open in breaks */ \
+	ACCESS_MASK DesiredAccess; \
+	ULONG ShareAccess; \
+	ULONG CreateOptions; \
+	ULONG BufferingFlags; \
+	ULONG ulFileSizeVersion; \
 	LIST_ENTRY SrvOpenQLinks;
 
 struct _MRX_SRV_OPEN_ {
@@ -277,19 +276,19 @@ typedef struct _MRX_PIPE_HANDLE_INFORMATION {
 	ULONG CompletionMode;
 } MRX_PIPE_HANDLE_INFORMATION, *PMRX_PIPE_HANDLE_INFORMATION;
 
-#define RX_MRX_FOBX_MEMBERS                                                         \
-	NODE_TYPE_CODE NodeTypeCode;                                                \
-	NODE_BYTE_SIZE NodeByteSize;                                                \
-	volatile ULONG NodeReferenceCount;                                          \
-	PMRX_SRV_OPEN pSrvOpen;                                                     \
-	PFILE_OBJECT AssociatedFileObject; /* its FsContext2 points back (E-33) */  \
-	PVOID Context;                /* driver */                                  \
-	PVOID Context2;               /* driver */                                  \
-	ULONG Flags;                                                                \
-	union {                                                                     \
-		UNICODE_STRING UnicodeQueryTemplate; /* directories */              \
-		PMRX_PIPE_HANDLE_INFORMATION PipeHandleInformation; /* pipes */     \
-	};                                                                          \
+#define RX_MRX_FOBX_MEMBERS \
+	NODE_TYPE_CODE NodeTypeCode; \
+	NODE_BYTE_SIZE NodeByteSize; \
+	volatile ULONG NodeReferenceCount; \
+	PMRX_SRV_OPEN pSrvOpen; \
+	PFILE_OBJECT AssociatedFileObject; /* its FsContext2 points back (E-33) */ \
+	PVOID Context;                     /* driver */ \
+	PVOID Context2;                    /* driver */ \
+	ULONG Flags; \
+	union { \
+		UNICODE_STRING UnicodeQueryTemplate;                /* directories */ \
+		PMRX_PIPE_HANDLE_INFORMATION PipeHandleInformation; /* pipes */ \
+	}; \
 	ULONG OffsetOfNextEaToReturn; /* driver */
 
 struct _MRX_FOBX_ {

@@ -9,19 +9,19 @@
 #include "rxtypes/forward.h"
 
 typedef struct _NAME_CACHE {
-	LIST_ENTRY Link;	/* control's list; self-linked in somebody's hands */
+	LIST_ENTRY Link; /* control's list; self-linked in somebody's hands */
 	UNICODE_STRING Name;
 	ULONG HashValue;
-	LARGE_INTEGER ExpireTime;	/* interrupt time, 100 ns */
-	ULONG Context;		/* driver: must be equal when checked */
-	NTSTATUS PriorStatus;	/* driver: what the server said */
+	LARGE_INTEGER ExpireTime; /* interrupt time, 100 ns */
+	ULONG Context;            /* driver: must be equal when checked */
+	NTSTATUS PriorStatus;     /* driver: what the server said */
 	BOOLEAN CaseInsensitive;
-	USHORT NameCapacity;	/* bytes of the name buffer */
-	PVOID ContextExtension;	/* driver: MRxNameCacheSize bytes */
+	USHORT NameCapacity;    /* bytes of the name buffer */
+	PVOID ContextExtension; /* driver: MRxNameCacheSize bytes */
 } NAME_CACHE, *PNAME_CACHE;
 
 typedef struct _NAME_CACHE_CONTROL {
-	FAST_MUTEX NameCacheLock;	/* guards both lists and the counts */
+	FAST_MUTEX NameCacheLock; /* guards both lists and the counts */
 	LIST_ENTRY ActiveList;
 	LIST_ENTRY FreeList;
 	LONG NumberActivates;

@@ -13,14 +13,14 @@
 struct _RX_PREFIX_ENTRY {
 	NODE_TYPE_CODE NodeTypeCode;
 	NODE_BYTE_SIZE NodeByteSize;
-	USHORT CaseInsensitiveLength;	/* leading bytes of Prefix compared without case */
+	USHORT CaseInsensitiveLength; /* leading bytes of Prefix compared without case */
 	USHORT Spare1;
 	ULONG SavedHashValue;
-	LIST_ENTRY HashLinks;		/* empty (self-linked) while the name is in no table */
+	LIST_ENTRY HashLinks; /* empty (self-linked) while the name is in no table */
 	LIST_ENTRY MemberQLinks;
-	UNICODE_STRING Prefix;		/* the table does not own the buffer; the object does */
-	PULONG ContainerRefCount;	/* raised by one by a lookup that finds the entry */
-	PVOID ContainingRecord;		/* SRV_CALL, NET_ROOT or V_NET_ROOT */
+	UNICODE_STRING Prefix;    /* the table does not own the buffer; the object does */
+	PULONG ContainerRefCount; /* raised by one by a lookup that finds the entry */
+	PVOID ContainingRecord;   /* SRV_CALL, NET_ROOT or V_NET_ROOT */
 	PVOID Context;
 	RX_CONNECTION_ID ConnectionId;
 	BOOLEAN HasConnectionId;
@@ -30,16 +30,16 @@ struct _RX_PREFIX_ENTRY {
 struct _RX_PREFIX_TABLE {
 	NODE_TYPE_CODE NodeTypeCode;
 	NODE_BYTE_SIZE NodeByteSize;
-	ULONG Version;			/* differs after every change; never 0 once initialized */
-	LIST_ENTRY MemberQueue;		/* entries in order of insertion */
+	ULONG Version;          /* differs after every change; never 0 once initialized */
+	LIST_ENTRY MemberQueue; /* entries in order of insertion */
 	ERESOURCE TableLock;
 	PRX_PREFIX_ENTRY TableEntryForNull;
 	BOOLEAN CaseInsensitiveMatch;
 	BOOLEAN IsNetNameTable;
-	ULONG TableSize;		/* buckets, a power of two; grows with the number of names */
+	ULONG TableSize; /* buckets, a power of two; grows with the number of names */
 	ULONG EntryCount;
-	USHORT LongestPrefix;	/* bytes; of all names there ever were */
-	PLIST_ENTRY HashBuckets;	/* NULL until the first insertion */
+	USHORT LongestPrefix;    /* bytes; of all names there ever were */
+	PLIST_ENTRY HashBuckets; /* NULL until the first insertion */
 };
 
 /**
@@ -73,9 +73,9 @@ PVOID RxPrefixTableLookupName(_In_ PRX_PREFIX_TABLE ThisTable, _In_ PUNICODE_STR
  * Return: ThisEntry; NULL when the same name with the same id is already there, or no memory for a new bucket
  *         array was found on the first insertion.
  */
-PRX_PREFIX_ENTRY RxPrefixTableInsertName(_Inout_ PRX_PREFIX_TABLE ThisTable, _Inout_ PRX_PREFIX_ENTRY ThisEntry,
-					 _In_ PVOID Container, _In_ PULONG ContainerRefCount,
-					 _In_ USHORT CaseInsensitiveLength,
+PRX_PREFIX_ENTRY RxPrefixTableInsertName(_Inout_ PRX_PREFIX_TABLE ThisTable,
+					 _Inout_ PRX_PREFIX_ENTRY ThisEntry, _In_ PVOID Container,
+					 _In_ PULONG ContainerRefCount, _In_ USHORT CaseInsensitiveLength,
 					 _In_opt_ PRX_CONNECTION_ID ConnectionId);
 
 /* Takes a name out; does nothing when it is not in a table. Locks: table, exclusive. */
@@ -91,7 +91,8 @@ VOID RxpReleasePrefixTableLock(_Inout_ PRX_PREFIX_TABLE pTable);
 #define RxReleasePrefixTableLock(TABLE) RxpReleasePrefixTableLock((TABLE))
 #define RxIsPrefixTableLockExclusive(TABLE) ExIsResourceAcquiredExclusiveLite(&(TABLE)->TableLock)
 #define RxIsPrefixTableLockAcquired(TABLE) \
-	(ExIsResourceAcquiredSharedLite(&(TABLE)->TableLock) || ExIsResourceAcquiredExclusiveLite(&(TABLE)->TableLock))
+	(ExIsResourceAcquiredSharedLite(&(TABLE)->TableLock) || \
+	 ExIsResourceAcquiredExclusiveLite(&(TABLE)->TableLock))
 #define RxIsPrefixTableEmpty(TABLE) (IsListEmpty(&(TABLE)->MemberQueue))
 
 #endif

@@ -18,6 +18,7 @@ typedef struct _RXCE_CONNECTION_INFORMATION_ *PRXCE_CONNECTION_INFORMATION;
 typedef struct _RXCE_ADDRESS_EVENT_HANDLER_ *PRXCE_ADDRESS_EVENT_HANDLER;
 typedef struct _RXCE_CONNECTION_EVENT_HANDLER_ *PRXCE_CONNECTION_EVENT_HANDLER;
 typedef struct _RXCE_CONNECTION_COMPLETION_CONTEXT_ *PRXCE_CONNECTION_COMPLETION_CONTEXT;
+struct _ADAPTER_STATUS;
 typedef struct _TRANSPORT_ADDRESS *PTRANSPORT_ADDRESS;
 typedef NTSTATUS(NTAPI *PRXCE_CONNECTION_COMPLETION_ROUTINE)(PRXCE_CONNECTION_COMPLETION_CONTEXT Context);
 
@@ -46,20 +47,24 @@ VOID RxCeFreeIrp(PIRP pIrp);
 NTSTATUS RxCeBuildTransport(_In_ PRXCE_TRANSPORT pTransport, _In_ PUNICODE_STRING pTransportName,
 			    _In_ ULONG QualityOfService);
 NTSTATUS RxCeTearDownTransport(_In_ PRXCE_TRANSPORT pTransport);
-NTSTATUS RxCeQueryTransportInformation(PRXCE_TRANSPORT pTransport, PRXCE_TRANSPORT_INFORMATION pTransportInformation);
+NTSTATUS RxCeQueryTransportInformation(PRXCE_TRANSPORT pTransport,
+				       PRXCE_TRANSPORT_INFORMATION pTransportInformation);
 NTSTATUS RxCeQueryAdapterStatus(PRXCE_TRANSPORT pTransport, struct _ADAPTER_STATUS *pAdapterStatus);
 NTSTATUS RxCeBuildAddress(_Inout_ PRXCE_ADDRESS pAddress, _In_ PRXCE_TRANSPORT pTransport,
-			  _In_ PTRANSPORT_ADDRESS pTransportAddress, _In_ PRXCE_ADDRESS_EVENT_HANDLER pHandler,
-			  _In_ PVOID pEventContext);
+			  _In_ PTRANSPORT_ADDRESS pTransportAddress,
+			  _In_ PRXCE_ADDRESS_EVENT_HANDLER pHandler, _In_ PVOID pEventContext);
 NTSTATUS RxCeTearDownAddress(_In_ PRXCE_ADDRESS pAddress);
-NTSTATUS RxCeBuildConnection(_In_ PRXCE_ADDRESS pAddress, _In_ PRXCE_CONNECTION_INFORMATION pConnectionInformation,
+NTSTATUS RxCeBuildConnection(_In_ PRXCE_ADDRESS pAddress,
+			     _In_ PRXCE_CONNECTION_INFORMATION pConnectionInformation,
 			     _In_ PRXCE_CONNECTION_EVENT_HANDLER pHandler, _In_ PVOID pEventContext,
 			     _Inout_ PRXCE_CONNECTION pConnection, _Inout_ PRXCE_VC pVc);
 NTSTATUS RxCeBuildConnectionOverMultipleTransports(
-	_Inout_ PRDBSS_DEVICE_OBJECT pMiniRedirectorDeviceObject, _In_ RXCE_CONNECTION_CREATE_OPTIONS CreateOptions,
-	_In_ ULONG NumberOfAddresses, _In_ PRXCE_ADDRESS *pLocalAddressPointers, _In_ PUNICODE_STRING pServerName,
-	_In_ PRXCE_CONNECTION_INFORMATION pConnectionInformation, _In_ PRXCE_CONNECTION_EVENT_HANDLER pHandler,
-	_In_ PVOID pEventContext, _In_ PRXCE_CONNECTION_COMPLETION_ROUTINE pCompletionRoutine,
+	_Inout_ PRDBSS_DEVICE_OBJECT pMiniRedirectorDeviceObject,
+	_In_ RXCE_CONNECTION_CREATE_OPTIONS CreateOptions, _In_ ULONG NumberOfAddresses,
+	_In_ PRXCE_ADDRESS *pLocalAddressPointers, _In_ PUNICODE_STRING pServerName,
+	_In_ PRXCE_CONNECTION_INFORMATION pConnectionInformation,
+	_In_ PRXCE_CONNECTION_EVENT_HANDLER pHandler, _In_ PVOID pEventContext,
+	_In_ PRXCE_CONNECTION_COMPLETION_ROUTINE pCompletionRoutine,
 	_Inout_ PRXCE_CONNECTION_COMPLETION_CONTEXT pCompletionContext);
 NTSTATUS RxCeCancelConnectRequest(_In_ PRXCE_ADDRESS pLocalAddress, _In_ PUNICODE_STRING pServerName,
 				  _In_ PRXCE_CONNECTION_INFORMATION pConnectionInformation);
@@ -72,7 +77,7 @@ NTSTATUS RxCeQueryInformation(_In_ PRXCE_VC pVc, _In_ RXCE_CONNECTION_INFORMATIO
 NTSTATUS RxCeSend(_In_ PRXCE_VC pVc, _In_ ULONG SendOptions, _In_ PMDL pMdl, _In_ ULONG SendLength,
 		  _In_ PVOID pCompletionContext);
 NTSTATUS RxCeSendDatagram(_In_ PRXCE_TRANSPORT pTransport, _In_ PRXCE_ADDRESS pAddress,
-			  _In_ PRXCE_CONNECTION_INFORMATION pConnectionInformation, _In_ ULONG Options, _In_ PMDL pMdl,
-			  _In_ ULONG SendLength, _In_ PVOID pCompletionContext);
+			  _In_ PRXCE_CONNECTION_INFORMATION pConnectionInformation, _In_ ULONG Options,
+			  _In_ PMDL pMdl, _In_ ULONG SendLength, _In_ PVOID pCompletionContext);
 
 #endif

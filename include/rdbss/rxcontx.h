@@ -71,7 +71,7 @@ typedef struct _DFS_NAME_CONTEXT_ *PDFS_NAME_CONTEXT;
 
 typedef struct _NT_CREATE_PARAMETERS {
 	ACCESS_MASK DesiredAccess;
-	LARGE_INTEGER AllocationSize;	/* bytes */
+	LARGE_INTEGER AllocationSize; /* bytes */
 	ULONG FileAttributes;
 	ULONG ShareAccess;
 	ULONG Disposition;
@@ -117,7 +117,7 @@ struct _RX_CONTEXT {
 	ULONG Flags;
 	BOOLEAN FcbResourceAcquired;
 	BOOLEAN FcbPagingIoResourceAcquired;
-	UCHAR MustSucceedDescriptorNumber;	/* driver */
+	UCHAR MustSucceedDescriptorNumber; /* driver */
 
 	union {
 		struct {
@@ -132,12 +132,12 @@ struct _RX_CONTEXT {
 
 	union {
 		ULONGLONG ForceLonglongAligmentDummyField;
-		PVOID MRxContext[MRX_CONTEXT_FIELD_COUNT];	/* driver */
+		PVOID MRxContext[MRX_CONTEXT_FIELD_COUNT]; /* driver */
 	};
-	PVOID WriteOnlyOpenRetryContext;	/* driver */
-	PMRX_CALLDOWN MRxCancelRoutine;	/* set through RxSetMinirdrCancelRoutine */
+	PVOID WriteOnlyOpenRetryContext; /* driver */
+	PMRX_CALLDOWN MRxCancelRoutine;  /* set through RxSetMinirdrCancelRoutine */
 	PRX_DISPATCH ResumeRoutine;
-	RX_WORK_QUEUE_ITEM WorkQueueItem;	/* driver, during its call */
+	RX_WORK_QUEUE_ITEM WorkQueueItem; /* driver, during its call */
 	LIST_ENTRY OverflowListEntry;
 	KEVENT SyncEvent;
 	LIST_ENTRY BlockedOperations;
@@ -151,8 +151,8 @@ struct _RX_CONTEXT {
 		};
 		PVOID Buffer;
 		union {
-			LONG Length;		/* bytes in the buffer */
-			LONG LengthRemaining;	/* bytes of it not filled */
+			LONG Length;          /* bytes in the buffer */
+			LONG LengthRemaining; /* bytes of it not filled */
 		};
 		BOOLEAN ReplaceIfExists;
 		BOOLEAN AdvanceOnly;
@@ -169,15 +169,15 @@ struct _RX_CONTEXT {
 	union {
 		struct {
 			NT_CREATE_PARAMETERS NtCreateParameters;
-			ULONG ReturnedCreateInformation;	/* driver: FILE_OPENED ... */
+			ULONG ReturnedCreateInformation; /* driver: FILE_OPENED ... */
 			PWCH CanonicalNameBuffer;
 			PRX_PREFIX_ENTRY NetNamePrefixEntry;
 			PMRX_SRV_CALL pSrvCall;
 			PMRX_NET_ROOT pNetRoot;
-			PMRX_V_NET_ROOT pVNetRoot;	/* referenced while the create runs */
+			PMRX_V_NET_ROOT pVNetRoot; /* referenced while the create runs */
 			PVOID EaBuffer;
-			ULONG EaLength;		/* bytes */
-			ULONG SdLength;		/* bytes; the descriptor is in Info.Buffer */
+			ULONG EaLength; /* bytes */
+			ULONG SdLength; /* bytes; the descriptor is in Info.Buffer */
 			ULONG PipeType;
 			ULONG PipeReadMode;
 			ULONG PipeCompletionMode;
@@ -200,7 +200,7 @@ struct _RX_CONTEXT {
 			BOOLEAN RestartScan;
 			BOOLEAN ReturnSingleEntry;
 			BOOLEAN IndexSpecified;
-			BOOLEAN InitialQuery;	/* the first query on this FOBX (E-23) */
+			BOOLEAN InitialQuery; /* the first query on this FOBX (E-23) */
 		} QueryDirectory;
 		struct {
 			PMRX_V_NET_ROOT pVNetRoot;
@@ -253,17 +253,20 @@ struct _RX_CONTEXT {
 	ULONG ShadowCritOwner;
 
 	/* ours */
-	volatile LONG CancelGate;	/* core/context: canceller and completion pass it once each */
+	volatile LONG CancelGate; /* core/context: canceller and completion pass it once each */
 	VOID (*CancelDeferred)(PRX_CONTEXT RxContext);
-	PIRP CancelIrp;		/* CurrentIrp until the IRP is completed */
-	PLIST_ENTRY SerializationQueue;	/* the queue RxContextSerializationQLinks is in */
-	PMDL OwnMdl;		/* core/dispatch: made for the IRP, goes with its completion */
-	PVOID DispatchState;	/* core/dispatch: what the request keeps across a pend */
+	PIRP CancelIrp;         /* CurrentIrp until the IRP is completed */
+	UCHAR IrpMajorFunction; /* of the IRP; constant, so that others may look */
+	UCHAR IrpMinorFunction;
+	PMRX_FOBX IrpFobx;              /* of the IRP's file object; constant */
+	PLIST_ENTRY SerializationQueue; /* the queue RxContextSerializationQLinks is in */
+	PMDL OwnMdl;                    /* core/dispatch: made for the IRP, goes with its completion */
+	PVOID DispatchState;            /* core/dispatch: what the request keeps across a pend */
 };
 
 /* Contexts. */
-VOID RxInitializeContext(_In_opt_ PIRP Irp, _In_ PRDBSS_DEVICE_OBJECT RxDeviceObject, _In_ ULONG InitialContextFlags,
-			 _Inout_ PRX_CONTEXT RxContext);
+VOID RxInitializeContext(_In_opt_ PIRP Irp, _In_ PRDBSS_DEVICE_OBJECT RxDeviceObject,
+			 _In_ ULONG InitialContextFlags, _Inout_ PRX_CONTEXT RxContext);
 PRX_CONTEXT RxCreateRxContext(_In_opt_ PIRP Irp, _In_ PRDBSS_DEVICE_OBJECT RxDeviceObject,
 			      _In_ ULONG InitialContextFlags);
 VOID RxPrepareContextForReuse(_Inout_ PRX_CONTEXT RxContext);
@@ -271,7 +274,8 @@ VOID RxDereferenceAndDeleteRxContext_Real(_In_ PRX_CONTEXT RxContext);
 #define RxDereferenceAndDeleteRxContext(RXCONTEXT) RxDereferenceAndDeleteRxContext_Real((RXCONTEXT))
 #define RxReferenceRxContext(RXCONTEXT) InterlockedIncrement((volatile LONG *)&(RXCONTEXT)->ReferenceCount)
 NTSTATUS RxSetMinirdrCancelRoutine(_Inout_ PRX_CONTEXT RxContext, _In_ PMRX_CALLDOWN MRxCancelRoutine);
-NTSTATUS RxCancelNotifyChangeDirectoryRequestsForVNetRoot(_In_ PV_NET_ROOT VNetRoot, _In_ BOOLEAN ForceFilesClosed);
+NTSTATUS RxCancelNotifyChangeDirectoryRequestsForVNetRoot(_In_ PV_NET_ROOT VNetRoot,
+							  _In_ BOOLEAN ForceFilesClosed);
 
 /* Requests that must run one after the other (pipes). */
 NTSTATUS __RxSynchronizeBlockingOperations(_Inout_ PRX_CONTEXT RxContext, _In_ PFCB Fcb,
@@ -286,15 +290,15 @@ VOID RxResumeBlockedOperations_Serially(_Inout_ PRX_CONTEXT RxContext, _Inout_ P
 	__RxSynchronizeBlockingOperations((RXCONTEXT), (FCB), (IOQUEUE), TRUE)
 
 /* A driver waits on its own context for another thread to end the wait. */
-#define RxWaitSync(RxContext)                                                                        \
-	do {                                                                                         \
-		(RxContext)->Flags |= RX_CONTEXT_FLAG_SYNC_EVENT_WAITERS;                            \
-		KeWaitForSingleObject(&(RxContext)->SyncEvent, Executive, KernelMode, FALSE, NULL);  \
+#define RxWaitSync(RxContext) \
+	do { \
+		(RxContext)->Flags |= RX_CONTEXT_FLAG_SYNC_EVENT_WAITERS; \
+		KeWaitForSingleObject(&(RxContext)->SyncEvent, Executive, KernelMode, FALSE, NULL); \
 	} while (0)
-#define RxSignalSynchronousWaiter(RxContext)                                    \
-	do {                                                                    \
-		(RxContext)->Flags &= ~RX_CONTEXT_FLAG_SYNC_EVENT_WAITERS;      \
-		KeSetEvent(&(RxContext)->SyncEvent, 0, FALSE);                  \
+#define RxSignalSynchronousWaiter(RxContext) \
+	do { \
+		(RxContext)->Flags &= ~RX_CONTEXT_FLAG_SYNC_EVENT_WAITERS; \
+		KeSetEvent(&(RxContext)->SyncEvent, 0, FALSE); \
 	} while (0)
 
 #endif

@@ -16,7 +16,8 @@
  * aligned to 8 bytes. No input. STATUS_BUFFER_OVERFLOW: as many whole records as fit were returned and
  * Information tells their bytes; ask again with a larger buffer.
  */
-#define FSCTL_RX_QUERY_OBJECTS CTL_CODE(FILE_DEVICE_NETWORK_FILE_SYSTEM, 0x902, METHOD_BUFFERED, FILE_ANY_ACCESS)
+#define FSCTL_RX_QUERY_OBJECTS \
+	CTL_CODE(FILE_DEVICE_NETWORK_FILE_SYSTEM, 0x902, METHOD_BUFFERED, FILE_ANY_ACCESS)
 
 enum rx_object_kind {
 	RX_OBJECT_SRV_CALL = 1,
@@ -41,20 +42,20 @@ struct rx_object_holder {
  * FCB -> NET_ROOT; SRV_OPEN -> FCB and V_NET_ROOT; FOBX -> SRV_OPEN.
  */
 struct rx_object_record {
-	uint32_t record_bytes;	/* to the next record; a multiple of 8 */
-	uint32_t kind;		/* enum rx_object_kind */
+	uint32_t record_bytes; /* to the next record; a multiple of 8 */
+	uint32_t kind;         /* enum rx_object_kind */
 	uint64_t id;
 	uint64_t parent_id;
-	uint64_t second_parent_id;	/* SRV_OPEN: its V_NET_ROOT */
+	uint64_t second_parent_id; /* SRV_OPEN: its V_NET_ROOT */
 	uint32_t reference_count;
-	uint32_t condition;	/* RX_BLOCK_CONDITION */
-	uint32_t flags;		/* the object's own: Flags or FcbState */
-	uint32_t open_count;	/* FCB: not yet closed; SRV_OPEN: FOBXs; V_NET_ROOT: FOBXs */
-	uint32_t unclean_count;	/* FCB, SRV_OPEN */
-	uint32_t status;	/* NTSTATUS of construction or open, where there is one */
+	uint32_t condition;     /* RX_BLOCK_CONDITION */
+	uint32_t flags;         /* the object's own: Flags or FcbState */
+	uint32_t open_count;    /* FCB: not yet closed; SRV_OPEN: FOBXs; V_NET_ROOT: FOBXs */
+	uint32_t unclean_count; /* FCB, SRV_OPEN */
+	uint32_t status;        /* NTSTATUS of construction or open, where there is one */
 	uint32_t holder_count;
-	uint32_t name_bytes;	/* UTF-16 after this structure, not terminated */
-	uint64_t file_size;	/* FCB: bytes */
+	uint32_t name_bytes; /* UTF-16 after this structure, not terminated */
+	uint64_t file_size;  /* FCB: bytes */
 	struct rx_object_holder holders[RX_OBJECT_MAX_HOLDERS];
 };
 

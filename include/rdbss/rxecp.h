@@ -10,26 +10,26 @@
 
 #include "rxtypes/forward.h"
 
-#define RX_QOC_STAT 0x1		/* fill Stat */
-#define RX_QOC_CLOSE 0x2	/* the opener closes at once: the driver may close with the create, and then sets
+#define RX_QOC_STAT 0x1 /* fill Stat */
+#define RX_QOC_CLOSE \
+	0x2                /* the opener closes at once: the driver may close with the create, and then sets
 				 * SRVOPEN_FLAG_CLOSED on the SRV_OPEN */
-#define RX_QOC_SYMLINK 0x4	/* when the name is a link, fill ReparseTag and ReparseData */
+#define RX_QOC_SYMLINK 0x4 /* when the name is a link, fill ReparseTag and ReparseData */
 
-#define RX_QOC_REPARSE_BYTES 16384	/* the most a reparse point can hold */
+#define RX_QOC_REPARSE_BYTES 16384 /* the most a reparse point can hold */
 
 typedef struct _RX_QUERY_ON_CREATE_ECP {
-	ULONG Requested;	/* RX_QOC_XXX */
-	ULONG Supplied;		/* driver: what it did of it */
+	ULONG Requested; /* RX_QOC_XXX */
+	ULONG Supplied;  /* driver: what it did of it */
 	FILE_STAT_INFORMATION Stat;
 	ULONG ReparseTag;
-	ULONG ReparseLength;	/* driver: bytes of ReparseData */
-	ULONG ReparseCapacity;	/* bytes ReparseData has room for; 0: only the tag is wanted */
-	PUCHAR ReparseData;	/* REPARSE_DATA_BUFFER; memory of the opener, until the create is complete */
+	ULONG ReparseLength;   /* driver: bytes of ReparseData */
+	ULONG ReparseCapacity; /* bytes ReparseData has room for; 0: only the tag is wanted */
+	PUCHAR ReparseData;    /* REPARSE_DATA_BUFFER; memory of the opener, until the create is complete */
 } RX_QUERY_ON_CREATE_ECP, *PRX_QUERY_ON_CREATE_ECP;
 
 /* {5f3b8a0e-7c1d-4c8e-9d55-2a6b1e0f4c37} */
 static const GUID RX_ECP_QUERY_ON_CREATE = {
-	0x5f3b8a0e, 0x7c1d, 0x4c8e, { 0x9d, 0x55, 0x2a, 0x6b, 0x1e, 0x0f, 0x4c, 0x37 }
-};
+	0x5f3b8a0e, 0x7c1d, 0x4c8e, {0x9d, 0x55, 0x2a, 0x6b, 0x1e, 0x0f, 0x4c, 0x37}};
 
 #endif

@@ -28,7 +28,8 @@ BOOLEAN RxIsThisACscAgentOpen(_In_ PRX_CONTEXT RxContext);
 BOOLEAN RxLockEnumerator(_Inout_ PMRX_SRV_OPEN SrvOpen, _Inout_ PVOID *ContinuationHandle,
 			 _Out_ PLARGE_INTEGER FileOffset, _Out_ PLARGE_INTEGER LockRange,
 			 _Out_ PBOOLEAN IsLockExclusive);
-NTSTATUS RxPrepareToReparseSymbolicLink(_In_ PRX_CONTEXT RxContext, _In_ BOOLEAN SymbolicLinkEmbeddedInOldPath,
+NTSTATUS RxPrepareToReparseSymbolicLink(_In_ PRX_CONTEXT RxContext,
+					_In_ BOOLEAN SymbolicLinkEmbeddedInOldPath,
 					_In_ PUNICODE_STRING NewPath, _In_ BOOLEAN NewPathIsAbsolute,
 					_Out_ PBOOLEAN ReparseRequired);
 NTSTATUS RxPrefixClaim(_In_ PRX_CONTEXT RxContext);
@@ -40,16 +41,19 @@ NTSTATUS RxPrefixClaim(_In_ PRX_CONTEXT RxContext);
 NTSTATUS __RxAcquireExclusiveFcb(_In_opt_ PRX_CONTEXT RxContext, _Inout_ PFCB Fcb);
 NTSTATUS __RxAcquireSharedFcb(_In_opt_ PRX_CONTEXT RxContext, _Inout_ PFCB Fcb);
 VOID __RxReleaseFcb(_In_opt_ PRX_CONTEXT RxContext, _Inout_ PFCB Fcb);
-VOID __RxReleaseFcbForThread(_In_opt_ PRX_CONTEXT RxContext, _Inout_ PFCB Fcb, _In_ ERESOURCE_THREAD ResourceThreadId);
+VOID __RxReleaseFcbForThread(_In_opt_ PRX_CONTEXT RxContext, _Inout_ PFCB Fcb,
+			     _In_ ERESOURCE_THREAD ResourceThreadId);
 BOOLEAN __RxAcquirePagingIoResource(_In_opt_ PRX_CONTEXT RxContext, _Inout_ PFCB Fcb);
-BOOLEAN __RxAcquirePagingIoResourceShared(_In_opt_ PRX_CONTEXT RxContext, _Inout_ PFCB Fcb, _In_ BOOLEAN Wait);
+BOOLEAN __RxAcquirePagingIoResourceShared(_In_opt_ PRX_CONTEXT RxContext, _Inout_ PFCB Fcb,
+					  _In_ BOOLEAN Wait);
 VOID __RxReleasePagingIoResource(_In_opt_ PRX_CONTEXT RxContext, _Inout_ PFCB Fcb);
 
 /* An FCB is a PFCB to RDBSS and a PMRX_FCB to a mini-redirector; these take both. */
 #define RxAcquireExclusiveFcb(RXCONTEXT, FCB) __RxAcquireExclusiveFcb((RXCONTEXT), (PFCB)(FCB))
 #define RxAcquireSharedFcb(RXCONTEXT, FCB) __RxAcquireSharedFcb((RXCONTEXT), (PFCB)(FCB))
 #define RxReleaseFcb(RXCONTEXT, FCB) __RxReleaseFcb((RXCONTEXT), (PFCB)(FCB))
-#define RxReleaseFcbForThread(RXCONTEXT, FCB, THREAD) __RxReleaseFcbForThread((RXCONTEXT), (PFCB)(FCB), (THREAD))
+#define RxReleaseFcbForThread(RXCONTEXT, FCB, THREAD) \
+	__RxReleaseFcbForThread((RXCONTEXT), (PFCB)(FCB), (THREAD))
 #define RxAcquirePagingIoResource(RXCONTEXT, FCB) __RxAcquirePagingIoResource((RXCONTEXT), (PFCB)(FCB))
 #define RxAcquirePagingIoResourceShared(RXCONTEXT, FCB, WAIT) \
 	__RxAcquirePagingIoResourceShared((RXCONTEXT), (PFCB)(FCB), (WAIT))
@@ -90,17 +94,18 @@ NTSTATUS RxSetSrvCallDomainName(_In_ PMRX_SRV_CALL SrvCall, _In_opt_ PUNICODE_ST
 NTSTATUS RxFindOrConstructVirtualNetRoot(_Inout_ PRX_CONTEXT RxContext, _In_ PIRP Irp,
 					 _In_ PUNICODE_STRING CanonicalName, _In_ NET_ROOT_TYPE NetRootType,
 					 _Out_ PUNICODE_STRING RemainingName);
-NTSTATUS RxFindOrCreateConnections(_Inout_ PRX_CONTEXT RxContext, _In_ PIRP Irp, _In_ PUNICODE_STRING CanonicalName,
-				   _In_ NET_ROOT_TYPE NetRootType, _In_ BOOLEAN TreeConnect,
-				   _Out_ PUNICODE_STRING LocalNetRootName, _Out_ PUNICODE_STRING FilePathName,
-				   _Inout_ PLOCK_HOLDING_STATE LockState, _In_opt_ PRX_CONNECTION_ID RxConnectionId);
+NTSTATUS RxFindOrCreateConnections(_Inout_ PRX_CONTEXT RxContext, _In_ PIRP Irp,
+				   _In_ PUNICODE_STRING CanonicalName, _In_ NET_ROOT_TYPE NetRootType,
+				   _In_ BOOLEAN TreeConnect, _Out_ PUNICODE_STRING LocalNetRootName,
+				   _Out_ PUNICODE_STRING FilePathName, _Inout_ PLOCK_HOLDING_STATE LockState,
+				   _In_opt_ PRX_CONNECTION_ID RxConnectionId);
 NTSTATUS RxConstructSrvCall(_In_ PRX_CONTEXT RxContext, _In_ PIRP Irp, _Inout_ PSRV_CALL SrvCall,
 			    _Inout_ PLOCK_HOLDING_STATE LockHoldingState);
 NTSTATUS RxConstructNetRoot(_In_ PRX_CONTEXT RxContext, _Inout_ PSRV_CALL SrvCall, _Inout_ PNET_ROOT NetRoot,
 			    _Inout_ PV_NET_ROOT VirtualNetRoot, _Inout_ PLOCK_HOLDING_STATE LockHoldingState);
-NTSTATUS RxConstructVirtualNetRoot(_In_ PRX_CONTEXT RxContext, _In_ PIRP Irp, _In_ PUNICODE_STRING CanonicalName,
-				   _In_ NET_ROOT_TYPE NetRootType, _In_ BOOLEAN TreeConnect,
-				   _Out_ PV_NET_ROOT *VirtualNetRootPointer,
+NTSTATUS RxConstructVirtualNetRoot(_In_ PRX_CONTEXT RxContext, _In_ PIRP Irp,
+				   _In_ PUNICODE_STRING CanonicalName, _In_ NET_ROOT_TYPE NetRootType,
+				   _In_ BOOLEAN TreeConnect, _Out_ PV_NET_ROOT *VirtualNetRootPointer,
 				   _Inout_ PLOCK_HOLDING_STATE LockHoldingState,
 				   _In_opt_ PRX_CONNECTION_ID RxConnectionId);
 
@@ -117,26 +122,28 @@ VOID RxWaitForStableCondition(_In_ PRX_BLOCK_CONDITION Condition, _Inout_ PLIST_
 			      _Inout_ PRX_CONTEXT RxContext, _Out_opt_ NTSTATUS *AsyncStatus);
 
 /* Buffering. */
-NTSTATUS RxChangeBufferingState(_Inout_ PSRV_OPEN SrvOpen, _In_opt_ PVOID Context, _In_ BOOLEAN ComputeNewState);
-VOID RxIndicateChangeOfBufferingState(_In_ PMRX_SRV_CALL SrvCall, _In_ PVOID SrvOpenKey, _In_ PVOID MRxContext);
+NTSTATUS RxChangeBufferingState(_Inout_ PSRV_OPEN SrvOpen, _In_opt_ PVOID Context,
+				_In_ BOOLEAN ComputeNewState);
+VOID RxIndicateChangeOfBufferingState(_In_ PMRX_SRV_CALL SrvCall, _In_ PVOID SrvOpenKey,
+				      _In_ PVOID MRxContext);
 VOID RxIndicateChangeOfBufferingStateForSrvOpen(_In_ PMRX_SRV_CALL SrvCall, _In_ PMRX_SRV_OPEN SrvOpen,
 						_In_ PVOID SrvOpenKey, _In_ PVOID MRxContext);
 
 /* The event log. */
-VOID RxLogEventDirect(_In_ PRDBSS_DEVICE_OBJECT DeviceObject, _In_ PUNICODE_STRING OriginatorId, _In_ ULONG EventId,
-		      _In_ NTSTATUS Status, _In_ ULONG Line);
-VOID RxLogEventWithBufferDirect(_In_ PVOID DeviceObject, _In_ PUNICODE_STRING OriginatorId, _In_ ULONG EventId,
-				_In_ NTSTATUS Status, _In_ PVOID DataBuffer, _In_ USHORT DataBufferLength,
-				_In_ ULONG LineNumber);
+VOID RxLogEventDirect(_In_ PRDBSS_DEVICE_OBJECT DeviceObject, _In_ PUNICODE_STRING OriginatorId,
+		      _In_ ULONG EventId, _In_ NTSTATUS Status, _In_ ULONG Line);
+VOID RxLogEventWithBufferDirect(_In_ PVOID DeviceObject, _In_ PUNICODE_STRING OriginatorId,
+				_In_ ULONG EventId, _In_ NTSTATUS Status, _In_ PVOID DataBuffer,
+				_In_ USHORT DataBufferLength, _In_ ULONG LineNumber);
 VOID RxLogEventWithAnnotation(_In_ PRDBSS_DEVICE_OBJECT DeviceObject, _In_ ULONG Id, _In_ NTSTATUS NtStatus,
-			      _In_ PVOID RawDataBuffer, _In_ USHORT RawDataLength, _In_ PUNICODE_STRING Annotations,
-			      _In_ ULONG AnnotationCount);
+			      _In_ PVOID RawDataBuffer, _In_ USHORT RawDataLength,
+			      _In_ PUNICODE_STRING Annotations, _In_ ULONG AnnotationCount);
 #define RxLogEvent(_DeviceObject, _OriginatorId, _EventId, _Status) \
 	RxLogEventDirect((_DeviceObject), (_OriginatorId), (_EventId), (_Status), __LINE__)
 #define RxLogFailure(_DeviceObject, _OriginatorId, _EventId, _Status) \
 	RxLogEventDirect((_DeviceObject), (_OriginatorId), (_EventId), (_Status), __LINE__)
-#define RxLogFailureWithBuffer(_DeviceObject, _OriginatorId, _EventId, _Status, _Buffer, _Length)             \
-	RxLogEventWithBufferDirect((_DeviceObject), (_OriginatorId), (_EventId), (_Status), (_Buffer), (_Length), \
-				   __LINE__)
+#define RxLogFailureWithBuffer(_DeviceObject, _OriginatorId, _EventId, _Status, _Buffer, _Length) \
+	RxLogEventWithBufferDirect((_DeviceObject), (_OriginatorId), (_EventId), (_Status), (_Buffer), \
+				   (_Length), __LINE__)
 
 #endif

@@ -7,7 +7,7 @@
 #include "rxtypes/forward.h"
 #include "rxworkq.h"
 
-#define RX_WORK_ITEM_RECURRENT 0x1	/* Options: fires at every interval; owned by the timer */
+#define RX_WORK_ITEM_RECURRENT 0x1 /* Options: fires at every interval; owned by the timer */
 
 /* Memory of the caller for a one-shot request; in use until the routine has started or was cancelled. */
 typedef struct _RX_WORK_ITEM_ {

@@ -17,8 +17,9 @@ typedef struct _RX_WORK_QUEUE_ITEM_ {
 NTSTATUS RxPostToWorkerThread(_In_ PRDBSS_DEVICE_OBJECT pMRxDeviceObject, _In_ WORK_QUEUE_TYPE WorkQueueType,
 			      _In_ PRX_WORK_QUEUE_ITEM pWorkQueueItem, _In_ PRX_WORKERTHREAD_ROUTINE Routine,
 			      _In_ PVOID pContext);
-NTSTATUS RxDispatchToWorkerThread(_In_ PRDBSS_DEVICE_OBJECT pMRxDeviceObject, _In_ WORK_QUEUE_TYPE WorkQueueType,
-				  _In_ PRX_WORKERTHREAD_ROUTINE Routine, _In_ PVOID pContext);
+NTSTATUS RxDispatchToWorkerThread(_In_ PRDBSS_DEVICE_OBJECT pMRxDeviceObject,
+				  _In_ WORK_QUEUE_TYPE WorkQueueType, _In_ PRX_WORKERTHREAD_ROUTINE Routine,
+				  _In_ PVOID pContext);
 NTSTATUS RxSpinDownMRxDispatcher(_Inout_ PRDBSS_DEVICE_OBJECT pMRxDeviceObject);
 
 #endif

@@ -7,21 +7,22 @@
 #include "rxtypes/forward.h"
 #include "rxtimer.h"
 
-#define RX_SCAVENGER_FINALIZATION_TIME_INTERVAL (10 * 1000 * 1000 * 10)	/* 10 s in units of 100 ns */
+#define RX_SCAVENGER_FINALIZATION_TIME_INTERVAL (10 * 1000 * 1000 * 10) /* 10 s in units of 100 ns */
 
 typedef enum _RDBSS_SCAVENGER_STATE {
 	RDBSS_SCAVENGER_INACTIVE = 0,
 	RDBSS_SCAVENGER_DORMANT = 1,
 	RDBSS_SCAVENGER_ACTIVE = 2,
 	RDBSS_SCAVENGER_SUSPENDED = 3
-} RDBSS_SCAVENGER_STATE, *PRDBSS_SCAVENGER_STATE;
+} RDBSS_SCAVENGER_STATE,
+	*PRDBSS_SCAVENGER_STATE;
 
 /* Counts and lists are guarded by Mutex; a list is walked, the count beside it only counts (E-36). */
 typedef struct _RDBSS_SCAVENGER {
 	RDBSS_SCAVENGER_STATE State;
 	LONG MaximumNumberOfDormantFiles;
 	volatile LONG NumberOfDormantFiles;
-	LARGE_INTEGER TimeLimit;	/* 100 ns a dormant FOBX is kept */
+	LARGE_INTEGER TimeLimit; /* 100 ns a dormant FOBX is kept */
 	ULONG SrvCallsToBeFinalized;
 	ULONG NetRootsToBeFinalized;
 	ULONG VNetRootsToBeFinalized;
@@ -54,7 +55,8 @@ typedef struct _RX_SCAVENGER_ENTRY {
 	struct _RX_SCAVENGER_ENTRY *pContinuationEntry;
 } RX_SCAVENGER_ENTRY, *PRX_SCAVENGER_ENTRY;
 
-NTSTATUS RxPurgeRelatedFobxs(PNET_ROOT NetRoot, PRX_CONTEXT RxContext, BOOLEAN AttemptFinalize, PFCB PurgingFcb);
+NTSTATUS RxPurgeRelatedFobxs(PNET_ROOT NetRoot, PRX_CONTEXT RxContext, BOOLEAN AttemptFinalize,
+			     PFCB PurgingFcb);
 
 /* Three-argument form (E-36). */
 VOID RxScavengeFobxsForNetRoot(PNET_ROOT NetRoot, PFCB PurgingFcb, BOOLEAN SynchronizeWithScavenger);

@@ -37,7 +37,8 @@ typedef enum _LOCK_HOLDING_STATE {
 	LHS_LockNotHeld = 0,
 	LHS_SharedLockHeld = 1,
 	LHS_ExclusiveLockHeld = 2
-} LOCK_HOLDING_STATE, *PLOCK_HOLDING_STATE;
+} LOCK_HOLDING_STATE,
+	*PLOCK_HOLDING_STATE;
 
 typedef enum _RX_BLOCK_CONDITION {
 	Condition_Uninitialized = 0,
@@ -46,7 +47,8 @@ typedef enum _RX_BLOCK_CONDITION {
 	Condition_Good = 3,
 	Condition_Bad = 4,
 	Condition_Closed = 5
-} RX_BLOCK_CONDITION, *PRX_BLOCK_CONDITION;
+} RX_BLOCK_CONDITION,
+	*PRX_BLOCK_CONDITION;
 
 /* Nobody is at work on the object: waiting for it would not end. */
 #define StableCondition(X) ((X) >= Condition_Good)
@@ -55,7 +57,8 @@ typedef enum _RX_FILE_TYPE {
 	FileTypeNotYetKnown = 0,
 	FileTypeDirectory = 2,
 	FileTypeFile = 3
-} RX_FILE_TYPE, *PRX_FILE_TYPE;
+} RX_FILE_TYPE,
+	*PRX_FILE_TYPE;
 
 typedef UCHAR NET_ROOT_TYPE, *PNET_ROOT_TYPE;
 #define NET_ROOT_DISK ((NET_ROOT_TYPE)0)

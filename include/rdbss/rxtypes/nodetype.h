@@ -48,12 +48,13 @@ typedef struct _NODE_TYPE_CODE_AND_SIZE {
 
 /* An FCB of any kind, device FCBs included. */
 #define NodeTypeIsFcb(Ptr) \
-	((NodeType(Ptr) & (NODE_TYPE_CODE)0xff00) == (NODE_TYPE_CODE)0xec00 || NodeType(Ptr) == RDBSS_NTC_DEVICE_FCB)
+	((NodeType(Ptr) & (NODE_TYPE_CODE)0xff00) == (NODE_TYPE_CODE)0xec00 || \
+	 NodeType(Ptr) == RDBSS_NTC_DEVICE_FCB)
 
-#define ZeroAndInitializeNodeType(Ptr, TypeCode, Size)                         \
-	do {                                                                    \
-		RtlZeroMemory((Ptr), (Size));                                   \
-		((PNODE_TYPE_CODE_AND_SIZE)(Ptr))->NodeTypeCode = (TypeCode);   \
+#define ZeroAndInitializeNodeType(Ptr, TypeCode, Size) \
+	do { \
+		RtlZeroMemory((Ptr), (Size)); \
+		((PNODE_TYPE_CODE_AND_SIZE)(Ptr))->NodeTypeCode = (TypeCode); \
 		((PNODE_TYPE_CODE_AND_SIZE)(Ptr))->NodeByteSize = (NODE_BYTE_SIZE)(Size); \
 	} while (0)
 

@@ -13,10 +13,10 @@
 #include "core/object/object.h"
 
 /* What an open that nobody shares may have without asking (E-14). */
-#define RX_UNSHARED_BUFFERING                                                                                     \
-	(FCB_STATE_WRITECACHING_ENABLED | FCB_STATE_WRITEBUFFERING_ENABLED | FCB_STATE_READCACHING_ENABLED |      \
-	 FCB_STATE_READBUFFERING_ENABLED | FCB_STATE_FILESIZECACHEING_ENABLED | FCB_STATE_FILETIMECACHEING_ENABLED | \
-	 FCB_STATE_LOCK_BUFFERING_ENABLED)
+#define RX_UNSHARED_BUFFERING \
+	(FCB_STATE_WRITECACHING_ENABLED | FCB_STATE_WRITEBUFFERING_ENABLED | FCB_STATE_READCACHING_ENABLED | \
+	 FCB_STATE_READBUFFERING_ENABLED | FCB_STATE_FILESIZECACHEING_ENABLED | \
+	 FCB_STATE_FILETIMECACHEING_ENABLED | FCB_STATE_LOCK_BUFFERING_ENABLED)
 
 /* Nobody else can have the file open as long as these opens stand: each refused all sharing. */
 static bool rx_fcb_is_unshared(PFCB fcb)

@@ -18,12 +18,12 @@ struct rx_waiter {
 	LIST_ENTRY on_object;
 	LIST_ENTRY on_all;
 	PRX_CONTEXT rxc;
-	bool post;		/* nobody waits: the request goes to a worker */
+	bool post; /* nobody waits: the request goes to a worker */
 	bool cancelled;
 	KEVENT event;
 };
 
-static LIST_ENTRY rx_waiters = { &rx_waiters, &rx_waiters };
+static LIST_ENTRY rx_waiters = {&rx_waiters, &rx_waiters};
 static KSPIN_LOCK rx_condition_lock;
 
 static void rx_waiter_unlink(struct rx_waiter *waiter)
@@ -42,22 +42,25 @@ VOID RxUpdateCondition(RX_BLOCK_CONDITION NewConditionValue, PRX_BLOCK_CONDITION
 	KeAcquireSpinLock(&rx_condition_lock, &irql);
 	*Condition = NewConditionValue;
 	while (StableCondition(NewConditionValue) && !IsListEmpty(TransitionWaitList)) {
-		struct rx_waiter *waiter = CONTAINING_RECORD(TransitionWaitList->Flink, struct rx_waiter, on_object);
+		struct rx_waiter *waiter =
+			CONTAINING_RECORD(TransitionWaitList->Flink, struct rx_waiter, on_object);
 
 		rx_waiter_unlink(waiter);
 		if (waiter->post)
 			InsertTailList(&to_post, &waiter->on_object);
 		else
-			KeSetEvent(&waiter->event, IO_NO_INCREMENT, FALSE);	/* the record is the waiter's again */
+			KeSetEvent(&waiter->event, IO_NO_INCREMENT,
+				   FALSE); /* the record is the waiter's again */
 	}
 	KeReleaseSpinLock(&rx_condition_lock, irql);
 
 	while (!IsListEmpty(&to_post)) {
-		struct rx_waiter *waiter = CONTAINING_RECORD(RemoveHeadList(&to_post), struct rx_waiter, on_object);
+		struct rx_waiter *waiter =
+			CONTAINING_RECORD(RemoveHeadList(&to_post), struct rx_waiter, on_object);
 		PRX_CONTEXT rxc = waiter->rxc;
 
 		ExFreePoolWithTag(waiter, RX_TAG_WAITER);
-		(void)RxFsdPostRequest(rxc);	/* always STATUS_PENDING */
+		(void)RxFsdPostRequest(rxc); /* always STATUS_PENDING */
 	}
 }
 
@@ -103,7 +106,7 @@ static NTSTATUS rx_condition_wait_posted(PRX_BLOCK_CONDITION condition, PLIST_EN
 
 	if (waiter == NULL)
 		return STATUS_INSUFFICIENT_RESOURCES;
-	*waiter = (struct rx_waiter){ .rxc = rxc, .post = true };
+	*waiter = (struct rx_waiter){.rxc = rxc, .post = true};
 	if (rx_condition_enqueue(waiter, condition, list))
 		return STATUS_PENDING;
 	ExFreePoolWithTag(waiter, RX_TAG_WAITER);
@@ -112,7 +115,7 @@ static NTSTATUS rx_condition_wait_posted(PRX_BLOCK_CONDITION condition, PLIST_EN
 
 NTSTATUS rx_condition_wait(PRX_BLOCK_CONDITION condition, PLIST_ENTRY list, PRX_CONTEXT rxc)
 {
-	struct rx_waiter waiter = { .rxc = rxc };
+	struct rx_waiter waiter = {.rxc = rxc};
 
 	rx_assert_may_block();
 	KeInitializeEvent(&waiter.event, NotificationEvent, FALSE);
@@ -122,14 +125,15 @@ NTSTATUS rx_condition_wait(PRX_BLOCK_CONDITION condition, PLIST_ENTRY list, PRX_
 	if (RxSetMinirdrCancelRoutine(rxc, rx_condition_cancel) == STATUS_CANCELLED)
 		(void)rx_condition_cancel(rxc);
 	(void)KeWaitForSingleObject(&waiter.event, Executive, KernelMode, FALSE, NULL);
-	(void)RxSetMinirdrCancelRoutine(rxc, NULL);	/* STATUS_CANCELLED says no more than the record does */
+	(void)RxSetMinirdrCancelRoutine(rxc, NULL); /* STATUS_CANCELLED says no more than the record does */
 	return waiter.cancelled ? STATUS_CANCELLED : STATUS_SUCCESS;
 }
 
-VOID RxWaitForStableCondition(PRX_BLOCK_CONDITION Condition, PLIST_ENTRY TransitionWaitList, PRX_CONTEXT RxContext,
-			      NTSTATUS *AsyncStatus)
+VOID RxWaitForStableCondition(PRX_BLOCK_CONDITION Condition, PLIST_ENTRY TransitionWaitList,
+			      PRX_CONTEXT RxContext, NTSTATUS *AsyncStatus)
 {
-	bool post = (__atomic_load_n(&RxContext->Flags, __ATOMIC_ACQUIRE) & RX_CONTEXT_FLAG_POST_ON_STABLE_CONDITION) != 0;
+	bool post = (__atomic_load_n(&RxContext->Flags, __ATOMIC_ACQUIRE) &
+		     RX_CONTEXT_FLAG_POST_ON_STABLE_CONDITION) != 0;
 	NTSTATUS status;
 
 	if (post)

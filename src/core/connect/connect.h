@@ -17,7 +17,7 @@
  * a callback that comes twice, or after the call returned a final status, finds memory and is ignored.
  */
 struct rx_srv_call_construction {
-	volatile LONG answered;	/* 0 -> 1 by the first answer */
+	volatile LONG answered; /* 0 -> 1 by the first answer */
 	MRX_SRVCALLDOWN_STRUCTURE calldown;
 };
 

@@ -17,7 +17,8 @@
 /* The mini-redirector's answer; both statuses are in the context. Any thread, any level. */
 static VOID NTAPI rx_v_net_root_answered(PMRX_CREATENETROOT_CONTEXT create)
 {
-	struct rx_v_net_root_construction *c = CONTAINING_RECORD(create, struct rx_v_net_root_construction, create);
+	struct rx_v_net_root_construction *c =
+		CONTAINING_RECORD(create, struct rx_v_net_root_construction, create);
 
 	if (InterlockedCompareExchange(&c->answered, 1, 0) != 0) {
 		RxLog(("second answer for a view, %p", create->pVNetRoot));
@@ -56,8 +57,8 @@ static void rx_v_net_root_ask(struct rx_v_net_root_construction *c, bool new_net
  * Locks:   name table exclusive on entry and on return; drops it for the call-down.
  * Return:  STATUS_SUCCESS when both are good; else the share's status, or the view's.
  */
-NTSTATUS RxConstructNetRoot(PRX_CONTEXT RxContext, PSRV_CALL SrvCall, PNET_ROOT NetRoot, PV_NET_ROOT VirtualNetRoot,
-			    PLOCK_HOLDING_STATE LockHoldingState)
+NTSTATUS RxConstructNetRoot(PRX_CONTEXT RxContext, PSRV_CALL SrvCall, PNET_ROOT NetRoot,
+			    PV_NET_ROOT VirtualNetRoot, PLOCK_HOLDING_STATE LockHoldingState)
 {
 	PRDBSS_DEVICE_OBJECT dev = RxContext->RxDeviceObject;
 	struct rx_v_net_root_construction *c = VirtualNetRoot->Construction;
@@ -67,7 +68,8 @@ NTSTATUS RxConstructNetRoot(PRX_CONTEXT RxContext, PSRV_CALL SrvCall, PNET_ROOT 
 	RX_CHECK(*LockHoldingState == LHS_ExclusiveLockHeld && NetRoot->pSrvCall == &SrvCall->Mrx);
 	if (new_net_root)
 		RxUpdateCondition(Condition_InTransition, &NetRoot->Condition, &NetRoot->TransitionWaitList);
-	RxUpdateCondition(Condition_InTransition, &VirtualNetRoot->Condition, &VirtualNetRoot->TransitionWaitList);
+	RxUpdateCondition(Condition_InTransition, &VirtualNetRoot->Condition,
+			  &VirtualNetRoot->TransitionWaitList);
 	RxContext->Create.pNetRoot = &NetRoot->Mrx;
 
 	RtlZeroMemory(c, sizeof(*c));
@@ -113,7 +115,8 @@ static NTSTATUS rx_view_await(PRX_CONTEXT rxc, PV_NET_ROOT vnr, PLOCK_HOLDING_ST
 
 /* Makes the view and has it built; *out is referenced. Locks: name table, dropped for the call-down. */
 static NTSTATUS rx_view_build(PRX_CONTEXT rxc, PNET_ROOT nr, PUNICODE_STRING name, PUNICODE_STRING device,
-			      NET_ROOT_TYPE type, PRX_CONNECTION_ID id, PLOCK_HOLDING_STATE state, PV_NET_ROOT *out)
+			      NET_ROOT_TYPE type, PRX_CONNECTION_ID id, PLOCK_HOLDING_STATE state,
+			      PV_NET_ROOT *out)
 {
 	PV_NET_ROOT vnr = RxCreateVNetRoot(rxc, nr, name, device, NULL, id);
 	NTSTATUS status;
@@ -121,13 +124,14 @@ static NTSTATUS rx_view_build(PRX_CONTEXT rxc, PNET_ROOT nr, PUNICODE_STRING nam
 	if (vnr == NULL) {
 		/* a share that never had a view is nothing: who comes next starts afresh */
 		if (nr->Condition == Condition_Uninitialized)
-			(void)RxFinalizeNetRoot(nr, TRUE, TRUE);	/* referenced by the caller: stays in memory */
+			(void)RxFinalizeNetRoot(nr, TRUE,
+						TRUE); /* referenced by the caller: stays in memory */
 		return STATUS_INSUFFICIENT_RESOURCES;
 	}
 	if (nr->Condition == Condition_Uninitialized)
 		nr->Type = type;
 	RxReferenceVNetRoot(vnr);
-	rxc->Create.pVNetRoot = &vnr->Mrx;	/* the driver looks here, too */
+	rxc->Create.pVNetRoot = &vnr->Mrx; /* the driver looks here, too */
 	status = RxConstructNetRoot(rxc, (PSRV_CALL)nr->pSrvCall, nr, vnr, state);
 	rxc->Create.pVNetRoot = NULL;
 	if (NT_SUCCESS(status)) {
@@ -157,8 +161,9 @@ static NTSTATUS rx_view_build(PRX_CONTEXT rxc, PNET_ROOT nr, PUNICODE_STRING nam
  * Return:  STATUS_SUCCESS, or what kept one of the three from being built.
  */
 NTSTATUS RxConstructVirtualNetRoot(PRX_CONTEXT RxContext, PIRP Irp, PUNICODE_STRING CanonicalName,
-				   NET_ROOT_TYPE NetRootType, BOOLEAN TreeConnect, PV_NET_ROOT *VirtualNetRootPointer,
-				   PLOCK_HOLDING_STATE LockHoldingState, PRX_CONNECTION_ID RxConnectionId)
+				   NET_ROOT_TYPE NetRootType, BOOLEAN TreeConnect,
+				   PV_NET_ROOT *VirtualNetRootPointer, PLOCK_HOLDING_STATE LockHoldingState,
+				   PRX_CONNECTION_ID RxConnectionId)
 {
 	PRX_PREFIX_TABLE table = RxContext->RxDeviceObject->pRxNetNameTable;
 	UNICODE_STRING device, path, name;
@@ -167,8 +172,8 @@ NTSTATUS RxConstructVirtualNetRoot(PRX_CONTEXT RxContext, PIRP Irp, PUNICODE_STR
 	NTSTATUS status;
 
 	*VirtualNetRootPointer = NULL;
-	status = RxFindOrCreateConnections(RxContext, Irp, CanonicalName, NetRootType, TreeConnect, &device, &path,
-					   LockHoldingState, RxConnectionId);
+	status = RxFindOrCreateConnections(RxContext, Irp, CanonicalName, NetRootType, TreeConnect, &device,
+					   &path, LockHoldingState, RxConnectionId);
 	if (!NT_SUCCESS(status))
 		return status;
 	rx_assert_name_table_exclusive(table);
@@ -178,8 +183,8 @@ NTSTATUS RxConstructVirtualNetRoot(PRX_CONTEXT RxContext, PIRP Irp, PUNICODE_STR
 	name.Length = name.MaximumLength = (USHORT)(CanonicalName->Length - path.Length);
 	vnr = rx_prefix_table_find(table, &name, RDBSS_NTC_V_NETROOT, RxConnectionId);
 	if (vnr == NULL) {
-		status = rx_view_build(RxContext, nr, &name, &device, NetRootType, RxConnectionId, LockHoldingState,
-				       VirtualNetRootPointer);
+		status = rx_view_build(RxContext, nr, &name, &device, NetRootType, RxConnectionId,
+				       LockHoldingState, VirtualNetRootPointer);
 	} else {
 		RxReferenceVNetRoot(vnr);
 		status = rx_view_await(RxContext, vnr, LockHoldingState);

@@ -52,7 +52,7 @@ static NTSTATUS rx_view_end(PV_NET_ROOT vnr, LOGICAL force)
 		rx_view_drop_extra_reference(vnr);
 	status = force == TRUE ? STATUS_SUCCESS : rx_view_may_end(vnr);
 	if (NT_SUCCESS(status) && !vnr->ConnectionFinalizationDone)
-		(void)RxFinalizeVNetRoot(vnr, TRUE, TRUE);	/* referenced by the caller: its memory stays */
+		(void)RxFinalizeVNetRoot(vnr, TRUE, TRUE); /* referenced by the caller: its memory stays */
 	rx_name_table_unlock(table);
 	return status;
 }
@@ -78,7 +78,7 @@ NTSTATUS RxFinalizeConnection(PNET_ROOT NetRoot, PV_NET_ROOT VNetRoot, LOGICAL F
 	if (RxIsPrefixTableLockAcquired(table))
 		return STATUS_LOCK_NOT_GRANTED;
 	/* what is only kept for a delayed close is not open */
-	(void)RxPurgeRelatedFobxs(NetRoot, NULL, TRUE, NULL);	/* what it could not end counts below */
+	(void)RxPurgeRelatedFobxs(NetRoot, NULL, TRUE, NULL); /* what it could not end counts below */
 	if (VNetRoot != NULL)
 		return rx_view_end(VNetRoot, ForceFilesClosed);
 

@@ -12,7 +12,8 @@
 #include "core/name/name.h"
 #include "core/object/object.h"
 
-NTSTATUS rx_connect_wait(PRX_CONTEXT rxc, PRX_BLOCK_CONDITION condition, PLIST_ENTRY list, PLOCK_HOLDING_STATE state)
+NTSTATUS rx_connect_wait(PRX_CONTEXT rxc, PRX_BLOCK_CONDITION condition, PLIST_ENTRY list,
+			 PLOCK_HOLDING_STATE state)
 {
 	PRDBSS_DEVICE_OBJECT dev = rxc->RxDeviceObject;
 	NTSTATUS status;
@@ -61,7 +62,8 @@ static NTSTATUS rx_find_srv_call_once(PRX_CONTEXT rxc, PIRP irp, PUNICODE_STRING
 		if (rx_srv_call_failure_is_fresh(sc))
 			return sc->Status;
 		/* old news: the record goes, or at least gives up its name */
-		if (!rx_srv_call_forget_failure(sc) || rx_prefix_table_find(table, server, RDBSS_NTC_SRVCALL, id) == sc)
+		if (!rx_srv_call_forget_failure(sc) ||
+		    rx_prefix_table_find(table, server, RDBSS_NTC_SRVCALL, id) == sc)
 			(void)RxFinalizeSrvCall(sc, TRUE);
 		return STATUS_RETRY;
 	}
@@ -140,8 +142,9 @@ static NTSTATUS rx_find_net_root(PRX_CONTEXT rxc, PSRV_CALL sc, PUNICODE_STRING 
 		return STATUS_SUCCESS;
 	}
 	RxReferenceNetRoot(nr);
-	status = nr->Condition == Condition_Uninitialized ? STATUS_SUCCESS :
-		rx_connect_wait(rxc, &nr->Condition, &nr->TransitionWaitList, state);
+	status = nr->Condition == Condition_Uninitialized
+			 ? STATUS_SUCCESS
+			 : rx_connect_wait(rxc, &nr->Condition, &nr->TransitionWaitList, state);
 	if (NT_SUCCESS(status) && nr->Condition == Condition_Bad)
 		status = nr->ConstructionStatus;
 	else if (NT_SUCCESS(status) && nr->UpperFinalizationDone)
@@ -170,9 +173,9 @@ static NTSTATUS rx_find_net_root(PRX_CONTEXT rxc, PSRV_CALL sc, PUNICODE_STRING 
  *          what the mini-redirector answered; STATUS_CANCELLED.
  */
 NTSTATUS RxFindOrCreateConnections(PRX_CONTEXT RxContext, PIRP Irp, PUNICODE_STRING CanonicalName,
-				   NET_ROOT_TYPE NetRootType, BOOLEAN TreeConnect, PUNICODE_STRING LocalNetRootName,
-				   PUNICODE_STRING FilePathName, PLOCK_HOLDING_STATE LockState,
-				   PRX_CONNECTION_ID RxConnectionId)
+				   NET_ROOT_TYPE NetRootType, BOOLEAN TreeConnect,
+				   PUNICODE_STRING LocalNetRootName, PUNICODE_STRING FilePathName,
+				   PLOCK_HOLDING_STATE LockState, PRX_CONNECTION_ID RxConnectionId)
 {
 	UNICODE_STRING unc, server, share;
 	NTSTATUS status = STATUS_RETRY;
@@ -180,7 +183,8 @@ NTSTATUS RxFindOrCreateConnections(PRX_CONTEXT RxContext, PIRP Irp, PUNICODE_STR
 
 	(void)NetRootType;
 	(void)TreeConnect;
-	if (!rx_canonical_split_device(CanonicalName, LocalNetRootName, &unc) || !rx_canonical_server(&unc, &server))
+	if (!rx_canonical_split_device(CanonicalName, LocalNetRootName, &unc) ||
+	    !rx_canonical_server(&unc, &server))
 		return STATUS_BAD_NETWORK_PATH;
 
 	for (unsigned int i = 0; i < RX_CONNECT_ATTEMPTS && status == STATUS_RETRY; i++) {
@@ -207,7 +211,8 @@ NTSTATUS RxFindOrCreateConnections(PRX_CONTEXT RxContext, PIRP Irp, PUNICODE_STR
 }
 
 /* The usual case. Return: the view, good, referenced; NULL: build, or wait for, it. Locks: takes the table. */
-static PV_NET_ROOT rx_find_view(PRX_CONTEXT rxc, PUNICODE_STRING name, PUNICODE_STRING rest, PRX_CONNECTION_ID id)
+static PV_NET_ROOT rx_find_view(PRX_CONTEXT rxc, PUNICODE_STRING name, PUNICODE_STRING rest,
+				PRX_CONNECTION_ID id)
 {
 	PRX_PREFIX_TABLE table = rxc->RxDeviceObject->pRxNetNameTable;
 	PV_NET_ROOT vnr = NULL;
@@ -254,8 +259,9 @@ NTSTATUS RxFindOrConstructVirtualNetRoot(PRX_CONTEXT RxContext, PIRP Irp, PUNICO
 		}
 	} else {
 		rx_connect_lock(dev, &state);
-		status = RxConstructVirtualNetRoot(RxContext, Irp, CanonicalName, NetRootType,
-						   RxContext->Create.ThisIsATreeConnectOpen, &vnr, &state, id);
+		status =
+			RxConstructVirtualNetRoot(RxContext, Irp, CanonicalName, NetRootType,
+						  RxContext->Create.ThisIsATreeConnectOpen, &vnr, &state, id);
 		rx_connect_unlock(dev, &state);
 		if (!NT_SUCCESS(status))
 			return status;

@@ -21,7 +21,8 @@ void rx_connect_unlock(PRDBSS_DEVICE_OBJECT dev, PLOCK_HOLDING_STATE state);
  * Waits, without the name table, until the object is built or has failed, and takes the table again. The caller
  * refers to the object. STATUS_CANCELLED, or STATUS_SUCCESS: look at its condition.
  */
-NTSTATUS rx_connect_wait(PRX_CONTEXT rxc, PRX_BLOCK_CONDITION condition, PLIST_ENTRY list, PLOCK_HOLDING_STATE state);
+NTSTATUS rx_connect_wait(PRX_CONTEXT rxc, PRX_BLOCK_CONDITION condition, PLIST_ENTRY list,
+			 PLOCK_HOLDING_STATE state);
 
 /*
  * condition.c: this thread waits, even for a request that would rather be posted. STATUS_CANCELLED, or

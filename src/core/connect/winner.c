@@ -38,7 +38,8 @@ static bool rx_answer_first(volatile LONG *answered)
 static VOID NTAPI rx_srv_call_answered(PMRX_SRVCALL_CALLBACK_CONTEXT context)
 {
 	PMRX_SRVCALLDOWN_STRUCTURE calldown = context->SrvCalldownStructure;
-	struct rx_srv_call_construction *c = CONTAINING_RECORD(calldown, struct rx_srv_call_construction, calldown);
+	struct rx_srv_call_construction *c =
+		CONTAINING_RECORD(calldown, struct rx_srv_call_construction, calldown);
 
 	if (!rx_answer_first(&c->answered)) {
 		RxLog(("second answer for a server, %p", calldown->SrvCall));
@@ -85,7 +86,8 @@ static NTSTATUS rx_srv_call_ask(struct rx_srv_call_construction *c, PSRV_CALL sc
 /* A status that says nothing about the server is not held against it. */
 static bool rx_failure_is_the_servers(NTSTATUS status)
 {
-	return status != STATUS_CANCELLED && status != STATUS_RETRY && status != STATUS_INSUFFICIENT_RESOURCES;
+	return status != STATUS_CANCELLED && status != STATUS_RETRY &&
+	       status != STATUS_INSUFFICIENT_RESOURCES;
 }
 
 /**
@@ -101,7 +103,8 @@ static bool rx_failure_is_the_servers(NTSTATUS status)
  * Locks:   name table exclusive on entry and on return; drops it for the call-downs.
  * Return:  STATUS_SUCCESS, or why there is no connection.
  */
-NTSTATUS RxConstructSrvCall(PRX_CONTEXT RxContext, PIRP Irp, PSRV_CALL SrvCall, PLOCK_HOLDING_STATE LockHoldingState)
+NTSTATUS RxConstructSrvCall(PRX_CONTEXT RxContext, PIRP Irp, PSRV_CALL SrvCall,
+			    PLOCK_HOLDING_STATE LockHoldingState)
 {
 	PRDBSS_DEVICE_OBJECT dev = RxContext->RxDeviceObject;
 	struct rx_srv_call_construction *c = SrvCall->Construction;

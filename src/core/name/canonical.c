@@ -13,9 +13,9 @@
 /* State of a name being rewritten in place: components are appended, and dropped again by `..`. */
 struct rx_canonical {
 	PWCH buffer;
-	USHORT count;	/* WCHARs written */
-	USHORT depth;	/* components written, the device's not counted */
-	USHORT floor;	/* WCHARs of the device part: never dropped */
+	USHORT count; /* WCHARs written */
+	USHORT depth; /* components written, the device's not counted */
+	USHORT floor; /* WCHARs of the device part: never dropped */
 };
 
 static bool rx_component_is(PCWCH at, USHORT count, PCWCH what, USHORT what_count)
@@ -48,7 +48,7 @@ static NTSTATUS rx_canonical_append(struct rx_canonical *name, PCWCH at, USHORT 
 	RtlCopyMemory(name->buffer + name->count, at, count * sizeof(WCHAR));
 	name->count += count;
 	if (name->depth == 0 && name->floor == 0 && at[0] == u';')
-		name->floor = name->count;	/* the device part is not a component of the path */
+		name->floor = name->count; /* the device part is not a component of the path */
 	else
 		name->depth++;
 	return STATUS_SUCCESS;
@@ -57,7 +57,7 @@ static NTSTATUS rx_canonical_append(struct rx_canonical *name, PCWCH at, USHORT 
 NTSTATUS rx_canonical_name(PCUNICODE_STRING in, USHORT *flags, PUNICODE_STRING out)
 {
 	USHORT count = in->Length / sizeof(WCHAR);
-	struct rx_canonical name = { 0 };
+	struct rx_canonical name = {0};
 	NTSTATUS status = STATUS_SUCCESS;
 	USHORT at = 0;
 

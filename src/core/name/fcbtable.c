@@ -19,7 +19,7 @@ VOID RxInitializeFcbTable(PRX_FCB_TABLE FcbTable, BOOLEAN CaseInsensitiveMatch)
 	ZeroAndInitializeNodeType(FcbTable, RDBSS_NTC_FCB_TABLE, sizeof(*FcbTable));
 	FcbTable->Version = 1;
 	FcbTable->CaseInsensitiveMatch = CaseInsensitiveMatch;
-	(void)ExInitializeResourceLite(&FcbTable->TableLock);	/* cannot fail: it allocates nothing */
+	(void)ExInitializeResourceLite(&FcbTable->TableLock); /* cannot fail: it allocates nothing */
 }
 
 VOID RxFinalizeFcbTable(PRX_FCB_TABLE FcbTable)
@@ -49,7 +49,7 @@ VOID RxpReleaseFcbTableLock(PRX_FCB_TABLE pTable) RX_NO_TSA
 /* The lock itself is not annotated; these four tie it to its class. */
 void rx_fcb_table_lock(PRX_FCB_TABLE table) RX_NO_TSA
 {
-	(void)ExAcquireResourceExclusiveLite(&table->TableLock, TRUE);	/* waits: always TRUE */
+	(void)ExAcquireResourceExclusiveLite(&table->TableLock, TRUE); /* waits: always TRUE */
 }
 
 bool rx_fcb_table_try_lock(PRX_FCB_TABLE table) RX_NO_TSA
@@ -146,7 +146,8 @@ NTSTATUS RxFcbTableInsertFcb(PRX_FCB_TABLE FcbTable, PFCB Fcb)
 		if (FcbTable->HashBuckets == NULL)
 			status = rx_fcb_table_resize(FcbTable, RX_FCB_TABLE_FIRST_BUCKETS);
 		else if (FcbTable->NumberOfEntries >= FcbTable->NumberOfBuckets)
-			(void)rx_fcb_table_resize(FcbTable, FcbTable->NumberOfBuckets * 2);	/* longer chains else */
+			(void)rx_fcb_table_resize(FcbTable,
+						  FcbTable->NumberOfBuckets * 2); /* longer chains else */
 		if (!NT_SUCCESS(status))
 			return status;
 		entry->HashValue = rx_name_hash(&entry->Path, FcbTable->CaseInsensitiveMatch);
@@ -183,7 +184,7 @@ void rx_fcb_table_for_each(PRX_FCB_TABLE table, bool (*visit)(PFCB fcb, void *ar
 		PLIST_ENTRY bucket = &table->HashBuckets[i];
 
 		for (PLIST_ENTRY link = bucket->Flink, next; link != bucket; link = next) {
-			next = link->Flink;	/* visit may take this one out */
+			next = link->Flink; /* visit may take this one out */
 			if (!visit(CONTAINING_RECORD(link, FCB, FcbTableEntry.HashLinks), arg))
 				return;
 		}

@@ -35,7 +35,7 @@ static void rx_name_cache_release(PNAME_CACHE entry)
 
 VOID RxNameCacheFinalize(PNAME_CACHE_CONTROL NameCacheCtl)
 {
-	PLIST_ENTRY lists[] = { &NameCacheCtl->ActiveList, &NameCacheCtl->FreeList };
+	PLIST_ENTRY lists[] = {&NameCacheCtl->ActiveList, &NameCacheCtl->FreeList};
 
 	ExAcquireFastMutex(&NameCacheCtl->NameCacheLock);
 	for (unsigned int i = 0; i < RTL_NUMBER_OF(lists); i++) {
@@ -44,7 +44,7 @@ VOID RxNameCacheFinalize(PNAME_CACHE_CONTROL NameCacheCtl)
 			NameCacheCtl->EntryCount--;
 		}
 	}
-	RX_CHECK(NameCacheCtl->EntryCount == 0);	/* the rest is in somebody's hands */
+	RX_CHECK(NameCacheCtl->EntryCount == 0); /* the rest is in somebody's hands */
 	ExReleaseFastMutex(&NameCacheCtl->NameCacheLock);
 }
 
@@ -59,7 +59,7 @@ static PNAME_CACHE rx_name_cache_take(PNAME_CACHE_CONTROL ctl)
 	if (!IsListEmpty(&ctl->FreeList)) {
 		entry = CONTAINING_RECORD(RemoveHeadList(&ctl->FreeList), NAME_CACHE, Link);
 	} else if (ctl->EntryCount < ctl->MaximumEntries) {
-		ctl->EntryCount++;	/* taken before the allocation, so that the cap holds */
+		ctl->EntryCount++; /* taken before the allocation, so that the cap holds */
 		room = true;
 	}
 	ExReleaseFastMutex(&ctl->NameCacheLock);
@@ -80,7 +80,8 @@ static PNAME_CACHE rx_name_cache_take(PNAME_CACHE_CONTROL ctl)
 	return entry;
 }
 
-PNAME_CACHE RxNameCacheCreateEntry(PNAME_CACHE_CONTROL NameCacheCtl, PUNICODE_STRING Name, BOOLEAN CaseInsensitive)
+PNAME_CACHE RxNameCacheCreateEntry(PNAME_CACHE_CONTROL NameCacheCtl, PUNICODE_STRING Name,
+				   BOOLEAN CaseInsensitive)
 {
 	PNAME_CACHE entry = rx_name_cache_take(NameCacheCtl);
 
@@ -153,7 +154,8 @@ RX_NC_CHECK_STATUS RxNameCacheCheckEntry(PNAME_CACHE NameCache, ULONG MRxContext
 	return RX_NC_SUCCESS;
 }
 
-VOID RxNameCacheActivateEntry(PNAME_CACHE_CONTROL NameCacheCtl, PNAME_CACHE NameCache, ULONG LifeTime, ULONG MRxContext)
+VOID RxNameCacheActivateEntry(PNAME_CACHE_CONTROL NameCacheCtl, PNAME_CACHE NameCache, ULONG LifeTime,
+			      ULONG MRxContext)
 {
 	RX_CHECK(IsListEmpty(&NameCache->Link));
 	if (LifeTime != 0)

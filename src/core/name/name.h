@@ -29,8 +29,8 @@ bool rx_name_equal(PCUNICODE_STRING a, PCUNICODE_STRING b, USHORT insensitive_by
  * The entry whose name is exactly this, of this kind (node type of its container), with this connection id
  * (NULL: without one); no reference is taken. Locks: table, shared.
  */
-PVOID rx_prefix_table_find(PRX_PREFIX_TABLE table, PCUNICODE_STRING name, NODE_TYPE_CODE kind, PRX_CONNECTION_ID id)
-	RX_REQUIRES_SHARED(rx_class_name_table);
+PVOID rx_prefix_table_find(PRX_PREFIX_TABLE table, PCUNICODE_STRING name, NODE_TYPE_CODE kind,
+			   PRX_CONNECTION_ID id) RX_REQUIRES_SHARED(rx_class_name_table);
 
 /* fcbtable.c */
 

@@ -34,10 +34,11 @@ VOID RxInitializePrefixTable(PRX_PREFIX_TABLE ThisTable, ULONG TableSize, BOOLEA
 {
 	ZeroAndInitializeNodeType(ThisTable, RDBSS_NTC_PREFIX_TABLE, sizeof(*ThisTable));
 	InitializeListHead(&ThisTable->MemberQueue);
-	(void)ExInitializeResourceLite(&ThisTable->TableLock);	/* cannot fail: it allocates nothing */
+	(void)ExInitializeResourceLite(&ThisTable->TableLock); /* cannot fail: it allocates nothing */
 	ThisTable->Version = 1;
 	ThisTable->CaseInsensitiveMatch = CaseInsensitiveMatch;
-	ThisTable->TableSize = rx_round_up_to_power_of_two(TableSize != 0 ? TableSize : RX_PREFIX_DEFAULT_BUCKETS);
+	ThisTable->TableSize =
+		rx_round_up_to_power_of_two(TableSize != 0 ? TableSize : RX_PREFIX_DEFAULT_BUCKETS);
 }
 
 VOID RxFinalizePrefixTable(PRX_PREFIX_TABLE ThisTable)
@@ -67,7 +68,7 @@ VOID RxpReleasePrefixTableLock(PRX_PREFIX_TABLE pTable) RX_NO_TSA
 /* The lock itself is not annotated; these three tie it to its class. */
 void rx_name_table_lock(PRX_PREFIX_TABLE table) RX_NO_TSA
 {
-	(void)ExAcquireResourceExclusiveLite(&table->TableLock, TRUE);	/* waits: always TRUE */
+	(void)ExAcquireResourceExclusiveLite(&table->TableLock, TRUE); /* waits: always TRUE */
 }
 
 void rx_name_table_lock_shared(PRX_PREFIX_TABLE table) RX_NO_TSA
@@ -106,7 +107,8 @@ static USHORT rx_prefix_insensitive(PRX_PREFIX_TABLE table, PRX_PREFIX_ENTRY ent
 }
 
 /* The best entry for a name; a view before a share of the same name, the asked id before none. */
-static PRX_PREFIX_ENTRY rx_prefix_match(PRX_PREFIX_TABLE table, PCUNICODE_STRING name, ULONG hash, PRX_CONNECTION_ID id)
+static PRX_PREFIX_ENTRY rx_prefix_match(PRX_PREFIX_TABLE table, PCUNICODE_STRING name, ULONG hash,
+					PRX_CONNECTION_ID id)
 {
 	PLIST_ENTRY bucket = rx_prefix_bucket(table, hash);
 	PRX_PREFIX_ENTRY best = NULL;
@@ -126,7 +128,8 @@ static PRX_PREFIX_ENTRY rx_prefix_match(PRX_PREFIX_TABLE table, PCUNICODE_STRING
 	return best;
 }
 
-PVOID rx_prefix_table_find(PRX_PREFIX_TABLE table, PCUNICODE_STRING name, NODE_TYPE_CODE kind, PRX_CONNECTION_ID id)
+PVOID rx_prefix_table_find(PRX_PREFIX_TABLE table, PCUNICODE_STRING name, NODE_TYPE_CODE kind,
+			   PRX_CONNECTION_ID id)
 {
 	ULONG hash = rx_name_hash(name, true);
 	PLIST_ENTRY bucket;
@@ -145,8 +148,8 @@ PVOID rx_prefix_table_find(PRX_PREFIX_TABLE table, PCUNICODE_STRING name, NODE_T
 	return NULL;
 }
 
-PVOID RxPrefixTableLookupName(PRX_PREFIX_TABLE ThisTable, PUNICODE_STRING CanonicalName, PUNICODE_STRING RemainingName,
-			      PRX_CONNECTION_ID RxConnectionId)
+PVOID RxPrefixTableLookupName(PRX_PREFIX_TABLE ThisTable, PUNICODE_STRING CanonicalName,
+			      PUNICODE_STRING RemainingName, PRX_CONNECTION_ID RxConnectionId)
 {
 	USHORT count = CanonicalName->Length / sizeof(WCHAR);
 	ULONG hash = RX_NAME_HASH_START;
@@ -207,9 +210,9 @@ static void rx_prefix_grow(PRX_PREFIX_TABLE table, ULONG buckets) RX_REQUIRES(rx
 		ExFreePoolWithTag(old, RX_TAG_PREFIX);
 }
 
-PRX_PREFIX_ENTRY RxPrefixTableInsertName(PRX_PREFIX_TABLE ThisTable, PRX_PREFIX_ENTRY ThisEntry, PVOID Container,
-					 PULONG ContainerRefCount, USHORT CaseInsensitiveLength,
-					 PRX_CONNECTION_ID ConnectionId)
+PRX_PREFIX_ENTRY RxPrefixTableInsertName(PRX_PREFIX_TABLE ThisTable, PRX_PREFIX_ENTRY ThisEntry,
+					 PVOID Container, PULONG ContainerRefCount,
+					 USHORT CaseInsensitiveLength, PRX_CONNECTION_ID ConnectionId)
 {
 	rx_assert_name_table_exclusive(ThisTable);
 	if (ThisTable->HashBuckets == NULL)

@@ -35,11 +35,13 @@ static void rx_fcb_lay_out(PMINIRDR_DISPATCH dispatch, ULONG name_bytes, struct 
 	l->srv_open = l->non_paged + rx_object_align(sizeof(NON_PAGED_FCB));
 	l->fobx = l->srv_open + rx_object_align(sizeof(SRV_OPEN));
 	l->fcb_extension = l->fobx + rx_object_align(sizeof(FOBX));
-	l->srv_open_extension =
-		l->fcb_extension + rx_fcb_extension(dispatch, RDBSS_MANAGE_FCB_EXTENSION, dispatch->MRxFcbSize);
-	l->fobx_extension = l->srv_open_extension +
-			    rx_fcb_extension(dispatch, RDBSS_MANAGE_SRV_OPEN_EXTENSION, dispatch->MRxSrvOpenSize);
-	l->name = l->fobx_extension + rx_fcb_extension(dispatch, RDBSS_MANAGE_FOBX_EXTENSION, dispatch->MRxFobxSize);
+	l->srv_open_extension = l->fcb_extension +
+				rx_fcb_extension(dispatch, RDBSS_MANAGE_FCB_EXTENSION, dispatch->MRxFcbSize);
+	l->fobx_extension =
+		l->srv_open_extension +
+		rx_fcb_extension(dispatch, RDBSS_MANAGE_SRV_OPEN_EXTENSION, dispatch->MRxSrvOpenSize);
+	l->name = l->fobx_extension +
+		  rx_fcb_extension(dispatch, RDBSS_MANAGE_FOBX_EXTENSION, dispatch->MRxFobxSize);
 	l->bytes = l->name + name_bytes;
 }
 
@@ -47,7 +49,7 @@ static void rx_fcb_init_non_paged(PFCB fcb, PNON_PAGED_FCB np)
 {
 	np->NodeTypeCode = RDBSS_NTC_NONPAGED_FCB;
 	np->NodeByteSize = sizeof(*np);
-	(void)ExInitializeResourceLite(&np->HeaderResource);	/* neither can fail: they allocate nothing */
+	(void)ExInitializeResourceLite(&np->HeaderResource); /* neither can fail: they allocate nothing */
 	(void)ExInitializeResourceLite(&np->PagingIoResource);
 	ExInitializeFastMutex(&np->AdvancedFcbHeaderMutex);
 	ExInitializeFastMutex(&np->FileSizeLock);
@@ -133,8 +135,9 @@ PFCB RxCreateNetFcb(PRX_CONTEXT RxContext, PIRP Irp, PV_NET_ROOT VNetRoot, PUNIC
 	fcb->CachedNetRootType = nr->Type;
 	fcb->RxDeviceObject = dev;
 	fcb->MRxDispatch = dispatch;
-	fcb->MRxFastIoDispatch = dev->DeviceObject.DriverObject != NULL ?
-		dev->DeviceObject.DriverObject->FastIoDispatch : NULL;
+	fcb->MRxFastIoDispatch = dev->DeviceObject.DriverObject != NULL
+					 ? dev->DeviceObject.DriverObject->FastIoDispatch
+					 : NULL;
 	InitializeListHead(&fcb->SrvOpenList);
 	InitializeListHead(&fcb->ScavengerFinalizationList);
 	InitializeListHead(&fcb->LowIoPerFcbInfo.PagingIoReadsOutstanding);
@@ -168,7 +171,7 @@ static void rx_fcb_detach(PFCB fcb) RX_REQUIRES(rx_class_fcb_table) RX_REQUIRES(
 		return;
 	fcb->UpperFinalizationDone = TRUE;
 	fcb->FcbState |= FCB_STATE_NAME_ALREADY_REMOVED;
-	(void)RxFcbTableRemoveFcb(&nr->FcbTable, fcb);	/* it is there: nobody else takes it out */
+	(void)RxFcbTableRemoveFcb(&nr->FcbTable, fcb); /* it is there: nobody else takes it out */
 	InsertTailList(&nr->OrphanedFcbs, &fcb->FcbTableEntry.HashLinks);
 	(void)InterlockedDecrement(&fcb->NodeReferenceCount);
 }
@@ -181,8 +184,8 @@ static void rx_fcb_destroy(PFCB fcb) RX_NO_TSA
 
 	RX_CHECK(fcb->NodeReferenceCount == 0 && IsListEmpty(&fcb->SrvOpenList));
 	RX_CHECK((fcb->FcbState & (FCB_STATE_SRVOPEN_USED | FCB_STATE_FOBX_USED)) == 0);
-	(void)rx_call_deallocate_for_fcb(&fcb->Mrx);	/* ignored: the page */
-	RemoveEntryList(&fcb->FcbTableEntry.HashLinks);	/* NET_ROOT.OrphanedFcbs */
+	(void)rx_call_deallocate_for_fcb(&fcb->Mrx);    /* ignored: the page */
+	RemoveEntryList(&fcb->FcbTableEntry.HashLinks); /* NET_ROOT.OrphanedFcbs */
 	ExReleaseResourceLite(&fcb->NonPaged->HeaderResource);
 	(void)ExDeleteResourceLite(&fcb->NonPaged->HeaderResource);
 	(void)ExDeleteResourceLite(&fcb->NonPaged->PagingIoResource);
@@ -225,7 +228,7 @@ BOOLEAN RxFinalizeNetFcb(PFCB ThisFcb, BOOLEAN RecursiveFinalize, BOOLEAN ForceF
 		for (link = fcb->SrvOpenList.Flink; link != &fcb->SrvOpenList; link = next) {
 			next = link->Flink;
 			(void)RxFinalizeSrvOpen(CONTAINING_RECORD(link, SRV_OPEN, SrvOpenQLinks), TRUE,
-						ForceFinalize);	/* FALSE: in use, and so is the FCB */
+						ForceFinalize); /* FALSE: in use, and so is the FCB */
 		}
 	}
 	if (fcb->NodeReferenceCount == 1 && !fcb->UpperFinalizationDone)
@@ -238,9 +241,18 @@ BOOLEAN RxFinalizeNetFcb(PFCB ThisFcb, BOOLEAN RecursiveFinalize, BOOLEAN ForceF
 	return TRUE;
 }
 
+/* Atomic: references are taken without the FCB, while an open may make the type known. */
+static void rx_fcb_check_type(PFCB fcb)
+{
+	NODE_TYPE_CODE code = __atomic_load_n(&fcb->Header.NodeTypeCode, __ATOMIC_RELAXED);
+
+	RX_CHECK(NodeTypeIsFcb(&code));
+	(void)code;
+}
+
 LONG RxpReferenceNetFcb(PFCB Fcb)
 {
-	RX_CHECK(NodeTypeIsFcb(Fcb));
+	rx_fcb_check_type(Fcb);
 	return InterlockedIncrement(&Fcb->NodeReferenceCount);
 }
 
@@ -248,7 +260,7 @@ LONG RxpDereferenceNetFcb(PFCB Fcb)
 {
 	LONG count;
 
-	RX_CHECK(NodeTypeIsFcb(Fcb));
+	rx_fcb_check_type(Fcb);
 	count = InterlockedDecrement(&Fcb->NodeReferenceCount);
 	RX_CHECK(count >= 0);
 	return count;
@@ -280,7 +292,7 @@ static void rx_fcb_lock_table_too(PRX_FCB_TABLE table, PFCB fcb) RX_NO_TSA
 			return;
 		/* somebody is at work on the file: never wait for that with the table locked */
 		rx_fcb_table_unlock(table);
-		(void)RxAcquireExclusiveFcb(NULL, fcb);	/* without a context it waits */
+		(void)RxAcquireExclusiveFcb(NULL, fcb); /* without a context it waits */
 	}
 }
 
@@ -322,7 +334,8 @@ BOOLEAN RxpDereferenceAndFinalizeNetFcb(PFCB Fcb, PRX_CONTEXT RxContext, BOOLEAN
 		rx_fcb_table_unlock(&nr->FcbTable);
 	RxDereferenceNetRoot(nr, LHS_LockNotHeld);
 	if (finalized && RxContext != NULL)
-		(void)InterlockedDecrement(&RxContext->AcquireReleaseFcbTrackerX);	/* the lock went with the FCB */
+		(void)InterlockedDecrement(
+			&RxContext->AcquireReleaseFcbTrackerX); /* the lock went with the FCB */
 	return finalized;
 }
 
@@ -353,7 +366,7 @@ NTSTATUS rx_fcb_rename_locked(PFCB fcb, PCUNICODE_STRING new_path)
 	memory = ExAllocatePoolWithTag(PagedPool, new_path->Length + 1u, RX_TAG_FCB);
 	if (memory == NULL)
 		return STATUS_INSUFFICIENT_RESOURCES;
-	(void)RxFcbTableRemoveFcb(table, fcb);	/* it is there: UpperFinalizationDone is FALSE */
+	(void)RxFcbTableRemoveFcb(table, fcb); /* it is there: UpperFinalizationDone is FALSE */
 	(void)rx_object_place_name(&fcb->FcbTableEntry.Path, (PUCHAR)memory, new_path);
 	rx_fcb_lists_lock(fcb);
 	fcb->PrivateAlreadyPrefixedName = fcb->FcbTableEntry.Path;
@@ -361,7 +374,7 @@ NTSTATUS rx_fcb_rename_locked(PFCB fcb, PCUNICODE_STRING new_path)
 	if (fcb->RenamedPath != NULL)
 		ExFreePoolWithTag(fcb->RenamedPath, RX_TAG_FCB);
 	fcb->RenamedPath = memory;
-	return RxFcbTableInsertFcb(table, fcb);	/* the table has its buckets: cannot fail */
+	return RxFcbTableInsertFcb(table, fcb); /* the table has its buckets: cannot fail */
 }
 
 /* Finalizes one FCB that only the table refers to, when nobody is at work on it. Return: it is gone. */

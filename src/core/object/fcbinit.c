@@ -111,6 +111,6 @@ VOID RxFinishFcbInitialization(PMRX_FCB MrxFcb, RX_FILE_TYPE RdbssStorageType, P
 	}
 	/* a driver that does not know the type this time takes nothing away */
 	if (code != RDBSS_NTC_STORAGE_TYPE_UNKNOWN)
-		fcb->Header.NodeTypeCode = code;
+		__atomic_store_n(&fcb->Header.NodeTypeCode, code, __ATOMIC_RELAXED);	/* rx_fcb_check_type() */
 	fcb->Condition = Condition_Good;
 }

@@ -53,7 +53,7 @@ VOID __RxReleaseFcbForThread(PRX_CONTEXT RxContext, PFCB Fcb, ERESOURCE_THREAD R
 
 BOOLEAN __RxAcquirePagingIoResource(PRX_CONTEXT RxContext, PFCB Fcb)
 {
-	(void)ExAcquireResourceExclusiveLite(Fcb->Header.PagingIoResource, TRUE);	/* waits: always TRUE */
+	(void)ExAcquireResourceExclusiveLite(Fcb->Header.PagingIoResource, TRUE); /* waits: always TRUE */
 	if (RxContext != NULL)
 		RxContext->FcbPagingIoResourceAcquired = TRUE;
 	return TRUE;
@@ -94,7 +94,7 @@ NTSTATUS RxAcquireSharedFcbResourceInMRx(PMRX_FCB pFcb)
 
 NTSTATUS RxAcquireSharedFcbResourceInMRxEx(PRX_CONTEXT pRxContext, PMRX_FCB pFcb)
 {
-	(void)ExAcquireResourceSharedLite(((PFCB)pFcb)->Header.Resource, TRUE);	/* waits: always TRUE */
+	(void)ExAcquireResourceSharedLite(((PFCB)pFcb)->Header.Resource, TRUE); /* waits: always TRUE */
 	rx_fcb_track(pRxContext, 1);
 	return STATUS_SUCCESS;
 }
@@ -104,7 +104,8 @@ VOID RxReleaseFcbResourceInMRx(PMRX_FCB pFcb)
 	RxReleaseFcb(NULL, (PFCB)pFcb);
 }
 
-VOID RxReleaseFcbResourceForThreadInMRx(PRX_CONTEXT pRxContext, PMRX_FCB MrxFcb, ERESOURCE_THREAD ResourceThreadId)
+VOID RxReleaseFcbResourceForThreadInMRx(PRX_CONTEXT pRxContext, PMRX_FCB MrxFcb,
+					ERESOURCE_THREAD ResourceThreadId)
 {
 	RxReleaseFcbForThread(pRxContext, (PFCB)MrxFcb, ResourceThreadId);
 }

@@ -51,8 +51,9 @@ static PFOBX rx_fobx_obtain(PFCB fcb, PSRV_OPEN so)
 	}
 	if (so->InternalFobx != NULL && (so->Flags & SRVOPEN_FLAG_FOBX_USED) == 0) {
 		bool managed = (fcb->MRxDispatch->MRxFlags & RDBSS_MANAGE_FOBX_EXTENSION) != 0;
-		ULONG so_extension = (fcb->MRxDispatch->MRxFlags & RDBSS_MANAGE_SRV_OPEN_EXTENSION) != 0 ?
-			rx_object_align(fcb->MRxDispatch->MRxSrvOpenSize) : 0;
+		ULONG so_extension = (fcb->MRxDispatch->MRxFlags & RDBSS_MANAGE_SRV_OPEN_EXTENSION) != 0
+					     ? rx_object_align(fcb->MRxDispatch->MRxSrvOpenSize)
+					     : 0;
 		PUCHAR extension = (PUCHAR)so->InternalFobx + rx_object_align(sizeof(FOBX)) + so_extension;
 
 		so->Flags |= SRVOPEN_FLAG_FOBX_USED;
@@ -118,7 +119,7 @@ static void rx_fobx_detach(PFOBX fobx) RX_REQUIRES(rx_class_fcb)
 
 	fobx->UpperFinalizationDone = TRUE;
 	rx_scavenger_unmark(fobx);
-	(void)rx_call_deallocate_for_fobx(&fobx->Mrx);	/* ignored: the page */
+	(void)rx_call_deallocate_for_fobx(&fobx->Mrx); /* ignored: the page */
 	rx_fcb_lists_lock(fcb);
 	RemoveEntryList(&fobx->FobxQLinks);
 	InitializeListHead(&fobx->FobxQLinks);

@@ -73,14 +73,16 @@ PNET_ROOT RxCreateNetRoot(PSRV_CALL SrvCall, PUNICODE_STRING Name, ULONG NetRoot
 	if (SrvCall->Flags & SRVCALL_FLAG_CASE_INSENSITIVE_NETROOTS)
 		insensitive = Name->Length;
 
-	if (RxPrefixTableInsertName(dev->pRxNetNameTable, &nr->PrefixEntry, nr, (PULONG)&nr->NodeReferenceCount,
-				    insensitive, RxConnectionId) == NULL) {
+	if (RxPrefixTableInsertName(dev->pRxNetNameTable, &nr->PrefixEntry, nr,
+				    (PULONG)&nr->NodeReferenceCount, insensitive, RxConnectionId) == NULL) {
 		ExFreePoolWithTag(nr, RX_TAG_NET_ROOT);
 		return NULL;
 	}
-	RxInitializeFcbTable(&nr->FcbTable, BooleanFlagOn(SrvCall->Flags, SRVCALL_FLAG_CASE_INSENSITIVE_FILENAMES));
+	RxInitializeFcbTable(&nr->FcbTable,
+			     BooleanFlagOn(SrvCall->Flags, SRVCALL_FLAG_CASE_INSENSITIVE_FILENAMES));
 	RxReferenceSrvCall(SrvCall);
-	RxLog(("nr=%lu created %wZ sc=%lu", nr->SerialNumberForEnum, &nr->NetRootName, SrvCall->SerialNumberForEnum));
+	RxLog(("nr=%lu created %wZ sc=%lu", nr->SerialNumberForEnum, &nr->NetRootName,
+	       SrvCall->SerialNumberForEnum));
 	return nr;
 }
 
@@ -88,7 +90,8 @@ static void rx_net_root_destroy(PNET_ROOT nr)
 {
 	PSRV_CALL sc = (PSRV_CALL)nr->pSrvCall;
 
-	RX_CHECK(nr->NodeReferenceCount == 0 && IsListEmpty(&nr->VirtualNetRoots) && IsListEmpty(&nr->OrphanedFcbs));
+	RX_CHECK(nr->NodeReferenceCount == 0 && IsListEmpty(&nr->VirtualNetRoots) &&
+		 IsListEmpty(&nr->OrphanedFcbs));
 	RxLog(("nr=%lu freed", nr->SerialNumberForEnum));
 	rx_scavenger_unmark(nr);
 	RxFinalizeFcbTable(&nr->FcbTable);
@@ -136,8 +139,9 @@ BOOLEAN RxFinalizeNetRoot(PNET_ROOT ThisNetRoot, BOOLEAN RecursiveFinalize, BOOL
 	nr->Flags |= NETROOT_FLAG_NAME_ALREADY_REMOVED;
 	if (StableCondition(nr->Condition))
 		nr->Condition = Condition_Closing;
-	RxLog(("nr=%lu finalize force=%u refs=%lu", nr->SerialNumberForEnum, ForceFinalize, nr->NodeReferenceCount));
-	(void)rx_call_finalize_net_root(&nr->Mrx, FALSE);	/* ignored, and never forced: the page */
+	RxLog(("nr=%lu finalize force=%u refs=%lu", nr->SerialNumberForEnum, ForceFinalize,
+	       nr->NodeReferenceCount));
+	(void)rx_call_finalize_net_root(&nr->Mrx, FALSE); /* ignored, and never forced: the page */
 	nr->Flags &= ~NETROOT_FLAG_FINALIZATION_IN_PROGRESS;
 	rx_flag_set(&nr->UpperFinalizationDone);
 	if (InterlockedDecrement(&nr->NodeReferenceCount) == 0)
@@ -157,9 +161,10 @@ VOID RxForceFinalizeAllVNetRoots(PNET_ROOT NetRoot)
 	rx_assert_name_table_exclusive(rx_object_name_table(NetRoot));
 	RxReferenceNetRoot(NetRoot);
 	while (!IsListEmpty(&NetRoot->VirtualNetRoots)) {
-		PV_NET_ROOT vnr = CONTAINING_RECORD(NetRoot->VirtualNetRoots.Flink, V_NET_ROOT, NetRootListEntry);
+		PV_NET_ROOT vnr =
+			CONTAINING_RECORD(NetRoot->VirtualNetRoots.Flink, V_NET_ROOT, NetRootListEntry);
 
-		RX_CHECK(RxFinalizeVNetRoot(vnr, TRUE, TRUE));	/* takes it off the list */
+		RX_CHECK(RxFinalizeVNetRoot(vnr, TRUE, TRUE)); /* takes it off the list */
 	}
 	RxDereferenceNetRoot(NetRoot, LHS_ExclusiveLockHeld);
 }

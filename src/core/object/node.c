@@ -104,7 +104,7 @@ static ULONG rx_node_last_count(PVOID instance)
 static void rx_node_finalize(PVOID instance)
 {
 	if (NodeType(instance) == RDBSS_NTC_SRVCALL)
-		(void)RxFinalizeSrvCall(instance, FALSE);	/* FALSE: somebody revived it */
+		(void)RxFinalizeSrvCall(instance, FALSE); /* FALSE: somebody revived it */
 	else if (NodeType(instance) == RDBSS_NTC_NETROOT)
 		(void)RxFinalizeNetRoot(instance, TRUE, FALSE);
 	else if (NodeType(instance) == RDBSS_NTC_V_NETROOT)
@@ -153,12 +153,14 @@ VOID RxDereference(PVOID Instance, LOCK_HOLDING_STATE LockHoldingState)
 		RX_CHECK(now > 0);
 
 		if (now != last + 1) {
-			if (InterlockedCompareExchange((volatile LONG *)count, (LONG)(now - 1), (LONG)now) == (LONG)now)
+			if (InterlockedCompareExchange((volatile LONG *)count, (LONG)(now - 1), (LONG)now) ==
+			    (LONG)now)
 				return;
 		} else if (LockHoldingState != LHS_ExclusiveLockHeld) {
 			if (rx_scavenger_drop_and_mark(Instance, count, now))
 				return;
-		} else if (InterlockedCompareExchange((volatile LONG *)count, (LONG)last, (LONG)now) == (LONG)now) {
+		} else if (InterlockedCompareExchange((volatile LONG *)count, (LONG)last, (LONG)now) ==
+			   (LONG)now) {
 			rx_node_finalize(Instance);
 			return;
 		}

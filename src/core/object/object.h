@@ -65,7 +65,7 @@ static inline void rx_flag_set(BOOLEAN *flag)
 
 /* Which process makes the call-down itself and which posts it to a worker (docs/decisions/0001). */
 enum rx_finalize_policy {
-	RX_POST_OUTSIDE_RDBSS_PROCESS,	/* the default */
+	RX_POST_OUTSIDE_RDBSS_PROCESS, /* the default */
 	RX_POST_INSIDE_RDBSS_PROCESS
 };
 extern enum rx_finalize_policy rx_srv_call_finalize_policy;

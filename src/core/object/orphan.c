@@ -15,7 +15,7 @@
 
 struct rx_orphan_walk {
 	PV_NET_ROOT vnr;
-	PFCB busy;	/* referenced; the first one whose lock somebody held */
+	PFCB busy; /* referenced; the first one whose lock somebody held */
 };
 
 static bool rx_orphan_fcb_uses(PFCB fcb, PV_NET_ROOT vnr)
@@ -23,7 +23,8 @@ static bool rx_orphan_fcb_uses(PFCB fcb, PV_NET_ROOT vnr)
 	bool uses = false;
 
 	rx_fcb_lists_lock(fcb);
-	for (PLIST_ENTRY link = fcb->SrvOpenList.Flink; link != &fcb->SrvOpenList && !uses; link = link->Flink)
+	for (PLIST_ENTRY link = fcb->SrvOpenList.Flink; link != &fcb->SrvOpenList && !uses;
+	     link = link->Flink)
 		uses = CONTAINING_RECORD(link, SRV_OPEN, SrvOpenQLinks)->pVNetRoot == &vnr->Mrx;
 	rx_fcb_lists_unlock(fcb);
 	return uses;
@@ -75,7 +76,7 @@ VOID RxOrphanSrvOpens(PV_NET_ROOT ThisVNetRoot)
 	PNET_ROOT nr = (PNET_ROOT)ThisVNetRoot->pNetRoot;
 
 	for (;;) {
-		struct rx_orphan_walk walk = { .vnr = ThisVNetRoot };
+		struct rx_orphan_walk walk = {.vnr = ThisVNetRoot};
 
 		rx_fcb_table_lock(&nr->FcbTable);
 		rx_fcb_table_for_each(&nr->FcbTable, rx_orphan_visit, &walk);
@@ -83,7 +84,7 @@ VOID RxOrphanSrvOpens(PV_NET_ROOT ThisVNetRoot)
 		if (walk.busy == NULL)
 			return;
 		/* when the lock is granted the request that held the file is over: look again */
-		(void)RxAcquireExclusiveFcb(NULL, walk.busy);	/* without a context it waits */
+		(void)RxAcquireExclusiveFcb(NULL, walk.busy); /* without a context it waits */
 		if (!RxDereferenceAndFinalizeNetFcb(walk.busy, NULL, FALSE, FALSE))
 			RxReleaseFcb(NULL, walk.busy);
 	}

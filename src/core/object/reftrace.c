@@ -49,7 +49,8 @@ static void rx_place_add(PVOID instance, PCSTR file, ULONG line, LONG delta)
 	if (place == NULL) {
 		place = ExAllocatePoolWithTag(NonPagedPool, sizeof(*place), RX_TAG_PLACE);
 		if (place != NULL) {
-			*place = (struct rx_place){ .next = *bucket, .instance = instance, .file = file, .line = line };
+			*place = (struct rx_place){
+				.next = *bucket, .instance = instance, .file = file, .line = line};
 			*bucket = place;
 		}
 	}
@@ -82,9 +83,10 @@ unsigned int rx_ref_places(PVOID instance, struct rx_ref_place *places, unsigned
 	KIRQL irql;
 
 	KeAcquireSpinLock(&rx_place_lock, &irql);
-	for (place = rx_places[rx_place_bucket(instance)]; place != NULL && count < capacity; place = place->next)
+	for (place = rx_places[rx_place_bucket(instance)]; place != NULL && count < capacity;
+	     place = place->next)
 		if (place->instance == instance)
-			places[count++] = (struct rx_ref_place){ place->file, place->line, place->count };
+			places[count++] = (struct rx_ref_place){place->file, place->line, place->count};
 	KeReleaseSpinLock(&rx_place_lock, irql);
 	return count;
 }

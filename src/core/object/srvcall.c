@@ -28,7 +28,7 @@
 #include "core/work/work.h"
 
 #define RX_TAG_SRV_CALL 'cSxR'
-#define RX_FAILURE_MEMORY 20000000LL	/* 2 s in units of 100 ns */
+#define RX_FAILURE_MEMORY 20000000LL /* 2 s in units of 100 ns */
 
 enum rx_finalize_policy rx_srv_call_finalize_policy = RX_POST_OUTSIDE_RDBSS_PROCESS;
 
@@ -79,14 +79,14 @@ PSRV_CALL RxCreateSrvCall(PRX_CONTEXT RxContext, PUNICODE_STRING Name, PUNICODE_
 	ULONG extension = managed ? rx_object_align(dev->Dispatch->MRxSrvCallSize) : 0;
 	ULONG head = rx_object_align(sizeof(SRV_CALL));
 	ULONG construction = rx_object_align(sizeof(struct rx_srv_call_construction));
-	UNICODE_STRING principal = { 0 };
-	UNICODE_STRING inner = { 0 };
+	UNICODE_STRING principal = {0};
+	UNICODE_STRING inner = {0};
 	SIZE_T bytes;
 	PSRV_CALL sc;
 	PUCHAR at;
 
 	rx_assert_name_table_exclusive(table);
-	(void)rx_srv_call_find_ea(RxContext, "Principal", &principal);	/* absent: stays empty */
+	(void)rx_srv_call_find_ea(RxContext, "Principal", &principal); /* absent: stays empty */
 	bytes = (SIZE_T)head + construction + extension + Name->Length + principal.Length;
 	if (InnerNamePrefix != NULL)
 		bytes += InnerNamePrefix->Length;
@@ -117,7 +117,8 @@ PSRV_CALL RxCreateSrvCall(PRX_CONTEXT RxContext, PUNICODE_STRING Name, PUNICODE_
 	sc->pPrincipalName = principal.Length != 0 ? &sc->PrincipalName : NULL;
 
 	sc->PrefixEntry.Prefix = sc->SrvCallName;
-	sc->PrefixEntry.Prefix.Length = sc->PrefixEntry.Prefix.MaximumLength = (USHORT)(Name->Length + inner.Length);
+	sc->PrefixEntry.Prefix.Length = sc->PrefixEntry.Prefix.MaximumLength =
+		(USHORT)(Name->Length + inner.Length);
 	RxInitializeBufferingManager(sc);
 
 	if (RxPrefixTableInsertName(table, &sc->PrefixEntry, sc, (PULONG)&sc->NodeReferenceCount,
@@ -146,7 +147,7 @@ static void rx_srv_call_destroy(PSRV_CALL sc)
 static void rx_srv_call_call_down(PSRV_CALL sc)
 {
 	RX_CHECK(!sc->CallDownDone);
-	(void)rx_call_finalize_srv_call(&sc->Mrx, sc->ForceAtCallDown);	/* ignored: the page */
+	(void)rx_call_finalize_srv_call(&sc->Mrx, sc->ForceAtCallDown); /* ignored: the page */
 	rx_flag_set(&sc->CallDownDone);
 	(void)InterlockedDecrement(&sc->NodeReferenceCount);
 }
@@ -159,7 +160,8 @@ static VOID NTAPI rx_srv_call_finalize_worker(PVOID context)
 
 	rx_name_table_lock(table);
 	rx_srv_call_call_down(sc);
-	(void)RxFinalizeSrvCall(sc, sc->ForceAtCallDown);	/* FALSE: referenced still, freed by its last user */
+	(void)RxFinalizeSrvCall(sc,
+				sc->ForceAtCallDown); /* FALSE: referenced still, freed by its last user */
 	rx_name_table_unlock(table);
 }
 
@@ -211,7 +213,8 @@ BOOLEAN RxFinalizeSrvCall(PSRV_CALL ThisSrvCall, BOOLEAN ForceFinalize)
 	RxRemovePrefixTableEntry(table, &sc->PrefixEntry);
 	if (StableCondition(sc->Condition))
 		sc->Condition = Condition_Closing;
-	RxLog(("sc=%lu finalize force=%u refs=%lu", sc->SerialNumberForEnum, ForceFinalize, sc->NodeReferenceCount));
+	RxLog(("sc=%lu finalize force=%u refs=%lu", sc->SerialNumberForEnum, ForceFinalize,
+	       sc->NodeReferenceCount));
 
 	/* the worker now owns the table's reference */
 	if (rx_srv_call_must_post() &&

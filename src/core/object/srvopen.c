@@ -116,7 +116,7 @@ static void rx_srv_open_detach(PSRV_OPEN so) RX_REQUIRES(rx_class_fcb)
 
 	so->UpperFinalizationDone = TRUE;
 	if (rx_srv_open_needs_force_closed(so))
-		(void)rx_call_force_closed(&so->Mrx);	/* STATUS_NOT_IMPLEMENTED is a legal answer */
+		(void)rx_call_force_closed(&so->Mrx); /* STATUS_NOT_IMPLEMENTED is a legal answer */
 	RxPurgeChangeBufferingStateRequestsForSrvOpen(so);
 	rx_fcb_lists_lock(fcb);
 	RemoveEntryList(&so->SrvOpenQLinks);
@@ -140,7 +140,7 @@ static void rx_srv_open_destroy(PSRV_OPEN so) RX_REQUIRES(rx_class_fcb)
 	else
 		ExFreePoolWithTag(so, RX_TAG_SRV_OPEN);
 	RxDereferenceVNetRoot(vnr, LHS_LockNotHeld);
-	(void)RxDereferenceNetFcb(fcb);	/* never the last: the caller, who holds the FCB, refers to it */
+	(void)RxDereferenceNetFcb(fcb); /* never the last: the caller, who holds the FCB, refers to it */
 }
 
 /**
@@ -166,7 +166,8 @@ BOOLEAN RxFinalizeSrvOpen(PSRV_OPEN ThisSrvOpen, BOOLEAN RecursiveFinalize, BOOL
 		(void)InterlockedIncrement(&so->NodeReferenceCount);
 		for (link = so->FobxList.Flink; link != &so->FobxList; link = next) {
 			next = link->Flink;
-			(void)RxFinalizeNetFobx(CONTAINING_RECORD(link, FOBX, FobxQLinks), TRUE, ForceFinalize);
+			(void)RxFinalizeNetFobx(CONTAINING_RECORD(link, FOBX, FobxQLinks), TRUE,
+						ForceFinalize);
 		}
 		(void)InterlockedDecrement(&so->NodeReferenceCount);
 	}

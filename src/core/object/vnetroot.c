@@ -43,7 +43,8 @@ static NTSTATUS rx_v_net_root_copy_credentials(PV_NET_ROOT vnr, PRX_CONTEXT rxc)
 		return STATUS_INSUFFICIENT_RESOURCES;
 	at = vnr->CredentialMemory;
 	at = rx_v_net_root_place_credential(&vnr->UserName, &vnr->pUserName, at, &rxc->Create.UserName);
-	at = rx_v_net_root_place_credential(&vnr->UserDomainName, &vnr->pUserDomainName, at, &rxc->Create.UserDomainName);
+	at = rx_v_net_root_place_credential(&vnr->UserDomainName, &vnr->pUserDomainName, at,
+					    &rxc->Create.UserDomainName);
 	(void)rx_v_net_root_place_credential(&vnr->Password, &vnr->pPassword, at, &rxc->Create.Password);
 	return STATUS_SUCCESS;
 }
@@ -117,7 +118,8 @@ PV_NET_ROOT RxCreateVNetRoot(PRX_CONTEXT RxContext, PNET_ROOT NetRoot, PUNICODE_
 	vnr->Construction = (PVOID)((PUCHAR)vnr + head);
 	if (managed)
 		vnr->Context = (PUCHAR)vnr + head + construction;
-	(void)rx_object_place_name(&vnr->VNetRootName, (PUCHAR)vnr + head + construction + extension, CanonicalName);
+	(void)rx_object_place_name(&vnr->VNetRootName, (PUCHAR)vnr + head + construction + extension,
+				   CanonicalName);
 	vnr->PrefixEntry.Prefix = vnr->VNetRootName;
 	vnr->PrefixOffsetInBytes = CanonicalName->Length;
 	insensitive = (USHORT)(LocalNetRootName->Length + ((PSRV_CALL)NetRoot->pSrvCall)->SrvCallName.Length);
@@ -126,8 +128,8 @@ PV_NET_ROOT RxCreateVNetRoot(PRX_CONTEXT RxContext, PNET_ROOT NetRoot, PUNICODE_
 
 	if (!NT_SUCCESS(rx_v_net_root_copy_credentials(vnr, RxContext)))
 		goto out_free;
-	if (RxPrefixTableInsertName(dev->pRxNetNameTable, &vnr->PrefixEntry, vnr, (PULONG)&vnr->NodeReferenceCount,
-				    insensitive, RxConnectionId) == NULL)
+	if (RxPrefixTableInsertName(dev->pRxNetNameTable, &vnr->PrefixEntry, vnr,
+				    (PULONG)&vnr->NodeReferenceCount, insensitive, RxConnectionId) == NULL)
 		goto out_wipe;
 
 	InsertTailList(&NetRoot->VirtualNetRoots, &vnr->NetRootListEntry);
@@ -135,7 +137,8 @@ PV_NET_ROOT RxCreateVNetRoot(PRX_CONTEXT RxContext, PNET_ROOT NetRoot, PUNICODE_
 	if (NetRoot->DefaultVNetRoot == NULL)
 		NetRoot->DefaultVNetRoot = vnr;
 	RxReferenceNetRoot(NetRoot);
-	RxLog(("vnr=%lu created %wZ nr=%lu", vnr->SerialNumberForEnum, &vnr->VNetRootName, NetRoot->SerialNumberForEnum));
+	RxLog(("vnr=%lu created %wZ nr=%lu", vnr->SerialNumberForEnum, &vnr->VNetRootName,
+	       NetRoot->SerialNumberForEnum));
 	return vnr;
 
 out_wipe:
@@ -195,14 +198,17 @@ BOOLEAN RxFinalizeVNetRoot(PV_NET_ROOT ThisVNetRoot, BOOLEAN RecursiveFinalize, 
 		RxOrphanSrvOpens(vnr);
 		rx_flag_set(&vnr->UpperFinalizationDone);
 	}
-	RxLog(("vnr=%lu finalize force=%u refs=%lu", vnr->SerialNumberForEnum, ForceFinalize, vnr->NodeReferenceCount));
-	(void)rx_call_finalize_v_net_root(&vnr->Mrx, FALSE);	/* ignored, and never forced: the page */
+	RxLog(("vnr=%lu finalize force=%u refs=%lu", vnr->SerialNumberForEnum, ForceFinalize,
+	       vnr->NodeReferenceCount));
+	(void)rx_call_finalize_v_net_root(&vnr->Mrx, FALSE); /* ignored, and never forced: the page */
 
 	RemoveEntryList(&vnr->NetRootListEntry);
 	nr->NumberOfVirtualNetRoots--;
 	if (nr->DefaultVNetRoot == vnr)
-		nr->DefaultVNetRoot = IsListEmpty(&nr->VirtualNetRoots) ? NULL :
-			CONTAINING_RECORD(nr->VirtualNetRoots.Flink, V_NET_ROOT, NetRootListEntry);
+		nr->DefaultVNetRoot =
+			IsListEmpty(&nr->VirtualNetRoots)
+				? NULL
+				: CONTAINING_RECORD(nr->VirtualNetRoots.Flink, V_NET_ROOT, NetRootListEntry);
 	rx_flag_set(&vnr->ConnectionFinalizationDone);
 	if (InterlockedDecrement(&vnr->NodeReferenceCount) == 0)
 		rx_v_net_root_destroy(vnr);

@@ -33,12 +33,14 @@ static void rx_check_report_places(struct rx_check *c, const void *object)
 	for (unsigned int i = 0; i < count; i++) {
 		char line[160];
 
-		nt_format(line, sizeof(line), "  %ld at %s:%lu", places[i].count, places[i].file, places[i].line);
+		nt_format(line, sizeof(line), "  %ld at %s:%lu", places[i].count, places[i].file,
+			  places[i].line);
 		c->report(c->arg, line);
 	}
 }
 
-static void rx_check_that(struct rx_check *c, bool holds, const char *what, const void *object, ULONG is, ULONG least)
+static void rx_check_that(struct rx_check *c, bool holds, const char *what, const void *object, ULONG is,
+			  ULONG least)
 {
 	char line[160];
 
@@ -75,7 +77,8 @@ static ULONG rx_check_srv_open(struct rx_check *c, PFCB fcb, PSRV_OPEN so)
 		rx_check_equal(c, "SRV_OPEN of FOBX", fobx, fobx->pSrvOpen == &so->Mrx, 1);
 		fobxs++;
 	}
-	rx_check_least(c, "references of SRV_OPEN", so, __atomic_load_n(&so->NodeReferenceCount, __ATOMIC_RELAXED), fobxs);
+	rx_check_least(c, "references of SRV_OPEN", so,
+		       __atomic_load_n(&so->NodeReferenceCount, __ATOMIC_RELAXED), fobxs);
 	return fobxs;
 }
 
@@ -92,7 +95,8 @@ static bool rx_check_fcb(PFCB fcb, void *arg)
 		opens++;
 	}
 	rx_fcb_lists_unlock(fcb);
-	rx_check_least(c, "references of FCB", fcb, __atomic_load_n(&fcb->NodeReferenceCount, __ATOMIC_RELAXED),
+	rx_check_least(c, "references of FCB", fcb,
+		       __atomic_load_n(&fcb->NodeReferenceCount, __ATOMIC_RELAXED),
 		       opens + (fcb->UpperFinalizationDone ? 0 : 1));
 	c->fcbs++;
 	c->srv_opens += opens;
@@ -107,7 +111,8 @@ static void rx_check_net_root(struct rx_check *c, PNET_ROOT nr)
 
 	c->nr = nr;
 	c->fcbs = c->entries = c->srv_opens = 0;
-	rx_check_equal(c, "type of the server of NET_ROOT", nr, NodeType(nr->pSrvCall) == RDBSS_NTC_SRVCALL, 1);
+	rx_check_equal(c, "type of the server of NET_ROOT", nr, NodeType(nr->pSrvCall) == RDBSS_NTC_SRVCALL,
+		       1);
 	for (PLIST_ENTRY link = nr->VirtualNetRoots.Flink; link != &nr->VirtualNetRoots; link = link->Flink) {
 		PV_NET_ROOT vnr = CONTAINING_RECORD(link, V_NET_ROOT, NetRootListEntry);
 
@@ -121,18 +126,20 @@ static void rx_check_net_root(struct rx_check *c, PNET_ROOT nr)
 	for (PLIST_ENTRY link = nr->OrphanedFcbs.Flink; link != &nr->OrphanedFcbs; link = link->Flink)
 		(void)rx_check_fcb(CONTAINING_RECORD(link, FCB, FcbTableEntry.HashLinks), c);
 	rx_check_equal(c, "entries of FCB table", nr,
-		       nr->FcbTable.NumberOfEntries + (nr->FcbTable.TableEntryForNull != NULL ? 1 : 0), c->entries);
+		       nr->FcbTable.NumberOfEntries + (nr->FcbTable.TableEntryForNull != NULL ? 1 : 0),
+		       c->entries);
 	/* an FCB counts until its memory is gone, and a SRV_OPEN from before it is listed */
-	rx_check_least(c, "FCBs of NET_ROOT", nr, __atomic_load_n(&nr->NumberOfFcbs, __ATOMIC_RELAXED), c->fcbs);
+	rx_check_least(c, "FCBs of NET_ROOT", nr, __atomic_load_n(&nr->NumberOfFcbs, __ATOMIC_RELAXED),
+		       c->fcbs);
 	rx_fcb_table_unlock(&nr->FcbTable);
-	rx_check_least(c, "references of NET_ROOT", nr, __atomic_load_n(&nr->NodeReferenceCount, __ATOMIC_RELAXED),
-		       1 + views);
+	rx_check_least(c, "references of NET_ROOT", nr,
+		       __atomic_load_n(&nr->NodeReferenceCount, __ATOMIC_RELAXED), 1 + views);
 }
 
 unsigned int rx_check_objects(PRDBSS_DEVICE_OBJECT dev, rx_check_report *report, void *arg)
 {
 	PRX_PREFIX_TABLE table = dev->pRxNetNameTable;
-	struct rx_check c = { .report = report, .arg = arg };
+	struct rx_check c = {.report = report, .arg = arg};
 	ULONG entries = 0;
 
 	if (table == NULL)
@@ -149,7 +156,9 @@ unsigned int rx_check_objects(PRDBSS_DEVICE_OBJECT dev, rx_check_report *report,
 			rx_check_net_root(&c, record);
 		else
 			rx_check_equal(&c, "type of a named object", record,
-				       NodeType(record) == RDBSS_NTC_SRVCALL || NodeType(record) == RDBSS_NTC_V_NETROOT, 1);
+				       NodeType(record) == RDBSS_NTC_SRVCALL ||
+					       NodeType(record) == RDBSS_NTC_V_NETROOT,
+				       1);
 	}
 	rx_check_equal(&c, "entries of the name table", table, table->EntryCount, entries);
 	rx_name_table_unlock(table);

@@ -70,7 +70,7 @@ static uint32_t rx_list_length(PLIST_ENTRY list)
 
 static void rx_enumerate_fobx(struct rx_enumeration *e, PFOBX fobx)
 {
-	struct rx_object_record r = { .kind = RX_OBJECT_FOBX, .id = rx_object_id(fobx) };
+	struct rx_object_record r = {.kind = RX_OBJECT_FOBX, .id = rx_object_id(fobx)};
 
 	r.parent_id = rx_object_id(fobx->pSrvOpen);
 	r.reference_count = RX_PEEK(fobx->NodeReferenceCount);
@@ -83,7 +83,7 @@ static void rx_enumerate_fobx(struct rx_enumeration *e, PFOBX fobx)
 
 static void rx_enumerate_srv_open(struct rx_enumeration *e, PSRV_OPEN so)
 {
-	struct rx_object_record r = { .kind = RX_OBJECT_SRV_OPEN, .id = rx_object_id(so) };
+	struct rx_object_record r = {.kind = RX_OBJECT_SRV_OPEN, .id = rx_object_id(so)};
 	uint32_t children = rx_list_length(&so->FobxList);
 
 	r.parent_id = rx_object_id(so->pFcb);
@@ -104,7 +104,7 @@ static void rx_enumerate_srv_open(struct rx_enumeration *e, PSRV_OPEN so)
 static bool rx_enumerate_fcb(PFCB fcb, void *arg)
 {
 	struct rx_enumeration *e = arg;
-	struct rx_object_record r = { .kind = RX_OBJECT_FCB, .id = rx_object_id(fcb) };
+	struct rx_object_record r = {.kind = RX_OBJECT_FCB, .id = rx_object_id(fcb)};
 	uint32_t children;
 
 	RxGetFileSizeWithLock(fcb, (PLONGLONG)&r.file_size);
@@ -118,7 +118,8 @@ static bool rx_enumerate_fcb(PFCB fcb, void *arg)
 	r.unclean_count = RX_PEEK(fcb->UncleanCount);
 	rx_record_holders(&r, RX_PEEK(fcb->UpperFinalizationDone) ? 0 : 1, "FCB table", children);
 	rx_emit(e, &r, &fcb->PrivateAlreadyPrefixedName);
-	for (PLIST_ENTRY link = fcb->SrvOpenList.Flink; link != &fcb->SrvOpenList && !e->stopped; link = link->Flink)
+	for (PLIST_ENTRY link = fcb->SrvOpenList.Flink; link != &fcb->SrvOpenList && !e->stopped;
+	     link = link->Flink)
 		rx_enumerate_srv_open(e, CONTAINING_RECORD(link, SRV_OPEN, SrvOpenQLinks));
 	rx_fcb_lists_unlock(fcb);
 	return !e->stopped;
@@ -126,7 +127,7 @@ static bool rx_enumerate_fcb(PFCB fcb, void *arg)
 
 static void rx_enumerate_net_root(struct rx_enumeration *e, PNET_ROOT nr)
 {
-	struct rx_object_record r = { .kind = RX_OBJECT_NET_ROOT, .id = rx_object_id(nr) };
+	struct rx_object_record r = {.kind = RX_OBJECT_NET_ROOT, .id = rx_object_id(nr)};
 
 	r.parent_id = rx_object_id(nr->pSrvCall);
 	r.reference_count = RX_PEEK(nr->NodeReferenceCount);
@@ -140,7 +141,7 @@ static void rx_enumerate_net_root(struct rx_enumeration *e, PNET_ROOT nr)
 
 static void rx_enumerate_v_net_root(struct rx_enumeration *e, PV_NET_ROOT vnr)
 {
-	struct rx_object_record r = { .kind = RX_OBJECT_V_NET_ROOT, .id = rx_object_id(vnr) };
+	struct rx_object_record r = {.kind = RX_OBJECT_V_NET_ROOT, .id = rx_object_id(vnr)};
 
 	r.parent_id = rx_object_id(vnr->pNetRoot);
 	r.reference_count = RX_PEEK(vnr->NodeReferenceCount);
@@ -154,7 +155,7 @@ static void rx_enumerate_v_net_root(struct rx_enumeration *e, PV_NET_ROOT vnr)
 
 static void rx_enumerate_srv_call(struct rx_enumeration *e, PSRV_CALL sc, uint32_t shares)
 {
-	struct rx_object_record r = { .kind = RX_OBJECT_SRV_CALL, .id = rx_object_id(sc) };
+	struct rx_object_record r = {.kind = RX_OBJECT_SRV_CALL, .id = rx_object_id(sc)};
 
 	r.reference_count = RX_PEEK(sc->NodeReferenceCount);
 	r.condition = sc->Condition;
@@ -169,8 +170,10 @@ static void rx_enumerate_files_of(struct rx_enumeration *e, PNET_ROOT nr)
 {
 	rx_fcb_table_lock_shared(&nr->FcbTable);
 	rx_fcb_table_for_each(&nr->FcbTable, rx_enumerate_fcb, e);
-	for (PLIST_ENTRY link = nr->OrphanedFcbs.Flink; link != &nr->OrphanedFcbs && !e->stopped; link = link->Flink)
-		(void)rx_enumerate_fcb(CONTAINING_RECORD(link, FCB, FcbTableEntry.HashLinks), e);	/* stopped says it */
+	for (PLIST_ENTRY link = nr->OrphanedFcbs.Flink; link != &nr->OrphanedFcbs && !e->stopped;
+	     link = link->Flink)
+		(void)rx_enumerate_fcb(CONTAINING_RECORD(link, FCB, FcbTableEntry.HashLinks),
+				       e); /* stopped says it */
 	rx_fcb_table_unlock(&nr->FcbTable);
 }
 
@@ -191,13 +194,14 @@ static uint32_t rx_count_shares(PRX_PREFIX_TABLE table, PSRV_CALL sc)
 NTSTATUS rx_enumerate_objects(PRDBSS_DEVICE_OBJECT dev, rx_object_visit *visit, void *arg)
 {
 	PRX_PREFIX_TABLE table = dev->pRxNetNameTable;
-	struct rx_enumeration e = { .visit = visit, .arg = arg };
+	struct rx_enumeration e = {.visit = visit, .arg = arg};
 
 	if (table == NULL)
 		return STATUS_SUCCESS;
 	rx_name_table_lock_shared(table);
 	/* the queue is in order of insertion, and a child is entered after its parent */
-	for (PLIST_ENTRY link = table->MemberQueue.Flink; link != &table->MemberQueue && !e.stopped; link = link->Flink) {
+	for (PLIST_ENTRY link = table->MemberQueue.Flink; link != &table->MemberQueue && !e.stopped;
+	     link = link->Flink) {
 		PVOID record = CONTAINING_RECORD(link, RX_PREFIX_ENTRY, MemberQLinks)->ContainingRecord;
 
 		if (NodeType(record) == RDBSS_NTC_SRVCALL) {
@@ -237,7 +241,7 @@ static bool rx_query_fill_visit(const struct rx_object_record *record, PCUNICODE
 
 NTSTATUS rx_query_objects(PRDBSS_DEVICE_OBJECT dev, PVOID buffer, ULONG length, PULONG_PTR written)
 {
-	struct rx_query_fill fill = { .buffer = buffer, .length = length };
+	struct rx_query_fill fill = {.buffer = buffer, .length = length};
 	NTSTATUS status = rx_enumerate_objects(dev, rx_query_fill_visit, &fill);
 
 	*written = fill.used;

@@ -29,7 +29,7 @@ VOID _RxLog(char *Format, ...)
 	va_list arguments;
 
 	va_start(arguments, Format);
-	(void)nt_vformat(line, sizeof(line), Format, arguments);	/* a long line is cut */
+	(void)nt_vformat(line, sizeof(line), Format, arguments); /* a long line is cut */
 	va_end(arguments);
 
 	__atomic_store_n(&slot->sequence, 2 * n + 1, __ATOMIC_RELEASE);

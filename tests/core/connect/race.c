@@ -15,7 +15,7 @@ struct racer {
 	PV_NET_ROOT vnr;
 	NTSTATUS status;
 	unsigned int rounds;
-	PV_NET_ROOT shared;	/* of the open and close race */
+	PV_NET_ROOT shared; /* of the open and close race */
 };
 
 static void run_all(struct racer *racers, unsigned int count, void (*fn)(void *))
@@ -49,7 +49,7 @@ static void connect_once(void *arg)
 
 void race_connect(unsigned int threads)
 {
-	struct racer racers[MAX_THREADS] = { { 0 } };
+	struct racer racers[MAX_THREADS] = {{0}};
 
 	recorder_reset();
 	recorder_set_answer(REC_ANSWER_LATER);
@@ -95,7 +95,7 @@ static void connect_and_let_go(void *arg)
 
 void race_finalize_against_lookup(unsigned int threads, unsigned int rounds)
 {
-	struct racer racers[MAX_THREADS] = { { 0 } };
+	struct racer racers[MAX_THREADS] = {{0}};
 
 	recorder_reset();
 	recorder_set_answer(REC_ANSWER_LATER);
@@ -145,7 +145,7 @@ static void open_and_close(void *arg)
 void race_open_close(unsigned int threads, unsigned int rounds)
 {
 	FIXTURE_NAME(name, u"\\server\\share");
-	struct racer racers[MAX_THREADS] = { { 0 } };
+	struct racer racers[MAX_THREADS] = {{0}};
 	NTSTATUS status;
 	PV_NET_ROOT vnr;
 

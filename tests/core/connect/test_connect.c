@@ -27,7 +27,7 @@ static void calls_are(const enum recorder_call *expected, LONG count)
 static void test_B_Connection_sequence_01_02_order(void **state)
 {
 	static const enum recorder_call expected[] = {
-		REC_CREATE_SRV_CALL, REC_WINNER_NOTIFY, REC_CREATE_V_NET_ROOT,
+		REC_CREATE_SRV_CALL,     REC_WINNER_NOTIFY,     REC_CREATE_V_NET_ROOT,
 		REC_FINALIZE_V_NET_ROOT, REC_FINALIZE_NET_ROOT, REC_FINALIZE_SRV_CALL,
 	};
 	FIXTURE_NAME(name, u"\\server\\share\\dir\\file");
@@ -38,8 +38,9 @@ static void test_B_Connection_sequence_01_02_order(void **state)
 	recorder_reset();
 	vnr = fixture_connect(&name, &status);
 	CHECK_EQUAL(status, STATUS_SUCCESS);
-	CHECK_EQUAL((ULONG)recorder.initial_status, (ULONG)STATUS_BAD_NETWORK_PATH);	/* B-MRxCreateSrvCall-02 */
-	CHECK(recorder.winner_context == &recorder);					/* B-MRxCreateSrvCall-05 */
+	CHECK_EQUAL((ULONG)recorder.initial_status,
+		    (ULONG)STATUS_BAD_NETWORK_PATH); /* B-MRxCreateSrvCall-02 */
+	CHECK(recorder.winner_context == &recorder); /* B-MRxCreateSrvCall-05 */
 	fixture_check_objects();
 	fixture_disconnect(vnr);
 	calls_are(expected, RTL_NUMBER_OF(expected));
@@ -57,15 +58,16 @@ static void test_remaining_name(void **state)
 
 	(void)state;
 	recorder_reset();
-	for (int i = 0; i < 2; i++) {	/* built, then found */
-		CHECK_EQUAL(RxFindOrConstructVirtualNetRoot(rxc, NULL, &name, NET_ROOT_WILD, &rest), STATUS_SUCCESS);
+	for (int i = 0; i < 2; i++) { /* built, then found */
+		CHECK_EQUAL(RxFindOrConstructVirtualNetRoot(rxc, NULL, &name, NET_ROOT_WILD, &rest),
+			    STATUS_SUCCESS);
 		CHECK(rx_name_equal(&rest, &tail, 0));
 		CHECK(rxc->Create.pNetRoot == rxc->Create.pVNetRoot->pNetRoot);
 		CHECK(rxc->Create.pSrvCall == rxc->Create.pNetRoot->pSrvCall);
 	}
 	vnr = (PV_NET_ROOT)rxc->Create.pVNetRoot;
 	CHECK_EQUAL(vnr->NodeReferenceCount, 3);
-	CHECK_EQUAL(recorder.count[REC_CREATE_SRV_CALL], 1);	/* B-Connection_sequence-04 */
+	CHECK_EQUAL(recorder.count[REC_CREATE_SRV_CALL], 1); /* B-Connection_sequence-04 */
 	RxDereferenceVNetRoot(vnr, LHS_LockNotHeld);
 	fixture_disconnect(vnr);
 	fixture_context_end(rxc);
@@ -146,12 +148,15 @@ static NTSTATUS fails_with(NTSTATUS srv_call, NTSTATUS winner, NTSTATUS net_root
 /* What the driver answers is what the create gets; B-MRxCreateVNetRoot-05: both statuses count. */
 static void test_B_MRxCreateVNetRoot_05_failures_come_through(void **state)
 {
-	static const enum recorder_answer answers[] = { REC_ANSWER_CALLBACK, REC_ANSWER_LATER, REC_ANSWER_DIRECTLY };
+	static const enum recorder_answer answers[] = {REC_ANSWER_CALLBACK, REC_ANSWER_LATER,
+						       REC_ANSWER_DIRECTLY};
 
 	(void)state;
 	for (unsigned int i = 0; i < RTL_NUMBER_OF(answers); i++) {
-		CHECK_EQUAL((ULONG)fails_with(0, 0, STATUS_BAD_NETWORK_NAME, 0, answers[i]), (ULONG)STATUS_BAD_NETWORK_NAME);
-		CHECK_EQUAL((ULONG)fails_with(0, 0, 0, STATUS_LOGON_FAILURE, answers[i]), (ULONG)STATUS_LOGON_FAILURE);
+		CHECK_EQUAL((ULONG)fails_with(0, 0, STATUS_BAD_NETWORK_NAME, 0, answers[i]),
+			    (ULONG)STATUS_BAD_NETWORK_NAME);
+		CHECK_EQUAL((ULONG)fails_with(0, 0, 0, STATUS_LOGON_FAILURE, answers[i]),
+			    (ULONG)STATUS_LOGON_FAILURE);
 		/* nothing of it is remembered: names are free, the server was let go */
 		CHECK_EQUAL(fixture_names_in_table(), 0);
 		CHECK_EQUAL(recorder.count[REC_FINALIZE_SRV_CALL], 1);
@@ -162,7 +167,7 @@ static void test_B_MRxCreateVNetRoot_05_failures_come_through(void **state)
 static void test_remembered_failure(void **state)
 {
 	FIXTURE_NAME(name, u"\\dead\\share");
-	LARGE_INTEGER interval = { .QuadPart = -25000000LL };
+	LARGE_INTEGER interval = {.QuadPart = -25000000LL};
 	NTSTATUS status;
 	PV_NET_ROOT vnr;
 
@@ -176,7 +181,8 @@ static void test_remembered_failure(void **state)
 	CHECK_EQUAL((ULONG)status, (ULONG)STATUS_CONNECTION_REFUSED);
 	CHECK_EQUAL(recorder.count[REC_CREATE_SRV_CALL], 1);
 
-	(void)KeDelayExecutionThread(KernelMode, FALSE, &interval);	/* the memory's own length: nothing to wait on */
+	(void)KeDelayExecutionThread(KernelMode, FALSE,
+				     &interval); /* the memory's own length: nothing to wait on */
 	recorder.srv_call_status = STATUS_SUCCESS;
 	vnr = fixture_connect(&name, &status);
 	CHECK_EQUAL(status, STATUS_SUCCESS);
@@ -276,7 +282,8 @@ static void test_B_RxCreateVNetRoot_03_credentials(void **state)
 	CHECK_EQUAL(tree_connect(u"ALICE", u"secret", &again), STATUS_SUCCESS);
 	CHECK(again == vnr);
 	RxDereferenceVNetRoot(again, LHS_LockNotHeld);
-	CHECK_EQUAL((ULONG)tree_connect(u"Bob", u"secret", &again), (ULONG)STATUS_NETWORK_CREDENTIAL_CONFLICT);
+	CHECK_EQUAL((ULONG)tree_connect(u"Bob", u"secret", &again),
+		    (ULONG)STATUS_NETWORK_CREDENTIAL_CONFLICT);
 	CHECK_EQUAL((ULONG)tree_connect(u"Alice", u"Secret", &again), (ULONG)STATUS_WRONG_PASSWORD);
 	CHECK_EQUAL(tree_connect(NULL, NULL, &again), STATUS_SUCCESS);
 	RxDereferenceVNetRoot(again, LHS_LockNotHeld);
@@ -337,7 +344,8 @@ static void test_B_MRxCreateSrvCall_06_silent_server_stops_nobody_else(void **st
 	CHECK(recorder_wait_for(REC_CREATE_SRV_CALL, 1));
 	waiter_start(&second);
 
-	CHECK_EQUAL((ULONG)rx_enumerate_objects(recorder_device, stop_at_first, &condition), (ULONG)STATUS_CANCELLED);
+	CHECK_EQUAL((ULONG)rx_enumerate_objects(recorder_device, stop_at_first, &condition),
+		    (ULONG)STATUS_CANCELLED);
 	CHECK_EQUAL(condition, Condition_InTransition);
 	recorder_set_answer(REC_ANSWER_CALLBACK);
 	vnr = fixture_connect(&other, &status);
@@ -349,8 +357,9 @@ static void test_B_MRxCreateSrvCall_06_silent_server_stops_nobody_else(void **st
 	CHECK(recorder_answer_now());
 	waiter_end(&builder);
 	waiter_end(&second);
-	CHECK(builder.status == STATUS_SUCCESS && second.status == STATUS_SUCCESS && builder.vnr == second.vnr);
-	CHECK_EQUAL(recorder.count[REC_CREATE_SRV_CALL], 2);	/* \slow and \other, once each */
+	CHECK(builder.status == STATUS_SUCCESS && second.status == STATUS_SUCCESS &&
+	      builder.vnr == second.vnr);
+	CHECK_EQUAL(recorder.count[REC_CREATE_SRV_CALL], 2); /* \slow and \other, once each */
 	RxDereferenceVNetRoot(second.vnr, LHS_LockNotHeld);
 	fixture_disconnect(builder.vnr);
 }
@@ -366,7 +375,7 @@ static void test_cancel_ends_a_wait(void **state)
 	waiter_start(&builder);
 	CHECK(recorder_wait_for(REC_CREATE_SRV_CALL, 1));
 	waiter_start(&second);
-	rx_cancel_context(second.rxc);	/* before or after it waits: both end it */
+	rx_cancel_context(second.rxc); /* before or after it waits: both end it */
 	nt_thread_join(second.thread);
 	CHECK_EQUAL((ULONG)second.status, (ULONG)STATUS_CANCELLED);
 	fixture_context_end(second.rxc);
@@ -524,7 +533,7 @@ static void test_objects_are_shown(void **state)
 	FIXTURE_NAME(file, u"\\f");
 	PRX_CONTEXT rxc = fixture_context();
 	_Alignas(8) UCHAR buffer[sizeof(struct rx_object_record) * 2];
-	struct seen seen = { { 0 }, 0 };
+	struct seen seen = {{0}, 0};
 	ULONG_PTR used;
 	NTSTATUS status;
 	PV_NET_ROOT vnr = fixture_connect(&name, &status);
@@ -537,10 +546,12 @@ static void test_objects_are_shown(void **state)
 	for (int kind = RX_OBJECT_SRV_CALL; kind <= RX_OBJECT_FOBX; kind++)
 		CHECK_EQUAL(seen.kinds[kind], 1);
 	CHECK_EQUAL(seen.names, 4);
-	CHECK_EQUAL((ULONG)rx_query_objects(recorder_device, buffer, sizeof(buffer), &used), (ULONG)STATUS_BUFFER_OVERFLOW);
+	CHECK_EQUAL((ULONG)rx_query_objects(recorder_device, buffer, sizeof(buffer), &used),
+		    (ULONG)STATUS_BUFFER_OVERFLOW);
 	CHECK(used == ((struct rx_object_record *)buffer)->record_bytes);
 	CHECK_EQUAL(((struct rx_object_record *)buffer)->kind, RX_OBJECT_SRV_CALL);
-	CHECK_EQUAL((ULONG)rx_query_objects(recorder_device, buffer, 16, &used), (ULONG)STATUS_BUFFER_TOO_SMALL);
+	CHECK_EQUAL((ULONG)rx_query_objects(recorder_device, buffer, 16, &used),
+		    (ULONG)STATUS_BUFFER_TOO_SMALL);
 	RxDereferenceNetFobx(fobx, LHS_ExclusiveLockHeld);
 	RxDereferenceSrvOpen(so, LHS_ExclusiveLockHeld);
 	rxc->pFobx = NULL;

@@ -32,9 +32,9 @@ static void sim_open_close(void)
 }
 
 static const struct sim_race races[] = {
-	{ "connect", sim_connect },
-	{ "finalize against lookup", sim_finalize_against_lookup },
-	{ "open against close", sim_open_close },
+	{"connect", sim_connect},
+	{"finalize against lookup", sim_finalize_against_lookup},
+	{"open against close", sim_open_close},
 };
 
 static void body(void *arg)
@@ -57,7 +57,8 @@ int main(void)
 			unsigned long leaked = nt_sim_run(seed, body, (void *)&races[i]);
 
 			if (leaked != 0) {
-				fprintf(stderr, "%s: seed %lu leaked %lu bytes\n", races[i].name, seed, leaked);
+				fprintf(stderr, "%s: seed %lu leaked %lu bytes\n", races[i].name, seed,
+					leaked);
 				return 1;
 			}
 		}

@@ -11,7 +11,7 @@
 
 static int begin(void **state)
 {
-	struct nt_config config = { .executive = NT_EXEC_POSIX };
+	struct nt_config config = {.executive = NT_EXEC_POSIX};
 
 	(void)state;
 	CHECK_EQUAL(nt_initialize(&config), STATUS_SUCCESS);
@@ -93,7 +93,8 @@ static void test_device_part(void **state)
 	CHECK(rx_name_equal(&server, &expected, 0));
 
 	RtlInitUnicodeString(&name, u"\\s\\h");
-	CHECK(rx_canonical_split_device(&name, &device, &unc) && device.Length == 0 && unc.Length == name.Length);
+	CHECK(rx_canonical_split_device(&name, &device, &unc) && device.Length == 0 &&
+	      unc.Length == name.Length);
 	RtlInitUnicodeString(&name, u"\\;X:0");
 	CHECK(!rx_canonical_split_device(&name, &device, &unc));
 }
@@ -101,8 +102,8 @@ static void test_device_part(void **state)
 /* What cannot be a name is refused, and no memory stays. */
 static void test_bad_names(void **state)
 {
-	static WCHAR with_nul[] = { u'\\', u's', u'\\', u'h', u'\\', 0, u'x' };
-	UNICODE_STRING in = { sizeof(with_nul), sizeof(with_nul), with_nul }, out;
+	static WCHAR with_nul[] = {u'\\', u's', u'\\', u'h', u'\\', 0, u'x'};
+	UNICODE_STRING in = {sizeof(with_nul), sizeof(with_nul), with_nul}, out;
 	USHORT flags;
 
 	(void)state;
@@ -111,7 +112,7 @@ static void test_bad_names(void **state)
 	is_refused(u"\\", STATUS_OBJECT_NAME_INVALID);
 	is_refused(u"\\\\\\", STATUS_OBJECT_NAME_INVALID);
 	CHECK_EQUAL((ULONG)rx_canonical_name(&in, &flags, &out), (ULONG)STATUS_OBJECT_NAME_INVALID);
-	in.Length = 3;	/* half a character */
+	in.Length = 3; /* half a character */
 	CHECK_EQUAL((ULONG)rx_canonical_name(&in, &flags, &out), (ULONG)STATUS_OBJECT_NAME_INVALID);
 }
 

@@ -16,7 +16,7 @@ static NAME_CACHE_CONTROL ctl;
 
 static int begin(void **state)
 {
-	struct nt_config config = { .executive = NT_EXEC_POSIX };
+	struct nt_config config = {.executive = NT_EXEC_POSIX};
 
 	(void)state;
 	CHECK_EQUAL(nt_initialize(&config), STATUS_SUCCESS);
@@ -94,7 +94,7 @@ static void test_B_RxNameCacheFetchEntry_03_recycles(void **state)
 	PNAME_CACHE old = make(u"old", TRUE), wanted = make(u"wanted", TRUE);
 
 	(void)state;
-	RxNameCacheActivateEntry(&ctl, wanted, 0, 0);	/* never had a lifetime: expired */
+	RxNameCacheActivateEntry(&ctl, wanted, 0, 0); /* never had a lifetime: expired */
 	RxNameCacheActivateEntry(&ctl, old, 0, 0);
 	CHECK(fetch(u"wanted") == wanted);
 	CHECK(!IsListEmpty(&ctl.FreeList) && IsListEmpty(&ctl.ActiveList));
@@ -108,7 +108,7 @@ static void test_B_RxNameCacheFetchEntry_03_recycles(void **state)
 static void test_B_RxNameCacheExpireEntryWithShortName_01_02(void **state)
 {
 	PNAME_CACHE a = make(u"Dir\\a", TRUE), b = make(u"Dir\\b", FALSE), c = make(u"other", TRUE);
-	UNICODE_STRING prefix, none = { 0 };
+	UNICODE_STRING prefix, none = {0};
 
 	(void)state;
 	RxNameCacheActivateEntry(&ctl, a, 100, 1);

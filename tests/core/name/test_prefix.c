@@ -26,7 +26,7 @@ static RX_PREFIX_TABLE table;
 
 static int begin(void **state)
 {
-	struct nt_config config = { .executive = NT_EXEC_POSIX };
+	struct nt_config config = {.executive = NT_EXEC_POSIX};
 
 	(void)state;
 	CHECK_EQUAL(nt_initialize(&config), STATUS_SUCCESS);
@@ -44,7 +44,8 @@ static int end(void **state)
 	return 0;
 }
 
-static PRX_PREFIX_ENTRY insert(struct named *n, NODE_TYPE_CODE kind, PCWSTR name, USHORT insensitive, PRX_CONNECTION_ID id)
+static PRX_PREFIX_ENTRY insert(struct named *n, NODE_TYPE_CODE kind, PCWSTR name, USHORT insensitive,
+			       PRX_CONNECTION_ID id)
 {
 	RtlZeroMemory(n, sizeof(*n));
 	n->sc.NodeTypeCode = kind;
@@ -145,7 +146,7 @@ static void test_case_beyond_ascii(void **state)
 /* Two ids give two entries for one name; an asked id finds its own entry, or one without an id. */
 static void test_B_MRxGetConnectionId_02_ids_are_part_of_the_key(void **state)
 {
-	RX_CONNECTION_ID one = { .Luid = { 1, 0 } }, two = { .Luid = { 2, 0 } }, three = { .Luid = { 3, 0 } };
+	RX_CONNECTION_ID one = {.Luid = {1, 0}}, two = {.Luid = {2, 0}}, three = {.Luid = {3, 0}};
 	struct named a, b, plain, again;
 	UNICODE_STRING rest;
 
@@ -196,7 +197,8 @@ static void test_version_and_member_queue(void **state)
 	CHECK(between != before);
 	CHECK(insert(&b, RDBSS_NTC_SRVCALL, u"\\b", 0xffff, NULL) != NULL);
 	CHECK(table.Version != between);
-	CHECK(table.MemberQueue.Flink == &a.entry.MemberQLinks && table.MemberQueue.Blink == &b.entry.MemberQLinks);
+	CHECK(table.MemberQueue.Flink == &a.entry.MemberQLinks &&
+	      table.MemberQueue.Blink == &b.entry.MemberQLinks);
 	between = table.Version;
 	RxRemovePrefixTableEntry(&table, &a.entry);
 	CHECK(table.Version != between);
@@ -212,7 +214,7 @@ static void test_grows_with_the_number_of_names(void **state)
 {
 	enum { NAMES = 10000 };
 	struct named *all = ExAllocatePoolWithTag(PagedPool, NAMES * sizeof(*all), 'tset');
-	WCHAR (*text)[16] = ExAllocatePoolWithTag(PagedPool, NAMES * sizeof(*text), 'tset');
+	WCHAR(*text)[16] = ExAllocatePoolWithTag(PagedPool, NAMES * sizeof(*text), 'tset');
 	UNICODE_STRING rest;
 
 	(void)state;
@@ -247,7 +249,7 @@ static void held_by_another(void *answers)
 /* Without Wait, a table that is held exclusive is refused at once. */
 static void test_B_RxpAcquirePrefixTableLock_01_no_wait(void **state)
 {
-	BOOLEAN got[2] = { TRUE, TRUE };
+	BOOLEAN got[2] = {TRUE, TRUE};
 	struct nt_thread *thread;
 
 	(void)state;

@@ -64,7 +64,8 @@ static void test_B_RxCreateNetFcb_01_one_allocation(void **state)
 	fobx = RxCreateNetFobx(rxc, &so->Mrx);
 	CHECK_EQUAL(nt_pool_bytes(), before);
 	CHECK(so == fcb->InternalSrvOpen && fobx == &fcb->InternalFobx->Mrx);
-	CHECK(is_within(so, fcb, used) && is_within(fobx, fcb, used) && is_within(fcb->FcbTableEntry.Path.Buffer, fcb, used));
+	CHECK(is_within(so, fcb, used) && is_within(fobx, fcb, used) &&
+	      is_within(fcb->FcbTableEntry.Path.Buffer, fcb, used));
 	CHECK(so->Context != NULL && fobx->Context != NULL && fcb->Context != NULL);
 	fixture_check_objects();
 	RxDereferenceNetFobx((PFOBX)fobx, LHS_ExclusiveLockHeld);
@@ -200,10 +201,10 @@ static void test_B_RxCreateNetFobx_02_to_11(void **state)
 	CHECK(a->Context != NULL && b->Context != NULL && c->Context != NULL);
 	CHECK_EQUAL(second->NodeReferenceCount, 4);
 	CHECK_EQUAL(vnr->NumberOfFobxs, 3);
-	RtlFillMemory(b->Context, recorder_dispatch.MRxFobxSize, 0xff);	/* the whole extension is there */
+	RtlFillMemory(b->Context, recorder_dispatch.MRxFobxSize, 0xff); /* the whole extension is there */
 	RxDereferenceNetFobx(b, LHS_ExclusiveLockHeld);
 	b = (PFOBX)RxCreateNetFobx(rxc, &second->Mrx);
-	CHECK(b == second->InternalFobx && *(PUCHAR)b->Context == 0);	/* zeroed again */
+	CHECK(b == second->InternalFobx && *(PUCHAR)b->Context == 0); /* zeroed again */
 	fixture_check_objects();
 	RxDereferenceNetFobx(a, LHS_ExclusiveLockHeld);
 	RxDereferenceNetFobx(b, LHS_ExclusiveLockHeld);
@@ -261,7 +262,7 @@ static void test_B_MRxForceClosed_02_and_B_RxFinalizeSrvOpen_06_07(void **state)
 	CHECK_EQUAL(force_closed_calls(Condition_Bad, 0, 0), 1);
 	CHECK_EQUAL(force_closed_calls(Condition_Good, SRVOPEN_FLAG_CLOSED, 0), 1);
 	CHECK_EQUAL(force_closed_calls(Condition_Bad, SRVOPEN_FLAG_CLOSED, FCB_STATE_ORPHANED), 0);
-	recorder.force_closed_status = STATUS_NOT_IMPLEMENTED;	/* B-MRxForceClosed-03 */
+	recorder.force_closed_status = STATUS_NOT_IMPLEMENTED; /* B-MRxForceClosed-03 */
 	CHECK_EQUAL(force_closed_calls(Condition_Bad, 0, 0), 1);
 	recorder_dispatch.MRxForceClosed = NULL;
 	CHECK_EQUAL(force_closed_calls(Condition_Bad, 0, 0), 0);
@@ -287,7 +288,7 @@ static void test_B_RxFinishFcbInitialization_02_to_06(void **state)
 	FIXTURE_NAME(name, u"\\init");
 	PFCB fcb = fixture_fcb(rxc, vnr, &name);
 	ULONG attributes = FILE_ATTRIBUTE_ARCHIVE, links = 3;
-	LARGE_INTEGER t = { .QuadPart = 1234567 }, size = { .QuadPart = 5000000000LL };
+	LARGE_INTEGER t = {.QuadPart = 1234567}, size = {.QuadPart = 5000000000LL};
 	FCB_INIT_PACKET packet;
 	LONGLONG read;
 
@@ -297,9 +298,11 @@ static void test_B_RxFinishFcbInitialization_02_to_06(void **state)
 	CHECK(!(fcb->FcbState & FCB_STATE_TIME_AND_SIZE_ALREADY_SET));
 	RxFormInitPacket(packet, &attributes, &links, &t, &t, &t, &t, &size, &size, &size);
 	RxFinishFcbInitialization(&fcb->Mrx, FileTypeNotYetKnown, &packet);
-	CHECK(NodeType(fcb) == RDBSS_NTC_STORAGE_TYPE_FILE);	/* not knowing takes nothing away */
-	CHECK(fcb->Attributes == attributes && fcb->NumberOfLinks == 3 && fcb->LastChangeTime.QuadPart == t.QuadPart);
-	CHECK(fcb->ActualAllocationLength == (ULONGLONG)size.QuadPart && fcb->Header.ValidDataLength.QuadPart == size.QuadPart);
+	CHECK(NodeType(fcb) == RDBSS_NTC_STORAGE_TYPE_FILE); /* not knowing takes nothing away */
+	CHECK(fcb->Attributes == attributes && fcb->NumberOfLinks == 3 &&
+	      fcb->LastChangeTime.QuadPart == t.QuadPart);
+	CHECK(fcb->ActualAllocationLength == (ULONGLONG)size.QuadPart &&
+	      fcb->Header.ValidDataLength.QuadPart == size.QuadPart);
 	CHECK(fcb->FcbState & FCB_STATE_TIME_AND_SIZE_ALREADY_SET);
 	size.QuadPart = 1;
 	RxFinishFcbInitialization(&fcb->Mrx, FileTypeFile, &packet);
@@ -307,7 +310,8 @@ static void test_B_RxFinishFcbInitialization_02_to_06(void **state)
 	CHECK_EQUAL(read, 5000000000LL);
 	fcb->FcbState &= ~(ULONG)FCB_STATE_TIME_AND_SIZE_ALREADY_SET;
 	RxFinishFcbInitialization(&fcb->Mrx, (RX_FILE_TYPE)(RDBSS_NTC_MAILSLOT & 0xff), &packet);
-	CHECK(NodeType(fcb) == RDBSS_NTC_MAILSLOT && fcb->Header.FileSize.QuadPart == 0 && fcb->Attributes == 0);
+	CHECK(NodeType(fcb) == RDBSS_NTC_MAILSLOT && fcb->Header.FileSize.QuadPart == 0 &&
+	      fcb->Attributes == 0);
 	CHECK(fixture_fcb_end(rxc, fcb));
 }
 
@@ -380,8 +384,8 @@ static void test_open_survives_each_allocation_failure(void **state)
 	(void)state;
 	/* the first turn, without a failure, warms up what outlives an open */
 	for (long n = -1; fired; n++) {
-		PSRV_OPEN so[3] = { NULL };
-		PMRX_FOBX fobx[3] = { NULL };
+		PSRV_OPEN so[3] = {NULL};
+		PMRX_FOBX fobx[3] = {NULL};
 		PFCB fcb;
 
 		CHECK(RxAcquireFcbTableLockExclusive(table, TRUE));

@@ -41,8 +41,8 @@ static void test_B_RxCreateSrvCall_02_found_by_name(void **state)
 	sc = make(&name);
 	CHECK(sc != NULL && sc->NodeReferenceCount == 1 && NodeType(sc) == RDBSS_NTC_SRVCALL);
 	CHECK(((PMRX_SRV_CALL)sc)->pSrvCallName->Length == name.Length);
-	CHECK(sc->Context != NULL);	/* the recorder has RDBSS manage its extension */
-	RxReferenceSrvCall(sc);		/* so that looking it up never ends it */
+	CHECK(sc->Context != NULL); /* the recorder has RDBSS manage its extension */
+	RxReferenceSrvCall(sc);     /* so that looking it up never ends it */
 	CHECK(look_up(&other_case) == sc);
 	CHECK(make(&name) == NULL);
 	RxDereferenceSrvCall(sc, LHS_ExclusiveLockHeld);
@@ -126,7 +126,7 @@ static void test_B_RxFinalizeSrvCall_04_forced(void **state)
 
 	(void)state;
 	recorder_reset();
-	recorder.finalize_status = STATUS_UNSUCCESSFUL;	/* B-MRxFinalizeSrvCall-05: ignored */
+	recorder.finalize_status = STATUS_UNSUCCESSFUL; /* B-MRxFinalizeSrvCall-05: ignored */
 	fixture_lock();
 	sc = make(&name);
 	RxReferenceSrvCall(sc);
@@ -186,7 +186,7 @@ static void test_B_RxDereference_05_marked_for_the_scavenger(void **state)
 
 static void finalize_as_user(PSRV_CALL sc)
 {
-	struct nt_requester user = { .pid = 4711, .uid = 1000, .gid = 1000 };
+	struct nt_requester user = {.pid = 4711, .uid = 1000, .gid = 1000};
 
 	nt_set_requester(&user);
 	CHECK(PsGetCurrentProcess() != RxGetRDBSSProcess());
@@ -254,7 +254,7 @@ static void test_B_RxSetSrvCallDomainName_01_to_04(void **state)
 	FIXTURE_NAME(name, u"\\s09");
 	FIXTURE_NAME(domain, u"EXAMPLE");
 	FIXTURE_NAME(longer, u"A-LONGER-DOMAIN");
-	UNICODE_STRING none = { 0 };
+	UNICODE_STRING none = {0};
 	PSRV_CALL sc;
 
 	(void)state;
@@ -271,7 +271,7 @@ static void test_B_RxSetSrvCallDomainName_01_to_04(void **state)
 	CHECK_EQUAL(RxSetSrvCallDomainName(&sc->Mrx, &domain), STATUS_SUCCESS);
 	CHECK_EQUAL(RxSetSrvCallDomainName(&sc->Mrx, &none), STATUS_SUCCESS);
 	CHECK(sc->pDomainName == NULL);
-	CHECK_EQUAL(RxSetSrvCallDomainName(&sc->Mrx, &domain), STATUS_SUCCESS);	/* freed with the record */
+	CHECK_EQUAL(RxSetSrvCallDomainName(&sc->Mrx, &domain), STATUS_SUCCESS); /* freed with the record */
 	CHECK(RxFinalizeSrvCall(sc, FALSE));
 	fixture_unlock();
 }

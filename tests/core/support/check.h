@@ -7,22 +7,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define CHECK(e)                                                                      \
-	do {                                                                          \
-		if (!(e)) {                                                           \
+#define CHECK(e) \
+	do { \
+		if (!(e)) { \
 			fprintf(stderr, "%s:%d: not true: %s\n", __FILE__, __LINE__, #e); \
-			abort();                                                      \
-		}                                                                     \
+			abort(); \
+		} \
 	} while (0)
 
-#define CHECK_EQUAL(a, b)                                                                             \
-	do {                                                                                          \
-		unsigned long long a_ = (unsigned long long)(a), b_ = (unsigned long long)(b);        \
-		if (a_ != b_) {                                                                       \
-			fprintf(stderr, "%s:%d: %s is %llu (0x%llx), not %llu (0x%llx)\n", __FILE__,  \
-				__LINE__, #a, a_, a_, b_, b_);                                        \
-			abort();                                                                      \
-		}                                                                                     \
+#define CHECK_EQUAL(a, b) \
+	do { \
+		unsigned long long a_ = (unsigned long long)(a), b_ = (unsigned long long)(b); \
+		if (a_ != b_) { \
+			fprintf(stderr, "%s:%d: %s is %llu (0x%llx), not %llu (0x%llx)\n", __FILE__, \
+				__LINE__, #a, a_, a_, b_, b_); \
+			abort(); \
+		} \
 	} while (0)
 
 #endif

@@ -23,7 +23,7 @@ void fixture_unload(void)
 
 int fixture_begin(void **state)
 {
-	struct nt_config config = { .executive = NT_EXEC_POSIX };
+	struct nt_config config = {.executive = NT_EXEC_POSIX};
 
 	(void)state;
 	CHECK_EQUAL(nt_initialize(&config), STATUS_SUCCESS);

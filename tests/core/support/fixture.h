@@ -22,9 +22,9 @@ void fixture_context_end(PRX_CONTEXT rxc);
 void fixture_lock(void);
 void fixture_unlock(void);
 
-#define FIXTURE_NAME(variable, text)                                        \
-	static WCHAR variable##_text[] = text;                              \
-	UNICODE_STRING variable = { sizeof(text) - sizeof(WCHAR), sizeof(text), variable##_text }
+#define FIXTURE_NAME(variable, text) \
+	static WCHAR variable##_text[] = text; \
+	UNICODE_STRING variable = {sizeof(text) - sizeof(WCHAR), sizeof(text), variable##_text}
 
 /* Finds or builds the view of a name; *status tells how it went. Referenced, NULL on failure. */
 PV_NET_ROOT fixture_connect(PUNICODE_STRING name, NTSTATUS *status);

@@ -9,11 +9,11 @@
 struct recorder recorder;
 PRDBSS_DEVICE_OBJECT recorder_device;
 
-static KEVENT recorder_asked;	/* a call that is answered when told has come */
+static KEVENT recorder_asked; /* a call that is answered when told has come */
 static volatile PVOID recorder_pending_srv_call;
 static volatile PVOID recorder_pending_v_net_root;
 
-#define REC_POLL 10000LL	/* 1 ms in units of 100 ns */
+#define REC_POLL 10000LL /* 1 ms in units of 100 ns */
 #define REC_POLLS 10000
 
 static void recorder_note(enum recorder_call call)
@@ -40,7 +40,7 @@ void recorder_set_answer(enum recorder_answer answer)
 bool recorder_wait_for(enum recorder_call call, LONG count)
 {
 	for (int i = 0; i < REC_POLLS; i++) {
-		LARGE_INTEGER interval = { .QuadPart = -REC_POLL };
+		LARGE_INTEGER interval = {.QuadPart = -REC_POLL};
 
 		if (__atomic_load_n(&recorder.count[call], __ATOMIC_ACQUIRE) >= count)
 			return true;
@@ -65,7 +65,7 @@ static VOID recorder_call_back_v_net_root(PVOID context)
 
 bool recorder_answer_now(void)
 {
-	LARGE_INTEGER limit = { .QuadPart = -10 * 10000000LL };
+	LARGE_INTEGER limit = {.QuadPart = -10 * 10000000LL};
 	PVOID context;
 
 	if (KeWaitForSingleObject(&recorder_asked, Executive, KernelMode, FALSE, &limit) != STATUS_SUCCESS)
@@ -93,7 +93,8 @@ static NTSTATUS recorder_answer(PRX_WORKERTHREAD_ROUTINE call_back, PVOID contex
 		KeSetEvent(&recorder_asked, IO_NO_INCREMENT, FALSE);
 		return STATUS_PENDING;
 	case REC_ANSWER_LATER:
-		if (NT_SUCCESS(RxDispatchToWorkerThread(recorder_device, DelayedWorkQueue, call_back, context)))
+		if (NT_SUCCESS(
+			    RxDispatchToWorkerThread(recorder_device, DelayedWorkQueue, call_back, context)))
 			return STATUS_PENDING;
 		break;
 	case REC_ANSWER_TWICE:
@@ -233,8 +234,9 @@ static NTSTATUS recorder_get_connection_id(PRX_CONTEXT rxc, PRX_CONNECTION_ID id
 MINIRDR_DISPATCH recorder_dispatch = {
 	.NodeTypeCode = RDBSS_NTC_MINIRDR_DISPATCH,
 	.NodeByteSize = sizeof(MINIRDR_DISPATCH),
-	.MRxFlags = RDBSS_MANAGE_SRV_CALL_EXTENSION | RDBSS_MANAGE_V_NET_ROOT_EXTENSION | RDBSS_MANAGE_FCB_EXTENSION |
-		    RDBSS_MANAGE_SRV_OPEN_EXTENSION | RDBSS_MANAGE_FOBX_EXTENSION,
+	.MRxFlags = RDBSS_MANAGE_SRV_CALL_EXTENSION | RDBSS_MANAGE_V_NET_ROOT_EXTENSION |
+		    RDBSS_MANAGE_FCB_EXTENSION | RDBSS_MANAGE_SRV_OPEN_EXTENSION |
+		    RDBSS_MANAGE_FOBX_EXTENSION,
 	.MRxSrvCallSize = 40,
 	.MRxVNetRootSize = 24,
 	.MRxFcbSize = 8,
@@ -265,7 +267,7 @@ static VOID recorder_unload(PDRIVER_OBJECT driver)
 NTSTATUS recorder_driver_entry(PDRIVER_OBJECT driver, PUNICODE_STRING path)
 {
 	static const WCHAR name[] = u"\\Device\\RdrRecorder";
-	UNICODE_STRING device_name = { sizeof(name) - sizeof(WCHAR), sizeof(name), (PWCH)name };
+	UNICODE_STRING device_name = {sizeof(name) - sizeof(WCHAR), sizeof(name), (PWCH)name};
 	NTSTATUS status = RxDriverEntry(driver, path);
 
 	if (status != STATUS_SUCCESS)

@@ -29,11 +29,11 @@ enum recorder_call {
 
 /* How the two connecting calls answer. */
 enum recorder_answer {
-	REC_ANSWER_CALLBACK,	/* STATUS_PENDING, the callback before the call returns */
-	REC_ANSWER_LATER,	/* STATUS_PENDING, the callback from a worker */
-	REC_ANSWER_WHEN_TOLD,	/* STATUS_PENDING, the callback from recorder_answer_now() */
-	REC_ANSWER_DIRECTLY,	/* the status, no callback */
-	REC_ANSWER_TWICE	/* STATUS_PENDING, two callbacks */
+	REC_ANSWER_CALLBACK,  /* STATUS_PENDING, the callback before the call returns */
+	REC_ANSWER_LATER,     /* STATUS_PENDING, the callback from a worker */
+	REC_ANSWER_WHEN_TOLD, /* STATUS_PENDING, the callback from recorder_answer_now() */
+	REC_ANSWER_DIRECTLY,  /* the status, no callback */
+	REC_ANSWER_TWICE      /* STATUS_PENDING, two callbacks */
 };
 
 #define REC_LOG_SIZE 64
@@ -47,7 +47,7 @@ struct recorder {
 	NTSTATUS v_net_root_status;
 	NTSTATUS finalize_status;
 	NTSTATUS force_closed_status;
-	ULONG srv_call_flags;	/* set at winner notify */
+	ULONG srv_call_flags; /* set at winner notify */
 	bool has_connection_id;
 	RX_CONNECTION_ID connection_id;
 
@@ -55,9 +55,9 @@ struct recorder {
 	volatile LONG count[REC_CALL_COUNT];
 	volatile LONG logged;
 	enum recorder_call log[REC_LOG_SIZE];
-	BOOLEAN force;		/* of the last MRxFinalizeSrvCall */
-	PEPROCESS process;	/* that it ran in */
-	NTSTATUS initial_status;	/* Status as MRxCreateSrvCall found it */
+	BOOLEAN force;           /* of the last MRxFinalizeSrvCall */
+	PEPROCESS process;       /* that it ran in */
+	NTSTATUS initial_status; /* Status as MRxCreateSrvCall found it */
 	PVOID winner_context;
 };
 
