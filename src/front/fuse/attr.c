@@ -30,6 +30,8 @@ static NTSTATUS stat_node(struct front_request *r, struct front_node *node, FILE
 	if (!NT_SUCCESS(status))
 		return status;
 	status = door_stat_path(fuse->volume, &r->caller, &path, stat);
+	if (NT_SUCCESS(status))
+		front_link_size(r, &path, stat);
 	door_name_free(&path);
 	/* Another file by the same name: what the kernel holds is stale. */
 	if (NT_SUCCESS(status) && front_type_of(stat) != node->type)

@@ -318,7 +318,9 @@ static bool add_entry(struct dir_reply *reply, const struct dir_entry *entry, co
 	/* Asked for its size first: a node must not be counted for an entry that stays out. */
 	if (fuse_add_direntry_plus(reply->r->req, NULL, 0, name, &e, next) > left)
 		return false;
-	if (reply->counted != NULL && reply->counted_n < COUNTED_MAX(reply->size) &&
+	/* A link's length is not in the listing: its lookup finds it out. */
+	if (front_type_of(&entry->stat) != S_IFLNK && reply->counted != NULL &&
+	    reply->counted_n < COUNTED_MAX(reply->size) &&
 	    NT_SUCCESS(front_node_obtain(fuse, reply->node, &entry->name, &entry->stat, &node))) {
 		if (front_node_is_open(fuse, node)) {
 			front_node_forget(fuse, node, 1);

@@ -267,6 +267,9 @@ int64_t front_time_to_nt(const struct timespec *ts);
 void front_reply_entry(struct front_request *r, struct front_node *parent, const char *name,
 		       const FILE_STAT_INFORMATION *stat);
 
+/* links.c */
+void front_link_size(struct front_request *r, const UNICODE_STRING *path, FILE_STAT_INFORMATION *stat);
+
 /* notify.c */
 NTSTATUS front_notify_start(struct rdr_fuse *fuse);
 void front_notify_stop(struct rdr_fuse *fuse);

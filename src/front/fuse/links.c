@@ -13,6 +13,18 @@ static bool unsupported(NTSTATUS status)
 	       status == STATUS_INVALID_DEVICE_REQUEST || status == STATUS_INVALID_INFO_CLASS;
 }
 
+/* lstat() promises the length of the target; servers give 0.  Unreadable: it stays 0, readlink() will tell why. */
+void front_link_size(struct front_request *r, const UNICODE_STRING *path, FILE_STAT_INFORMATION *stat)
+{
+	char target[PATH_MAX];
+
+	if (front_type_of(stat) != S_IFLNK)
+		return;
+	stat->EndOfFile.QuadPart = 0;
+	if (NT_SUCCESS(door_readlink(r->fuse->volume, &r->caller, path, target, sizeof(target))))
+		stat->EndOfFile.QuadPart = (LONGLONG)strlen(target);
+}
+
 void front_op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t new_parent, const char *new_name)
 {
 	struct rdr_fuse *fuse = fuse_req_userdata(req);
@@ -32,6 +44,8 @@ void front_op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t new_parent, const 
 		status = door_link(fuse->volume, &r->caller, &existing, &path);
 	if (NT_SUCCESS(status))
 		status = door_stat_path(fuse->volume, &r->caller, &path, &stat);
+	if (NT_SUCCESS(status))
+		front_link_size(r, &path, &stat);
 	if (NT_SUCCESS(status))
 		front_reply_entry(r, dir, new_name, &stat);
 	else if (unsupported(status))
@@ -59,12 +73,14 @@ void front_op_symlink(fuse_req_t req, const char *target, fuse_ino_t parent, con
 		status = door_symlink(fuse->volume, &r->caller, &path, target);
 	if (NT_SUCCESS(status))
 		status = door_stat_path(fuse->volume, &r->caller, &path, &stat);
-	if (NT_SUCCESS(status))
+	if (NT_SUCCESS(status)) {
+		stat.EndOfFile.QuadPart = (LONGLONG)strlen(target);
 		front_reply_entry(r, dir, name, &stat);
-	else if (unsupported(status))
+	} else if (unsupported(status)) {
 		front_reply_err(r, EOPNOTSUPP);
-	else
+	} else {
 		front_reply_status(r, status);
+	}
 	door_name_free(&path);
 	front_end(r);
 }

@@ -21,6 +21,8 @@ void front_op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 	status = front_node_path(fuse, dir, name, &path);
 	if (NT_SUCCESS(status)) {
 		status = door_stat_path(fuse->volume, &r->caller, &path, &stat);
+		if (NT_SUCCESS(status))
+			front_link_size(r, &path, &stat);
 		door_name_free(&path);
 	}
 	if (NT_SUCCESS(status))
