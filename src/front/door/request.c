@@ -143,7 +143,13 @@ static void slot_leave(struct door_request *r)
 /* The end.  After done() or the event the caller's memory (slot, buffers, context) may be gone. */
 static void finish(struct door_request *r)
 {
+	struct door_file *file = r->file;
+
 	slot_leave(r);
+	/* Before anybody hears of the end: who closes the file then closes it on his own thread, at once. */
+	r->file = NULL;
+	if (file != NULL)
+		door_file_put(file);
 	if (r->done != NULL)
 		r->done(r->context, r->status, r->information);
 	else
