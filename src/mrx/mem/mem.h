@@ -38,7 +38,7 @@ struct mem_driver {
 	LIST_ENTRY pended; /* struct mem_pended */
 	ULONG pended_count;
 	KEVENT pended_event;
-	bool stopping;
+	bool stopping; /* pended_lock */
 	struct nt_thread *completer;
 };
 

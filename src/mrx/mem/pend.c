@@ -11,7 +11,8 @@ static struct mem_pended *pended_of(PRX_CONTEXT RxContext)
 	return (struct mem_pended *)&RxContext->MRxContext[0];
 }
 
-static struct mem_pended *take_any(void)
+/* *stopping: the queue is empty and stays so, because MRxStop comes after the last request. */
+static struct mem_pended *take_any(bool *stopping)
 {
 	struct mem_pended *pended = NULL;
 	PLIST_ENTRY at;
@@ -27,6 +28,7 @@ static struct mem_pended *take_any(void)
 		mrx_mem.pended_count--;
 		pended = CONTAINING_RECORD(at, struct mem_pended, link);
 	}
+	*stopping = pended == NULL && mrx_mem.stopping;
 	KeReleaseSpinLock(&mrx_mem.pended_lock, irql);
 	return pended;
 }
@@ -35,14 +37,15 @@ static void completer_main(void *unused)
 {
 	(void)unused;
 	while (true) {
-		struct mem_pended *pended = take_any();
+		bool stopping;
+		struct mem_pended *pended = take_any(&stopping);
 
 		if (pended != NULL) {
 			pended->complete(CONTAINING_RECORD((PVOID *)pended, RX_CONTEXT, MRxContext[0]));
 			continue;
 		}
-		if (mrx_mem.stopping)
-			return; /* the queue is empty, and MRxStop comes after the last request */
+		if (stopping)
+			return;
 		KeWaitForSingleObject(&mrx_mem.pended_event, Executive, KernelMode, FALSE, NULL);
 	}
 }
@@ -59,9 +62,13 @@ NTSTATUS mem_pend_start(void)
 
 void mem_pend_stop(void)
 {
+	KIRQL irql;
+
 	if (mrx_mem.completer == NULL)
 		return;
+	KeAcquireSpinLock(&mrx_mem.pended_lock, &irql);
 	mrx_mem.stopping = true;
+	KeReleaseSpinLock(&mrx_mem.pended_lock, irql);
 	KeSetEvent(&mrx_mem.pended_event, IO_NO_INCREMENT, FALSE);
 	nt_thread_join(mrx_mem.completer);
 	mrx_mem.completer = NULL;
