@@ -260,6 +260,6 @@ void nt_loop_destroy(struct nt_loop *loop)
 	loop->stop = true;
 	nt_word_unlock(&loop->lock);
 	nt_loop_wake(loop);
-	nt_thread_join(loop->thread);
+	nt_thread_join(__atomic_load_n(&loop->thread, __ATOMIC_ACQUIRE));
 	nt_loop_free(loop);
 }
