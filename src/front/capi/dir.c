@@ -27,7 +27,8 @@ int rdbss_opendir(struct rdbss_mount *mount, const char *path, struct rdbss_dir 
 	struct door_open open = {.access = FILE_LIST_DIRECTORY | FILE_READ_ATTRIBUTES | SYNCHRONIZE,
 				 .share = CAPI_SHARE_ALL,
 				 .disposition = FILE_OPEN,
-				 .options = FILE_DIRECTORY_FILE};
+				 .options = FILE_DIRECTORY_FILE,
+				 .query = DOOR_QUERY_STAT}; /* rmdir must know who has it open */
 	struct rdbss_dir *dir = NULL;
 	struct capi_thread thread;
 	struct door_opened opened;

@@ -64,7 +64,8 @@ void front_op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	struct door_open open = {.access = FILE_LIST_DIRECTORY | FILE_READ_ATTRIBUTES | SYNCHRONIZE,
 				 .share = FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE,
 				 .disposition = FILE_OPEN,
-				 .options = FILE_DIRECTORY_FILE};
+				 .options = FILE_DIRECTORY_FILE,
+				 .query = DOOR_QUERY_STAT}; /* rmdir must know who has it open */
 	struct front_file *f = NULL;
 	struct door_opened opened;
 	NTSTATUS status;
@@ -75,6 +76,13 @@ void front_op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	if (NT_SUCCESS(status)) {
 		status = door_open(fuse->volume, &r->caller, &open, &opened);
 		door_name_free(&open.path);
+	}
+	if (NT_SUCCESS(status) && node->file_id != 0 &&
+	    (uint64_t)opened.stat.FileId.QuadPart != node->file_id) {
+		/* Another folder has the name by now: the kernel looks it up again and comes back. */
+		(void)door_close(opened.file, NULL);
+		front_reply_err(r, ESTALE);
+		goto out;
 	}
 	if (NT_SUCCESS(status)) {
 		status = front_file_create(fuse, node, opened.file, &f);
