@@ -253,7 +253,8 @@ struct _RX_CONTEXT {
 	ULONG ShadowCritOwner;
 
 	/* ours */
-	volatile LONG CancelGate; /* core/context: canceller and completion pass it once each */
+	volatile LONG CancelGate; /* core/context: cancellers at work, and whether the completion has come */
+	BOOLEAN CancelArmed; /* the IRP has our cancel routine */
 	VOID (*CancelDeferred)(PRX_CONTEXT RxContext);
 	PIRP CancelIrp;         /* CurrentIrp until the IRP is completed */
 	UCHAR IrpMajorFunction; /* of the IRP; constant, so that others may look */

@@ -18,16 +18,17 @@ VOID rx_blocking_init(VOID)
 	ExInitializeFastMutex(&rx_serialization_mutex);
 }
 
+/* Under the mutex, or by the request's owner. */
 static bool rx_blocking_is_queued(PRX_CONTEXT rxc)
 {
-	return (__atomic_load_n(&rxc->Flags, __ATOMIC_RELAXED) & RX_CONTEXT_FLAG_IN_SERIALIZATION_QUEUE) != 0;
+	return rxc->SerializationQueue != NULL;
 }
 
 static void rx_blocking_unlink_locked(PRX_CONTEXT rxc)
 {
 	RemoveEntryList(&rxc->RxContextSerializationQLinks);
 	InitializeListHead(&rxc->RxContextSerializationQLinks);
-	__atomic_fetch_and(&rxc->Flags, ~(ULONG)RX_CONTEXT_FLAG_IN_SERIALIZATION_QUEUE, __ATOMIC_RELAXED);
+	rxc->SerializationQueue = NULL;
 }
 
 static void rx_blocking_wake(PRX_CONTEXT rxc)
@@ -50,7 +51,6 @@ static bool rx_blocking_enter_locked(PRX_CONTEXT rxc, PLIST_ENTRY queue)
 	if (!rx_blocking_is_queued(rxc)) {
 		InsertTailList(queue, &rxc->RxContextSerializationQLinks);
 		rxc->SerializationQueue = queue;
-		__atomic_fetch_or(&rxc->Flags, RX_CONTEXT_FLAG_IN_SERIALIZATION_QUEUE, __ATOMIC_RELAXED);
 	}
 	return rx_blocking_is_head_locked(rxc);
 }

@@ -7,14 +7,18 @@
  *   slot      NULL or the driver's routine --cancel--> taken
  *             NULL or the driver's routine --completion--> closed
  *
- * Taken and closed are final. Who finds the other's mark does nothing, with one exception: a completion that
- * finds `taken` must not complete the IRP while the driver's routine still looks at it. The gate settles
- * that: canceller (after the routine) and completion each pass it once, and the second one goes on with the
- * completion. So nobody waits for a cancel routine on a thread that may not wait, and a routine that itself
- * completes the request does not have it freed under its feet.
+ * Taken and closed are final. Who finds the other's mark does nothing, with one exception: a completion must not
+ * complete the IRP while a canceller still looks at it, be it in the driver's routine, or in IoCancelIrp() on
+ * the way to ours. The gate settles that: cancellers count themselves in (2 each; the armed IRP routine counts
+ * as one from the start, since nobody can tell when IoCancelIrp() has taken it), the completion sets bit 0 and
+ * goes on if it is alone, and otherwise the last canceller goes on with the completion. So nobody waits for a
+ * cancel routine on a thread that may not wait, and a routine that itself completes the request does not have
+ * it freed under its feet.
  *
  * Order seen by a driver: RX_CONTEXT_FLAG_CANCELLED is set before its routine runs; RxSetMinirdrCancelRoutine
- * answers STATUS_CANCELLED from the moment the slot is taken.
+ * answers STATUS_CANCELLED from the moment the slot is taken. Flags belongs to the request's owner: a canceller
+ * writes it only together with calling the driver's routine; otherwise the owner does, when it next looks
+ * (rx_cancel_show).
  */
 #include "core/context/context.h"
 
@@ -55,8 +59,13 @@ static PMRX_CALLDOWN rx_cancel_exchange(PRX_CONTEXT rxc, PMRX_CALLDOWN next)
 
 bool rx_context_is_cancelled(PRX_CONTEXT rxc)
 {
-	return __atomic_load_n(&rxc->MRxCancelRoutine, __ATOMIC_ACQUIRE) == rx_cancel_mark_taken ||
-	       (__atomic_load_n(&rxc->Flags, __ATOMIC_ACQUIRE) & RX_CONTEXT_FLAG_CANCELLED) != 0;
+	return __atomic_load_n(&rxc->MRxCancelRoutine, __ATOMIC_ACQUIRE) == rx_cancel_mark_taken;
+}
+
+void rx_cancel_show(PRX_CONTEXT rxc)
+{
+	if (rx_context_is_cancelled(rxc))
+		__atomic_fetch_or(&rxc->Flags, RX_CONTEXT_FLAG_CANCELLED, __ATOMIC_RELAXED);
 }
 
 /**
@@ -71,45 +80,74 @@ bool rx_context_is_cancelled(PRX_CONTEXT rxc)
  */
 NTSTATUS RxSetMinirdrCancelRoutine(PRX_CONTEXT RxContext, PMRX_CALLDOWN MRxCancelRoutine)
 {
-	return rx_cancel_is_mark(rx_cancel_exchange(RxContext, MRxCancelRoutine)) ? STATUS_CANCELLED
-										  : STATUS_SUCCESS;
+	if (!rx_cancel_is_mark(rx_cancel_exchange(RxContext, MRxCancelRoutine)))
+		return STATUS_SUCCESS;
+	rx_cancel_show(RxContext);
+	return STATUS_CANCELLED;
 }
 
-/* Passes the gate; true for the second of canceller and completion, who closes the slot for good. */
-static bool rx_cancel_pass_gate(PRX_CONTEXT rxc)
+enum { RX_GATE_COMPLETION = 1, RX_GATE_CANCELLER = 2 };
+
+/* One more canceller; false: the completion has gone through, nothing is left to cancel. */
+static bool rx_cancel_enter(PRX_CONTEXT rxc)
 {
-	if (InterlockedIncrement(&rxc->CancelGate) != 2)
-		return false;
-	__atomic_store_n(&rxc->MRxCancelRoutine, rx_cancel_mark_closed, __ATOMIC_RELEASE);
+	LONG before = __atomic_load_n(&rxc->CancelGate, __ATOMIC_ACQUIRE);
+
+	do {
+		if ((before & RX_GATE_COMPLETION) != 0)
+			return false;
+	} while (!__atomic_compare_exchange_n(&rxc->CancelGate, &before, before + RX_GATE_CANCELLER, false,
+					      __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE));
 	return true;
 }
 
-void rx_cancel_context(PRX_CONTEXT rxc)
+/* One canceller less; the last one goes on with a completion that waits. */
+static void rx_cancel_leave(PRX_CONTEXT rxc)
+{
+	nt_sim_point();
+	if (__atomic_sub_fetch(&rxc->CancelGate, RX_GATE_CANCELLER, __ATOMIC_ACQ_REL) == RX_GATE_COMPLETION)
+		rxc->CancelDeferred(rxc);
+}
+
+/* Inside the gate. */
+static void rx_cancel_run(PRX_CONTEXT rxc)
 {
 	PMRX_CALLDOWN routine = rx_cancel_exchange(rxc, rx_cancel_mark_taken);
 
 	if (rx_cancel_is_mark(routine))
 		return;
-	__atomic_fetch_or(&rxc->Flags, RX_CONTEXT_FLAG_CANCELLED, __ATOMIC_ACQ_REL);
-
-	if (routine != NULL)
+	if (routine != NULL) {
+		__atomic_fetch_or(&rxc->Flags, RX_CONTEXT_FLAG_CANCELLED, __ATOMIC_ACQ_REL);
 		(void)rx_call_cancel_routine(rxc, routine); /* its status means nothing to the core */
-	else
+	} else {
 		(void)rx_blocking_abandon(rxc); /* false: the request is at work and ends by itself */
+	}
+}
 
-	if (rx_cancel_pass_gate(rxc))
-		rxc->CancelDeferred(rxc);
+void rx_cancel_context(PRX_CONTEXT rxc)
+{
+	if (!rx_cancel_enter(rxc))
+		return;
+	rx_cancel_run(rxc);
+	rx_cancel_leave(rxc);
 }
 
 bool rx_cancel_disarm_or_defer(PRX_CONTEXT rxc, rx_cancel_deferred *resume)
 {
-	if (rxc->CurrentIrp != NULL)
-		(void)IoSetCancelRoutine(rxc->CurrentIrp, NULL); /* if it runs already it finds our mark */
+	PIRP irp = rxc->CurrentIrp;
+	bool armed = rxc->CancelArmed;
 
-	if (rx_cancel_exchange(rxc, rx_cancel_mark_closed) != rx_cancel_mark_taken)
-		return true;
+	if ((__atomic_load_n(&rxc->CancelGate, __ATOMIC_ACQUIRE) & RX_GATE_COMPLETION) != 0)
+		return true; /* went through before */
+	(void)rx_cancel_exchange(rxc, rx_cancel_mark_closed);
+
+	rxc->CancelArmed = FALSE;
 	rxc->CancelDeferred = resume;
-	return rx_cancel_pass_gate(rxc);
+	/* taken back: it will not run. NULL: IoCancelIrp() has it; it counts until it has run */
+	if (armed && IoSetCancelRoutine(irp, NULL) != NULL)
+		(void)__atomic_sub_fetch(&rxc->CancelGate, RX_GATE_CANCELLER, __ATOMIC_ACQ_REL);
+	nt_sim_point();
+	return __atomic_fetch_or(&rxc->CancelGate, RX_GATE_COMPLETION, __ATOMIC_ACQ_REL) == 0;
 }
 
 static void rx_cancel_wake(PRX_CONTEXT rxc)
@@ -121,8 +159,8 @@ void rx_cancel_disarm(PRX_CONTEXT rxc)
 {
 	if (rx_cancel_disarm_or_defer(rxc, rx_cancel_wake))
 		return;
-	/* the driver's routine is running on another thread; a late SyncEvent of the driver may wake us too */
-	while (__atomic_load_n(&rxc->MRxCancelRoutine, __ATOMIC_ACQUIRE) != rx_cancel_mark_closed)
+	/* a canceller is at work on another thread; a late SyncEvent of the driver may wake us too */
+	while (__atomic_load_n(&rxc->CancelGate, __ATOMIC_ACQUIRE) != RX_GATE_COMPLETION)
 		(void)KeWaitForSingleObject(&rxc->SyncEvent, Executive, KernelMode, FALSE, NULL);
 }
 
@@ -134,9 +172,9 @@ static VOID NTAPI rx_cancel_irp(PDEVICE_OBJECT device, PIRP irp)
 	(void)device;
 	IoReleaseCancelSpinLock(irp->CancelIrql);
 	rxc = rx_context_find_by_irp(irp);
-	if (rxc == NULL)
-		return; /* completed meanwhile */
-	rx_cancel_context(rxc);
+	RX_CHECK(rxc != NULL); /* its completion waits for us */
+	rx_cancel_run(rxc);
+	rx_cancel_leave(rxc);
 	RxDereferenceAndDeleteRxContext(rxc);
 }
 
@@ -146,10 +184,14 @@ NTSTATUS rx_cancel_arm(PRX_CONTEXT rxc)
 
 	if (irp == NULL)
 		return STATUS_SUCCESS;
+	rxc->CancelArmed = TRUE;
+	(void)__atomic_add_fetch(&rxc->CancelGate, RX_GATE_CANCELLER, __ATOMIC_ACQ_REL);
 	(void)IoSetCancelRoutine(irp, rx_cancel_irp);
-	if (!irp->Cancel || IoSetCancelRoutine(irp, NULL) == NULL)
+	if (!__atomic_load_n(&irp->Cancel, __ATOMIC_ACQUIRE) || IoSetCancelRoutine(irp, NULL) == NULL)
 		return STATUS_SUCCESS; /* not cancelled, or the canceller has our routine and will run it */
-	rx_cancel_context(rxc);
+	rxc->CancelArmed = FALSE;
+	rx_cancel_run(rxc);
+	rx_cancel_leave(rxc);
 	return STATUS_CANCELLED;
 }
 

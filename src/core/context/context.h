@@ -14,7 +14,10 @@
 VOID rx_context_init(VOID);
 /* Cleanup and close must not fail for want of memory: waits for the one reserved context if pool is empty. */
 PRX_CONTEXT rx_context_create_must_succeed(PIRP irp, PRDBSS_DEVICE_OBJECT dev, ULONG flags);
-/* Calls visit(rxc, arg) for each active context of the device; visit runs under a spin lock. */
+/*
+ * Does visit want this context of another thread? Runs under a spin lock; may look only at what is constant
+ * while a context is active: CurrentIrp, IrpMajorFunction, IrpMinorFunction, IrpFobx.
+ */
 typedef bool rx_context_visit(PRX_CONTEXT rxc, PVOID arg);
 /* The first context visit says true for, referenced; NULL when none. */
 PRX_CONTEXT rx_context_find(PRDBSS_DEVICE_OBJECT dev, rx_context_visit *visit, PVOID arg);
@@ -46,6 +49,8 @@ void rx_cancel_context(PRX_CONTEXT rxc);
  */
 unsigned int rx_cancel_matching(PRDBSS_DEVICE_OBJECT dev, rx_context_visit *visit, PVOID arg);
 bool rx_context_is_cancelled(PRX_CONTEXT rxc);
+/* Sets RX_CONTEXT_FLAG_CANCELLED when it is. For the owner of the request, before a driver looks at Flags. */
+void rx_cancel_show(PRX_CONTEXT rxc);
 
 /* blocking.c */
 VOID rx_blocking_init(VOID);

@@ -149,6 +149,7 @@ static void rx_context_set_objects(PRX_CONTEXT rxc, PFILE_OBJECT file)
 	if (fobx == NULL || NodeType(fobx) != RDBSS_NTC_FOBX)
 		return;
 	rxc->pFobx = (PMRX_FOBX)fobx;
+	rxc->IrpFobx = (PMRX_FOBX)fobx;
 	rxc->pRelevantSrvOpen = fobx->pSrvOpen;
 	rxc->FobxSerialNumber = (ULONG)InterlockedIncrement((volatile LONG *)&fobx->FobxSerialNumber);
 }
@@ -188,6 +189,8 @@ static void rx_context_set_irp(PRX_CONTEXT rxc, PIRP irp)
 	rxc->CurrentIrpSp = sp;
 	rxc->MajorFunction = sp->MajorFunction;
 	rxc->MinorFunction = sp->MinorFunction;
+	rxc->IrpMajorFunction = sp->MajorFunction;
+	rxc->IrpMinorFunction = sp->MinorFunction;
 	rxc->RealDevice = sp->DeviceObject;
 	if (sp->FileObject != NULL) {
 		rx_context_set_objects(rxc, sp->FileObject);

@@ -14,8 +14,8 @@
 
 static bool rx_cleanup_is_notify_of(PRX_CONTEXT rxc, PVOID fobx)
 {
-	return rxc->MajorFunction == IRP_MJ_DIRECTORY_CONTROL &&
-	       rxc->MinorFunction == IRP_MN_NOTIFY_CHANGE_DIRECTORY && rxc->pFobx == fobx;
+	return rxc->IrpMajorFunction == IRP_MJ_DIRECTORY_CONTROL &&
+	       rxc->IrpMinorFunction == IRP_MN_NOTIFY_CHANGE_DIRECTORY && rxc->IrpFobx == fobx;
 }
 
 static bool rx_cleanup_is_last(PFCB fcb)

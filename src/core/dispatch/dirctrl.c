@@ -153,9 +153,9 @@ static NTSTATUS rx_dir_notify(PRX_CONTEXT rxc, PIRP irp)
 
 static bool rx_notify_is_of_view(PRX_CONTEXT rxc, PVOID vnr)
 {
-	return rxc->MajorFunction == IRP_MJ_DIRECTORY_CONTROL &&
-	       rxc->MinorFunction == IRP_MN_NOTIFY_CHANGE_DIRECTORY && rxc->pRelevantSrvOpen != NULL &&
-	       (PVOID)rxc->pRelevantSrvOpen->pVNetRoot == vnr;
+	return rxc->IrpMajorFunction == IRP_MJ_DIRECTORY_CONTROL &&
+	       rxc->IrpMinorFunction == IRP_MN_NOTIFY_CHANGE_DIRECTORY && rxc->IrpFobx != NULL &&
+	       (PVOID)rxc->IrpFobx->pSrvOpen->pVNetRoot == vnr;
 }
 
 /**

@@ -12,6 +12,8 @@
  */
 #include "core/minirdr/calldown.h"
 
+#include "core/context/context.h"
+
 static PMINIRDR_DISPATCH rx_dispatch_of(PRX_CONTEXT rxc)
 {
 	return rxc->RxDeviceObject->Dispatch;
@@ -55,6 +57,7 @@ static NTSTATUS rx_calldown_context(PRX_CONTEXT rxc, PMRX_CALLDOWN routine, cons
 	PAGED_CODE();
 	if (routine != NULL) {
 		rxc->PendingReturned = TRUE;
+		rx_cancel_show(rxc);
 		status = routine(rxc);
 	}
 	rx_calldown_trace(slot, rxc, status);
@@ -625,6 +628,7 @@ NTSTATUS rx_call_low_io_submit(PRX_CONTEXT rxc)
 	PAGED_CODE();
 	if (rx_call_has_low_io(rxc, operation)) {
 		rxc->PendingReturned = TRUE;
+		rx_cancel_show(rxc);
 		status = rx_dispatch_of(rxc)->MRxLowIOSubmit[operation](rxc);
 	}
 	/* after STATUS_PENDING the context may be gone: only its address is logged */

@@ -230,8 +230,8 @@ void rx_finalize_all_objects(PRDBSS_DEVICE_OBJECT dev)
 
 static bool rx_stop_selects_all(PRX_CONTEXT rxc, PVOID stop)
 {
-	return rxc != stop && rxc->CurrentIrp != NULL && rxc->MajorFunction != IRP_MJ_CLEANUP &&
-	       rxc->MajorFunction != IRP_MJ_CLOSE;
+	return rxc != stop && rxc->CurrentIrp != NULL && rxc->IrpMajorFunction != IRP_MJ_CLEANUP &&
+	       rxc->IrpMajorFunction != IRP_MJ_CLOSE;
 }
 
 static NTSTATUS rx_stop_at_work(PRX_CONTEXT rxc, PRDBSS_DEVICE_OBJECT dev)

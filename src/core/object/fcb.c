@@ -24,14 +24,18 @@ static ULONG rx_fcb_extension(PMINIRDR_DISPATCH dispatch, ULONG flag, ULONG byte
 	return (dispatch->MRxFlags & flag) != 0 ? rx_object_align(bytes) : 0;
 }
 
-/* Where the parts of the allocation begin. */
+/*
+ * Where the parts of the allocation begin. The name stands next to the FCB: a lookup in a large table reads
+ * both, and they should be in one page.
+ */
 struct rx_fcb_layout {
-	ULONG non_paged, srv_open, fobx, fcb_extension, srv_open_extension, fobx_extension, name, bytes;
+	ULONG name, non_paged, srv_open, fobx, fcb_extension, srv_open_extension, fobx_extension, bytes;
 };
 
 static void rx_fcb_lay_out(PMINIRDR_DISPATCH dispatch, ULONG name_bytes, struct rx_fcb_layout *l)
 {
-	l->non_paged = rx_object_align(sizeof(FCB));
+	l->name = sizeof(FCB);
+	l->non_paged = rx_object_align(l->name + name_bytes);
 	l->srv_open = l->non_paged + rx_object_align(sizeof(NON_PAGED_FCB));
 	l->fobx = l->srv_open + rx_object_align(sizeof(SRV_OPEN));
 	l->fcb_extension = l->fobx + rx_object_align(sizeof(FOBX));
@@ -40,9 +44,8 @@ static void rx_fcb_lay_out(PMINIRDR_DISPATCH dispatch, ULONG name_bytes, struct 
 	l->fobx_extension =
 		l->srv_open_extension +
 		rx_fcb_extension(dispatch, RDBSS_MANAGE_SRV_OPEN_EXTENSION, dispatch->MRxSrvOpenSize);
-	l->name = l->fobx_extension +
-		  rx_fcb_extension(dispatch, RDBSS_MANAGE_FOBX_EXTENSION, dispatch->MRxFobxSize);
-	l->bytes = l->name + name_bytes;
+	l->bytes = l->fobx_extension +
+		   rx_fcb_extension(dispatch, RDBSS_MANAGE_FOBX_EXTENSION, dispatch->MRxFobxSize);
 }
 
 static void rx_fcb_init_non_paged(PFCB fcb, PNON_PAGED_FCB np)
@@ -115,7 +118,7 @@ PFCB RxCreateNetFcb(PRX_CONTEXT RxContext, PIRP Irp, PV_NET_ROOT VNetRoot, PUNIC
 	base = ExAllocatePoolWithTag(paging_file ? NonPagedPool : PagedPool, l.bytes, RX_TAG_FCB);
 	if (base == NULL)
 		return NULL;
-	RtlZeroMemory(base, l.name);
+	RtlZeroMemory(base, l.bytes);
 
 	fcb = (PFCB)base;
 	rx_fcb_init_non_paged(fcb, (PNON_PAGED_FCB)(base + l.non_paged));
@@ -125,7 +128,7 @@ PFCB RxCreateNetFcb(PRX_CONTEXT RxContext, PIRP Irp, PV_NET_ROOT VNetRoot, PUNIC
 		fcb->Context = base + l.fcb_extension;
 	if (l.fobx_extension != l.srv_open_extension)
 		fcb->InternalSrvOpenExtension = base + l.srv_open_extension;
-	if (l.name != l.fobx_extension)
+	if (l.bytes != l.fobx_extension)
 		fcb->InternalFobxExtension = base + l.fobx_extension;
 
 	fcb->pNetRoot = &nr->Mrx;
@@ -198,6 +201,12 @@ static void rx_fcb_destroy(PFCB fcb) RX_NO_TSA
 	RxDereferenceNetRoot(nr, LHS_LockNotHeld);
 }
 
+/* Atomic: the scavenger, which has found a FOBX of the file, takes a reference with its own mutex only. */
+static LONG rx_fcb_count(PFCB fcb)
+{
+	return (LONG)__atomic_load_n(&fcb->NodeReferenceCount, __ATOMIC_ACQUIRE);
+}
+
 /**
  * RxFinalizeNetFcb - tear down an FCB
  * @ThisFcb:           [in] when TRUE is returned the pointer is dead and its lock released
@@ -231,11 +240,11 @@ BOOLEAN RxFinalizeNetFcb(PFCB ThisFcb, BOOLEAN RecursiveFinalize, BOOLEAN ForceF
 						ForceFinalize); /* FALSE: in use, and so is the FCB */
 		}
 	}
-	if (fcb->NodeReferenceCount == 1 && !fcb->UpperFinalizationDone)
+	if (rx_fcb_count(fcb) == 1 && !fcb->UpperFinalizationDone)
 		rx_fcb_detach(fcb);
-	else if (ForceFinalize && (LONG)fcb->NodeReferenceCount <= ReferenceCount)
+	else if (ForceFinalize && rx_fcb_count(fcb) <= ReferenceCount)
 		rx_fcb_detach(fcb);
-	if (fcb->NodeReferenceCount != 0)
+	if (rx_fcb_count(fcb) != 0)
 		return FALSE;
 	rx_fcb_destroy(fcb);
 	return TRUE;

@@ -109,8 +109,8 @@ VOID RxFinishFcbInitialization(PMRX_FCB MrxFcb, RX_FILE_TYPE RdbssStorageType, P
 		rx_fcb_apply_packet(MrxFcb, InitPacket);
 		fcb->FcbState |= FCB_STATE_TIME_AND_SIZE_ALREADY_SET;
 	}
-	/* a driver that does not know the type this time takes nothing away */
-	if (code != RDBSS_NTC_STORAGE_TYPE_UNKNOWN)
-		__atomic_store_n(&fcb->Header.NodeTypeCode, code, __ATOMIC_RELAXED);	/* rx_fcb_check_type() */
+	/* a driver that does not know the type this time takes nothing away; others look without the FCB */
+	if (code != RDBSS_NTC_STORAGE_TYPE_UNKNOWN && fcb->Header.NodeTypeCode != code)
+		__atomic_store_n(&fcb->Header.NodeTypeCode, code, __ATOMIC_RELAXED);
 	fcb->Condition = Condition_Good;
 }

@@ -163,11 +163,11 @@ BOOLEAN RxFinalizeNetFobx(PFOBX ThisFobx, BOOLEAN RecursiveFinalize, BOOLEAN For
 
 	(void)RecursiveFinalize;
 	rx_assert_fcb_exclusive((PFCB)fobx->pSrvOpen->pFcb);
-	if (!ForceFinalize && fobx->NodeReferenceCount != 0)
+	if (!ForceFinalize && rx_object_count(&fobx->NodeReferenceCount) != 0)
 		return FALSE;
 	if (!fobx->UpperFinalizationDone)
 		rx_fobx_detach(fobx);
-	if (fobx->NodeReferenceCount == 0)
+	if (rx_object_count(&fobx->NodeReferenceCount) == 0)
 		rx_fobx_destroy(fobx);
 	return TRUE;
 }

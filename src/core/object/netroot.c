@@ -90,7 +90,7 @@ static void rx_net_root_destroy(PNET_ROOT nr)
 {
 	PSRV_CALL sc = (PSRV_CALL)nr->pSrvCall;
 
-	RX_CHECK(nr->NodeReferenceCount == 0 && IsListEmpty(&nr->VirtualNetRoots) &&
+	RX_CHECK(rx_object_count(&nr->NodeReferenceCount) == 0 && IsListEmpty(&nr->VirtualNetRoots) &&
 		 IsListEmpty(&nr->OrphanedFcbs));
 	RxLog(("nr=%lu freed", nr->SerialNumberForEnum));
 	rx_scavenger_unmark(nr);
@@ -120,7 +120,7 @@ BOOLEAN RxFinalizeNetRoot(PNET_ROOT ThisNetRoot, BOOLEAN RecursiveFinalize, BOOL
 	if (nr->Flags & NETROOT_FLAG_FINALIZATION_IN_PROGRESS)
 		return FALSE;
 	if (nr->UpperFinalizationDone) {
-		if (nr->NodeReferenceCount != 0)
+		if (rx_object_count(&nr->NodeReferenceCount) != 0)
 			return FALSE;
 		rx_net_root_destroy(nr);
 		return TRUE;
@@ -129,7 +129,7 @@ BOOLEAN RxFinalizeNetRoot(PNET_ROOT ThisNetRoot, BOOLEAN RecursiveFinalize, BOOL
 	nr->Flags |= NETROOT_FLAG_FINALIZATION_IN_PROGRESS;
 	if (RecursiveFinalize)
 		rx_net_root_purge_unused_fcbs(nr);
-	if (!ForceFinalize && nr->NodeReferenceCount != 1) {
+	if (!ForceFinalize && rx_object_count(&nr->NodeReferenceCount) != 1) {
 		nr->Flags &= ~NETROOT_FLAG_FINALIZATION_IN_PROGRESS;
 		return FALSE;
 	}

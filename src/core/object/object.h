@@ -61,6 +61,12 @@ static inline void rx_flag_set(BOOLEAN *flag)
 	__atomic_store_n(flag, TRUE, __ATOMIC_SEQ_CST);
 }
 
+/* A count is changed by whoever holds a reference, under no lock: whoever looks does it atomically. */
+static inline ULONG rx_object_count(const volatile ULONG *count)
+{
+	return __atomic_load_n(count, __ATOMIC_ACQUIRE);
+}
+
 /* srvcall.c */
 
 /* Which process makes the call-down itself and which posts it to a worker (docs/decisions/0001). */

@@ -133,7 +133,7 @@ PSRV_CALL RxCreateSrvCall(PRX_CONTEXT RxContext, PUNICODE_STRING Name, PUNICODE_
 
 static void rx_srv_call_destroy(PSRV_CALL sc)
 {
-	RX_CHECK(sc->NodeReferenceCount == 0);
+	RX_CHECK(rx_object_count(&sc->NodeReferenceCount) == 0);
 	RxLog(("sc=%lu freed", sc->SerialNumberForEnum));
 	rx_scavenger_unmark(sc);
 	RxTearDownBufferingManager(sc);
@@ -193,12 +193,12 @@ BOOLEAN RxFinalizeSrvCall(PSRV_CALL ThisSrvCall, BOOLEAN ForceFinalize)
 
 	rx_assert_name_table_exclusive(table);
 	if (sc->UpperFinalizationDone) {
-		if (!sc->CallDownDone || sc->NodeReferenceCount != 0)
+		if (!sc->CallDownDone || rx_object_count(&sc->NodeReferenceCount) != 0)
 			return FALSE;
 		rx_srv_call_destroy(sc);
 		return TRUE;
 	}
-	if (!ForceFinalize && sc->NodeReferenceCount != 1)
+	if (!ForceFinalize && rx_object_count(&sc->NodeReferenceCount) != 1)
 		return FALSE;
 
 	if (sc->FailureRemembered) {
@@ -223,7 +223,7 @@ BOOLEAN RxFinalizeSrvCall(PSRV_CALL ThisSrvCall, BOOLEAN ForceFinalize)
 		return TRUE;
 
 	rx_srv_call_call_down(sc);
-	if (sc->NodeReferenceCount == 0)
+	if (rx_object_count(&sc->NodeReferenceCount) == 0)
 		rx_srv_call_destroy(sc);
 	return TRUE;
 }

@@ -171,11 +171,11 @@ BOOLEAN RxFinalizeSrvOpen(PSRV_OPEN ThisSrvOpen, BOOLEAN RecursiveFinalize, BOOL
 		}
 		(void)InterlockedDecrement(&so->NodeReferenceCount);
 	}
-	if (!ForceFinalize && so->NodeReferenceCount != 0)
+	if (!ForceFinalize && rx_object_count(&so->NodeReferenceCount) != 0)
 		return FALSE;
 	if (!so->UpperFinalizationDone)
 		rx_srv_open_detach(so);
-	if (so->NodeReferenceCount == 0)
+	if (rx_object_count(&so->NodeReferenceCount) == 0)
 		rx_srv_open_destroy(so);
 	return TRUE;
 }

@@ -152,7 +152,7 @@ static void rx_v_net_root_destroy(PV_NET_ROOT vnr)
 {
 	PNET_ROOT nr = (PNET_ROOT)vnr->pNetRoot;
 
-	RX_CHECK(vnr->NodeReferenceCount == 0);
+	RX_CHECK(rx_object_count(&vnr->NodeReferenceCount) == 0);
 	RxLog(("vnr=%lu freed", vnr->SerialNumberForEnum));
 	rx_scavenger_unmark(vnr);
 	rx_v_net_root_wipe_credentials(vnr);
@@ -182,12 +182,12 @@ BOOLEAN RxFinalizeVNetRoot(PV_NET_ROOT ThisVNetRoot, BOOLEAN RecursiveFinalize, 
 	(void)RecursiveFinalize;
 	rx_assert_name_table_exclusive(table);
 	if (vnr->ConnectionFinalizationDone) {
-		if (vnr->NodeReferenceCount != 0)
+		if (rx_object_count(&vnr->NodeReferenceCount) != 0)
 			return FALSE;
 		rx_v_net_root_destroy(vnr);
 		return TRUE;
 	}
-	if (!ForceFinalize && vnr->NodeReferenceCount != 1)
+	if (!ForceFinalize && rx_object_count(&vnr->NodeReferenceCount) != 1)
 		return FALSE;
 
 	rx_scavenger_unmark(vnr);

@@ -112,6 +112,7 @@ static void run(unsigned int threads, unsigned int rounds, uint64_t seed)
 
 	rec.buffering = FCB_STATE_COLLAPSING_ENABLED;
 	rec.lowio = REC_WORKER;
+	rec.quiet = true;
 	for (i = 0; i < threads; i++) {
 		workers[i] = (struct worker){.random = seed * 8 + i, .rounds = rounds};
 		assert_int_equal(nt_thread_create("stress", work, &workers[i], &handles[i]), STATUS_SUCCESS);
