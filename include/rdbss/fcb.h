@@ -159,13 +159,12 @@ struct _FCB {
 			RX_MRX_FCB_MEMBERS
 		};
 	};
-	PV_NET_ROOT
-		VNetRoot; /* the view it was created through; NULL once that view ended. Under the FCB table */
+	RX_FCB_TABLE_ENTRY FcbTableEntry; /* first, near the count: a lookup touches both */
+	PV_NET_ROOT VNetRoot; /* it was created through; NULL once that view ended. Under the FCB table */
 	PNON_PAGED_FCB NonPaged;
 	LIST_ENTRY ScavengerFinalizationList;
 	PKEVENT pBufferingStateChangeCompletedEvent;
 	LONG NumberOfBufferingStateChangeWaiters;
-	RX_FCB_TABLE_ENTRY FcbTableEntry;
 	UNICODE_STRING PrivateAlreadyPrefixedName;
 	BOOLEAN UpperFinalizationDone;
 	RX_BLOCK_CONDITION Condition;
