@@ -23,6 +23,7 @@
 #include "ecp.h"
 #include "seh.h"
 #include "filelock.h"
+#include "querypath.h"
 #include "tsa.h"
 #include "nt_exec.h"
 

@@ -31,6 +31,38 @@ SIZE_T RtlCompareMemory(const VOID *Source1, const VOID *Source2, SIZE_T Length)
 VOID RtlSecondsSince1970ToTime(ULONG ElapsedSeconds, PLARGE_INTEGER Time);
 BOOLEAN RtlTimeToSecondsSince1970(PLARGE_INTEGER Time, PULONG ElapsedSeconds);
 
+/* A moment taken apart, by the proleptic Gregorian calendar, UTC. */
+typedef struct _TIME_FIELDS {
+	CSHORT Year; /* 1601 ... */
+	CSHORT Month; /* 1 ... 12 */
+	CSHORT Day;
+	CSHORT Hour;
+	CSHORT Minute;
+	CSHORT Second;
+	CSHORT Milliseconds;
+	CSHORT Weekday; /* 0: Sunday */
+} TIME_FIELDS, *PTIME_FIELDS;
+
+VOID RtlTimeToTimeFields(PLARGE_INTEGER Time, PTIME_FIELDS TimeFields);
+/* FALSE: no such moment. Weekday is ignored. */
+BOOLEAN RtlTimeFieldsToTime(PTIME_FIELDS TimeFields, PLARGE_INTEGER Time);
+
+static inline LARGE_INTEGER RtlConvertLongToLargeInteger(LONG value)
+{
+	LARGE_INTEGER large;
+
+	large.QuadPart = value;
+	return large;
+}
+
+#define RtlLargeIntegerGreaterThan(a, b) ((a).QuadPart > (b).QuadPart)
+#define RtlLargeIntegerGreaterThanOrEqualTo(a, b) ((a).QuadPart >= (b).QuadPart)
+#define RtlLargeIntegerEqualTo(a, b) ((a).QuadPart == (b).QuadPart)
+#define RtlLargeIntegerLessThan(a, b) ((a).QuadPart < (b).QuadPart)
+#define RtlLargeIntegerLessThanOrEqualTo(a, b) ((a).QuadPart <= (b).QuadPart)
+#define RtlLargeIntegerGreaterThanZero(a) ((a).QuadPart > 0)
+
+
 static inline LARGE_INTEGER RtlConvertUlongToLargeInteger(ULONG value)
 {
 	LARGE_INTEGER large;

@@ -96,6 +96,22 @@ typedef struct _SECURITY_DESCRIPTOR_RELATIVE {
 #define SECURITY_DESCRIPTOR_REVISION 1
 #define SE_SELF_RELATIVE 0x8000
 
+typedef struct _SID_IDENTIFIER_AUTHORITY {
+	UCHAR Value[6]; /* big-endian */
+} SID_IDENTIFIER_AUTHORITY, *PSID_IDENTIFIER_AUTHORITY;
+
+typedef struct _SID {
+	UCHAR Revision;
+	UCHAR SubAuthorityCount;
+	SID_IDENTIFIER_AUTHORITY IdentifierAuthority;
+	ULONG SubAuthority[1];
+} SID, *PISID;
+#define SID_REVISION 1
+#define SID_MAX_SUB_AUTHORITIES 15
+BOOLEAN RtlEqualSid(PSID Sid1, PSID Sid2);
+/* "S-1-5-21-..." */
+NTSTATUS RtlConvertSidToUnicodeString(PUNICODE_STRING UnicodeString, PSID Sid, BOOLEAN AllocateDestinationString);
+
 /* Self-relative descriptors only; the caller vouches that the memory is as long as the descriptor says. */
 BOOLEAN RtlValidSecurityDescriptor(PSECURITY_DESCRIPTOR SecurityDescriptor);
 ULONG RtlLengthSecurityDescriptor(PSECURITY_DESCRIPTOR SecurityDescriptor);

@@ -47,6 +47,13 @@ NTSTATUS RtlUnicodeToUTF8N(PCHAR UTF8StringDestination, ULONG UTF8StringMaxByteC
 NTSTATUS RtlIntegerToUnicodeString(ULONG Value, ULONG Base, PUNICODE_STRING String);
 NTSTATUS RtlUnicodeStringToInteger(PCUNICODE_STRING String, ULONG Base, PULONG Value);
 BOOLEAN RtlEqualString(const STRING *String1, const STRING *String2, BOOLEAN CaseInSensitive);
+LONG RtlCompareString(const STRING *String1, const STRING *String2, BOOLEAN CaseInSensitive);
+/* Cut to the room of the destination. */
+VOID RtlCopyString(PSTRING DestinationString, const STRING *SourceString);
+#define RtlUTF8StringToUnicodeString RtlAnsiStringToUnicodeString
+#define RtlUnicodeStringToUTF8String RtlUnicodeStringToAnsiString
+/* "{xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx}", allocated. */
+NTSTATUS RtlStringFromGUID(LPCGUID Guid, PUNICODE_STRING GuidString);
 BOOLEAN FsRtlDoesNameContainWildCards(PUNICODE_STRING Name);
 BOOLEAN FsRtlIsNameInExpression(PUNICODE_STRING Expression, PUNICODE_STRING Name, BOOLEAN IgnoreCase, PWCH UpcaseTable);
 

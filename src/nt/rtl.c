@@ -42,6 +42,39 @@ ULONG RtlLengthSid(PSID Sid)
 	return 8 + 4u * ((const UCHAR *)Sid)[1];
 }
 
+BOOLEAN RtlEqualSid(PSID Sid1, PSID Sid2)
+{
+	ULONG length = RtlLengthSid(Sid1);
+
+	return length == RtlLengthSid(Sid2) && memcmp(Sid1, Sid2, length) == 0;
+}
+
+NTSTATUS RtlConvertSidToUnicodeString(PUNICODE_STRING UnicodeString, PSID Sid,
+				      BOOLEAN AllocateDestinationString)
+{
+	const UCHAR *s = Sid;
+	char text[16 + 16 + SID_MAX_SUB_AUTHORITIES * 11];
+	ULONGLONG authority = 0;
+	ANSI_STRING narrow;
+	size_t n;
+
+	if (!RtlValidSid(Sid))
+		return STATUS_INVALID_SID;
+	for (int i = 2; i < 8; i++)
+		authority = authority << 8 | s[i];
+	/* An authority of more than 32 bits is written in hexadecimal. */
+	n = nt_format(text, sizeof(text), authority >> 32 ? "S-%u-0x%012I64x" : "S-%u-%I64u", s[0],
+		      authority);
+	for (ULONG i = 0; i < s[1]; i++) {
+		ULONG part;
+
+		memcpy(&part, s + 8 + 4 * i, sizeof(part));
+		n += nt_format(text + n, sizeof(text) - n, "-%u", part);
+	}
+	RtlInitAnsiString(&narrow, text);
+	return RtlAnsiStringToUnicodeString(UnicodeString, &narrow, AllocateDestinationString);
+}
+
 static ULONG acl_length(const UCHAR *acl)
 {
 	return (ULONG)acl[2] | (ULONG)acl[3] << 8;

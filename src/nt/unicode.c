@@ -435,21 +435,49 @@ NTSTATUS RtlUnicodeStringToInteger(PCUNICODE_STRING String, ULONG Base, PULONG V
 	return STATUS_SUCCESS;
 }
 
-BOOLEAN RtlEqualString(const STRING *String1, const STRING *String2, BOOLEAN CaseInSensitive)
+static char fold_ascii(char c, BOOLEAN fold)
+{
+	return fold && c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
+}
+
+LONG RtlCompareString(const STRING *String1, const STRING *String2, BOOLEAN CaseInSensitive)
 {
 	USHORT i;
 
-	if (String1->Length != String2->Length)
-		return FALSE;
-	for (i = 0; i < String1->Length; i++) {
-		char a = String1->Buffer[i], b = String2->Buffer[i];
+	for (i = 0; i < String1->Length && i < String2->Length; i++) {
+		char a = fold_ascii(String1->Buffer[i], CaseInSensitive);
+		char b = fold_ascii(String2->Buffer[i], CaseInSensitive);
 
-		if (CaseInSensitive && a >= 'a' && a <= 'z')
-			a = (char)(a - 'a' + 'A');
-		if (CaseInSensitive && b >= 'a' && b <= 'z')
-			b = (char)(b - 'a' + 'A');
 		if (a != b)
-			return FALSE;
+			return (UCHAR)a - (UCHAR)b;
 	}
-	return TRUE;
+	return String1->Length - String2->Length;
+}
+
+BOOLEAN RtlEqualString(const STRING *String1, const STRING *String2, BOOLEAN CaseInSensitive)
+{
+	return String1->Length == String2->Length && RtlCompareString(String1, String2, CaseInSensitive) == 0;
+}
+
+VOID RtlCopyString(PSTRING DestinationString, const STRING *SourceString)
+{
+	USHORT bytes = SourceString == NULL ? 0 : SourceString->Length;
+
+	if (bytes > DestinationString->MaximumLength)
+		bytes = DestinationString->MaximumLength;
+	if (bytes > 0)
+		memmove(DestinationString->Buffer, SourceString->Buffer, bytes);
+	DestinationString->Length = bytes;
+}
+
+NTSTATUS RtlStringFromGUID(LPCGUID Guid, PUNICODE_STRING GuidString)
+{
+	char text[40];
+	ANSI_STRING narrow;
+
+	(void)nt_format(text, sizeof(text), "{%08lX-%04X-%04X-%02X%02X-%02X%02X%02X%02X%02X%02X}",
+			Guid->Data1, Guid->Data2, Guid->Data3, Guid->Data4[0], Guid->Data4[1], Guid->Data4[2],
+			Guid->Data4[3], Guid->Data4[4], Guid->Data4[5], Guid->Data4[6], Guid->Data4[7]);
+	RtlInitAnsiString(&narrow, text);
+	return RtlAnsiStringToUnicodeString(GuidString, &narrow, TRUE);
 }

@@ -310,6 +310,81 @@ static void test_pattern_work_is_bounded(void **state)
 	assert_false(FsRtlIsNameInExpression(&p, &n, TRUE, NULL));
 }
 
+static void test_byte_strings_guids_and_sids(void **state)
+{
+	/* Counted byte strings compare and copy within their room; identifiers are written as everybody writes them. */
+	static const GUID guid = {
+		0x5f3b8a0e, 0x7c1d, 0x4c8e, {0x9d, 0x55, 0x2a, 0x6b, 0x1e, 0x0f, 0x4c, 0x37}};
+	static UCHAR sid[] = {1,  2, 0, 0, 0,    0, 0, 5,
+			      32, 0, 0, 0, 0x20, 2, 0, 0}; /* BUILTIN, administrators */
+	static UCHAR big[] = {1, 0, 0, 1, 0, 0, 0, 0};
+	static UCHAR bad[] = {1, 16, 0, 0, 0, 0, 0, 0};
+	char room[3];
+	STRING abc, ABD, cut = {0, sizeof(room), room};
+	UNICODE_STRING text;
+
+	(void)state;
+	RtlInitString(&abc, "abcd");
+	RtlInitString(&ABD, "ABD");
+	assert_true(RtlCompareString(&abc, &ABD, TRUE) < 0);
+	assert_true(RtlCompareString(&abc, &ABD, FALSE) > 0);
+	RtlCopyString(&cut, &abc);
+	assert_int_equal(cut.Length, 3);
+	assert_memory_equal(room, "abc", 3);
+	assert_int_equal(RtlStringFromGUID(&guid, &text), STATUS_SUCCESS);
+	assert_true(RtlEqualUnicodeString(&text, &S(u"{5F3B8A0E-7C1D-4C8E-9D55-2A6B1E0F4C37}"), FALSE));
+	RtlFreeUnicodeString(&text);
+	assert_int_equal(RtlConvertSidToUnicodeString(&text, sid, TRUE), STATUS_SUCCESS);
+	assert_true(RtlEqualUnicodeString(&text, &S(u"S-1-5-32-544"), FALSE));
+	RtlFreeUnicodeString(&text);
+	assert_int_equal(RtlConvertSidToUnicodeString(&text, big, TRUE), STATUS_SUCCESS);
+	assert_true(RtlEqualUnicodeString(&text, &S(u"S-1-0x000100000000"), FALSE));
+	RtlFreeUnicodeString(&text);
+	assert_int_equal(RtlConvertSidToUnicodeString(&text, bad, TRUE), STATUS_INVALID_SID);
+	assert_true(RtlEqualSid(sid, sid));
+	assert_false(RtlEqualSid(sid, big));
+}
+
+static void test_time_fields(void **state)
+{
+	/* Every day of nine centuries goes apart and together again; what is no moment is refused. */
+	static const struct {
+		LONGLONG seconds; /* since 1970 */
+		TIME_FIELDS fields;
+	} rows[] = {
+		{-11644473600LL, {1601, 1, 1, 0, 0, 0, 0, 1}},
+		{0, {1970, 1, 1, 0, 0, 0, 0, 4}},
+		{951782400, {2000, 2, 29, 0, 0, 0, 0, 2}},
+		{1700000000, {2023, 11, 14, 22, 13, 20, 0, 2}},
+		{4107542399LL, {2100, 2, 28, 23, 59, 59, 0, 0}},
+	};
+	LARGE_INTEGER time, back;
+	TIME_FIELDS f;
+
+	(void)state;
+	for (size_t i = 0; i < RTL_NUMBER_OF(rows); i++) {
+		time.QuadPart = rows[i].seconds * 10000000 + NT_UNIX_EPOCH;
+		RtlTimeToTimeFields(&time, &f);
+		assert_memory_equal(&f, &rows[i].fields, sizeof(f));
+	}
+	for (LONGLONG day = 0; day < 365 * 900; day++) {
+		time.QuadPart = day * 864000000000LL + 123 * 10000;
+		RtlTimeToTimeFields(&time, &f);
+		assert_int_equal(f.Milliseconds, 123);
+		assert_int_equal(f.Weekday, (day + 1) % 7);
+		assert_true(RtlTimeFieldsToTime(&f, &back));
+		assert_true(back.QuadPart == time.QuadPart);
+	}
+	f = (TIME_FIELDS){2023, 2, 29, 0, 0, 0, 0, 0};
+	assert_false(RtlTimeFieldsToTime(&f, &back));
+	f = (TIME_FIELDS){1600, 1, 1, 0, 0, 0, 0, 0};
+	assert_false(RtlTimeFieldsToTime(&f, &back));
+	f = (TIME_FIELDS){2023, 13, 1, 0, 0, 0, 0, 0};
+	assert_false(RtlTimeFieldsToTime(&f, &back));
+	f = (TIME_FIELDS){2023, 12, 1, 24, 0, 0, 0, 0};
+	assert_false(RtlTimeFieldsToTime(&f, &back));
+}
+
 static void test_wide_helpers_are_ours(void **state)
 {
 	/* The wcs names work on 16-bit characters. */
@@ -386,6 +461,8 @@ int main(void)
 		UNICODE_TEST(test_pattern_work_is_bounded),
 		UNICODE_TEST(test_wide_helpers_are_ours),
 		UNICODE_TEST(test_bounded_strings),
+		UNICODE_TEST(test_byte_strings_guids_and_sids),
+		UNICODE_TEST(test_time_fields),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
