@@ -31,7 +31,8 @@ bool smb_conn_try_get(struct smb_conn *conn)
 	LONG refs = __atomic_load_n(&conn->refs, __ATOMIC_RELAXED);
 
 	while (refs != 0)
-		if (__atomic_compare_exchange_n(&conn->refs, &refs, refs + 1, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+		if (__atomic_compare_exchange_n(&conn->refs, &refs, refs + 1, false, __ATOMIC_ACQ_REL,
+						__ATOMIC_RELAXED))
 			return true;
 	return false;
 }
@@ -165,7 +166,8 @@ static bool smb_conn_check_exchanges(struct smb_conn *conn, uint64_t now)
 		if (x->returned)
 			continue;
 		if (x->deadline != 0 && now >= x->deadline) {
-			smb_conn_fail(conn, STATUS_IO_TIMEOUT, "no answer within the time limit of a connect");
+			smb_conn_fail(conn, STATUS_IO_TIMEOUT,
+				      "no answer within the time limit of a connect");
 			return false;
 		}
 		if (!x->patient && now - x->sent_at > 4 * conn->options.timeout) {
@@ -284,7 +286,8 @@ NTSTATUS smb_conn_connect(struct smb_transport *t, const char *host, USHORT port
 		KeClearEvent(&t->idle);
 	nt_loop_post(t->loop, &conn->start_task);
 
-	(void)KeWaitForSingleObject(&conn->connected, Executive, KernelMode, FALSE, NULL); /* bounded by timeout */
+	(void)KeWaitForSingleObject(&conn->connected, Executive, KernelMode, FALSE,
+				    NULL); /* bounded by timeout */
 	status = conn->connect_status;
 	if (status != STATUS_SUCCESS) {
 		smb_conn_put(conn);

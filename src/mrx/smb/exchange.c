@@ -149,8 +149,9 @@ static void smb_exchange_fill_headers(struct smb_exchange *x)
 			.credit_charge = conn->neg.large_mtu ? part->charge : 0,
 			.command = part->command,
 			.flags = (i > 0 ? SMB2_FLAGS_RELATED_OPERATIONS : 0) |
-				 (x->session != NULL && x->session->signer != NULL && !x->seal ? SMB2_FLAGS_SIGNED
-											       : 0),
+				 (x->session != NULL && x->session->signer != NULL && !x->seal
+					  ? SMB2_FLAGS_SIGNED
+					  : 0),
 			.next_command = last ? 0 : (uint32_t)padded,
 			.message_id = conn->next_id,
 			.tree_id = x->tree_id,

@@ -8,10 +8,10 @@
 
 enum { NEGOTIATE_CAP = 1024, SALT_SIZE = 32, MIN_IO = 4096 };
 
-static const uint16_t all_dialects[] = {SMB2_DIALECT_202, SMB2_DIALECT_210, SMB2_DIALECT_300, SMB2_DIALECT_302,
-					SMB2_DIALECT_311};
-static const uint16_t all_ciphers[] = {SMB2_CIPHER_AES_128_GCM, SMB2_CIPHER_AES_128_CCM, SMB2_CIPHER_AES_256_GCM,
-				       SMB2_CIPHER_AES_256_CCM};
+static const uint16_t all_dialects[] = {SMB2_DIALECT_202, SMB2_DIALECT_210, SMB2_DIALECT_300,
+					SMB2_DIALECT_302, SMB2_DIALECT_311};
+static const uint16_t all_ciphers[] = {SMB2_CIPHER_AES_128_GCM, SMB2_CIPHER_AES_128_CCM,
+				       SMB2_CIPHER_AES_256_GCM, SMB2_CIPHER_AES_256_CCM};
 static const uint16_t all_signing[] = {SMB2_SIGN_AES_GMAC, SMB2_SIGN_AES_CMAC, SMB2_SIGN_HMAC_SHA256};
 
 static bool is_among(uint16_t value, const uint16_t *list, size_t count)
@@ -31,7 +31,8 @@ static void smb_offer(struct smb_conn *conn, const struct smb_options *options, 
 	size_t i;
 
 	RtlZeroMemory(req, sizeof(*req));
-	req->security_mode = SMB2_NEGOTIATE_SIGNING_ENABLED | (options->sign ? SMB2_NEGOTIATE_SIGNING_REQUIRED : 0);
+	req->security_mode =
+		SMB2_NEGOTIATE_SIGNING_ENABLED | (options->sign ? SMB2_NEGOTIATE_SIGNING_REQUIRED : 0);
 	if (options->max_dialect >= SMB2_DIALECT_210)
 		req->capabilities = SMB2_GLOBAL_CAP_LARGE_MTU;
 	if (options->max_dialect >= SMB2_DIALECT_300)
@@ -58,12 +59,15 @@ static void smb_offer(struct smb_conn *conn, const struct smb_options *options, 
 
 static NTSTATUS smb_accept_311(struct smb_negotiated *neg, const struct smb2_negotiate_response *rsp)
 {
-	if (rsp->ctx.hash_count != 1 || rsp->ctx.hashes[0] != SMB2_HASH_SHA512 || rsp->ctx.compression_count != 0)
+	if (rsp->ctx.hash_count != 1 || rsp->ctx.hashes[0] != SMB2_HASH_SHA512 ||
+	    rsp->ctx.compression_count != 0)
 		return STATUS_INVALID_NETWORK_RESPONSE;
 	neg->cipher = rsp->ctx.cipher_count == 1 ? rsp->ctx.ciphers[0] : SMB2_CIPHER_NONE;
-	if (neg->cipher != SMB2_CIPHER_NONE && !is_among(neg->cipher, all_ciphers, RTL_NUMBER_OF(all_ciphers)))
+	if (neg->cipher != SMB2_CIPHER_NONE &&
+	    !is_among(neg->cipher, all_ciphers, RTL_NUMBER_OF(all_ciphers)))
 		return STATUS_INVALID_NETWORK_RESPONSE;
-	if (rsp->ctx.signing_count == 1 && !is_among(rsp->ctx.signing[0], all_signing, RTL_NUMBER_OF(all_signing)))
+	if (rsp->ctx.signing_count == 1 &&
+	    !is_among(rsp->ctx.signing[0], all_signing, RTL_NUMBER_OF(all_signing)))
 		return STATUS_INVALID_NETWORK_RESPONSE;
 	return STATUS_SUCCESS;
 }
@@ -81,7 +85,8 @@ static NTSTATUS smb_accept(struct smb_conn *conn, const struct smb2_negotiate_re
 	NTSTATUS status = STATUS_SUCCESS;
 
 	if (!is_among(rsp->dialect, neg->offered, neg->offered_count))
-		return rsp->dialect == SMB2_DIALECT_WILDCARD ? STATUS_INVALID_NETWORK_RESPONSE : STATUS_NOT_SUPPORTED;
+		return rsp->dialect == SMB2_DIALECT_WILDCARD ? STATUS_INVALID_NETWORK_RESPONSE
+							     : STATUS_NOT_SUPPORTED;
 	neg->dialect = rsp->dialect;
 	neg->security_mode = rsp->security_mode;
 	neg->capabilities = rsp->capabilities;
@@ -93,7 +98,8 @@ static NTSTATUS smb_accept(struct smb_conn *conn, const struct smb2_negotiate_re
 	if (status != STATUS_SUCCESS)
 		return status;
 	neg->signing = smb2_signing_algorithm(rsp->dialect, rsp->ctx.signing_count == 1, rsp->ctx.signing[0]);
-	neg->large_mtu = rsp->dialect >= SMB2_DIALECT_210 && (rsp->capabilities & SMB2_GLOBAL_CAP_LARGE_MTU) != 0;
+	neg->large_mtu =
+		rsp->dialect >= SMB2_DIALECT_210 && (rsp->capabilities & SMB2_GLOBAL_CAP_LARGE_MTU) != 0;
 	neg->max_transact = smb_limit(rsp->max_transact, neg->large_mtu);
 	neg->max_read = smb_limit(rsp->max_read, neg->large_mtu);
 	neg->max_write = smb_limit(rsp->max_write, neg->large_mtu);

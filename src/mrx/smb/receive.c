@@ -63,10 +63,10 @@ static NTSTATUS smb_protocol_error(struct smb_conn *conn, const char *reason)
 /* How a PDU lies in memory, and how it came. */
 struct smb_received {
 	struct smb2_pdu pdu;
-	struct iovec iov[2];	/* for the signature */
+	struct iovec iov[2]; /* for the signature */
 	int iov_count;
-	bool opened;		/* it was sealed and the seal was good */
-	uint64_t opened_by;	/* the session of the seal */
+	bool opened;        /* it was sealed and the seal was good */
+	uint64_t opened_by; /* the session of the seal */
 	struct smb_reply *reply;
 };
 
@@ -169,7 +169,8 @@ static NTSTATUS smb_take_pdu(struct smb_conn *conn, struct smb_received *r, size
 		return smb_take_break(conn, &r->pdu);
 	part = smb_conn_find_part(conn, hdr->message_id);
 	if (part == NULL)
-		return smb_protocol_error(conn, "an answer to no request of ours (unknown or repeated message id)");
+		return smb_protocol_error(conn,
+					  "an answer to no request of ours (unknown or repeated message id)");
 	if (hdr->command != part->command)
 		return smb_protocol_error(conn, "an answer to another command");
 	smb_take_credits(conn, hdr->credits);
@@ -321,15 +322,16 @@ static struct smb_part *smb_direct_reader(struct smb_conn *conn)
 		return NULL;
 	if (!smb2_read_response_decode_head(conn->rx_head, sizeof(conn->rx_head), conn->rx_len, &rsp))
 		return NULL;
-	if (rsp.data_offset != sizeof(conn->rx_head) || rsp.data_length != conn->rx_len - sizeof(conn->rx_head) ||
-	    rsp.data_length > part->read_room)
+	if (rsp.data_offset != sizeof(conn->rx_head) ||
+	    rsp.data_length != conn->rx_len - sizeof(conn->rx_head) || rsp.data_length > part->read_room)
 		return NULL;
 	return part;
 }
 
 static void smb_prefix_received(struct smb_conn *conn)
 {
-	conn->rx_len = (size_t)conn->rx_prefix[1] << 16 | (size_t)conn->rx_prefix[2] << 8 | conn->rx_prefix[3];
+	conn->rx_len =
+		(size_t)conn->rx_prefix[1] << 16 | (size_t)conn->rx_prefix[2] << 8 | conn->rx_prefix[3];
 	if (conn->rx_prefix[0] != 0) {
 		(void)smb_protocol_error(conn, "the server does not speak SMB2 over TCP");
 		return;
@@ -414,7 +416,7 @@ void smb_receive_received(void *context, size_t length)
 	conn->rx_got += length;
 	if (conn->rx_got < conn->rx_want)
 		return;
-	if (!smb_conn_try_get(conn)) { /* completions may drop what keeps it */
+	if (!smb_conn_try_get(conn)) {  /* completions may drop what keeps it */
 		smb_receive_next(conn); /* nobody is left to care: its end is on the way */
 		return;
 	}

@@ -102,8 +102,9 @@ static NTSTATUS smb_login_names(struct smb_login *l, const struct smb_credential
 	}
 	for (i = 0; i < sizeof(service) - 1; i++)
 		l->spn[i] = (WCHAR)service[i];
-	(void)RtlUTF8ToUnicodeN(l->spn + i, sizeof(l->spn) - (ULONG)(i * sizeof(WCHAR)), &bytes, l->conn->host,
-				(ULONG)strlen(l->conn->host)); /* a replaced character only makes the name useless */
+	(void)RtlUTF8ToUnicodeN(
+		l->spn + i, sizeof(l->spn) - (ULONG)(i * sizeof(WCHAR)), &bytes, l->conn->host,
+		(ULONG)strlen(l->conn->host)); /* a replaced character only makes the name useless */
 	l->ntlm.target_spn.p = (const uint8_t *)l->spn;
 	l->ntlm.target_spn.len = i * sizeof(WCHAR) + bytes;
 	return STATUS_SUCCESS;
@@ -143,8 +144,8 @@ static enum spnego_step smb_login_step(struct smb_login *l, struct wire_slice in
 	LARGE_INTEGER now;
 
 	KeQuerySystemTime(&now);
-	return spnego_login_step(&l->spnego, in, final, &l->ntlm, (uint64_t)now.QuadPart, l->token, sizeof(l->token),
-				 &l->token_len);
+	return spnego_login_step(&l->spnego, in, final, &l->ntlm, (uint64_t)now.QuadPart, l->token,
+				 sizeof(l->token), &l->token_len);
 }
 
 static NTSTATUS smb_login_rounds(struct smb_login *l)
@@ -202,8 +203,8 @@ static NTSTATUS smb_login_keys(struct smb_login *l)
 	NTSTATUS status = STATUS_ENCRYPTION_FAILED;
 
 	RtlZeroMemory(&keys, sizeof(keys));
-	if (smb2_derive_keys(neg->dialect, neg->cipher, spnego_login_session_key(&l->spnego), NULL, 0, l->preauth.hash,
-			     &keys)) {
+	if (smb2_derive_keys(neg->dialect, neg->cipher, spnego_login_session_key(&l->spnego), NULL, 0,
+			     l->preauth.hash, &keys)) {
 		l->session->signer = smb2_signer_create(neg->signing, keys.signing);
 		if (l->session->signer != NULL)
 			status = smb_login_sealers(l, &keys);
@@ -277,7 +278,8 @@ static NTSTATUS smb_login_run(struct smb_login *l, const struct smb_credentials 
 }
 
 NTSTATUS smb_session_login(struct smb_conn *conn, const struct smb_options *options,
-			   const struct smb_credentials *credentials, uint64_t deadline, struct smb_session **out)
+			   const struct smb_credentials *credentials, uint64_t deadline,
+			   struct smb_session **out)
 {
 	struct smb_login *l = ExAllocatePoolZero(NonPagedPool, sizeof(*l), SMB_TAG_TOKEN);
 	struct smb_session *session = ExAllocatePoolZero(NonPagedPool, sizeof(*session), SMB_TAG_SESSION);

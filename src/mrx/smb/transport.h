@@ -22,14 +22,14 @@ struct smb_conn;
 struct smb_exchange;
 struct smb_session;
 
-#define SMB_SECOND 10000000ull	/* in units of 100 ns */
+#define SMB_SECOND 10000000ull /* in units of 100 ns */
 
 enum {
 	SMB_MAX_PARTS = 3,
-	SMB_CREDIT_BYTES = 65536,	/* payload that one credit pays for */
-	SMB_CREDIT_GOAL = 512,		/* credits we like to have in stock */
-	SMB_TABLE_SIZE = 64,		/* buckets of message ids; a power of two */
-	SMB_REPLY_SLACK = 72 * 1024,	/* of a reply beyond the payload that was asked for */
+	SMB_CREDIT_BYTES = 65536,    /* payload that one credit pays for */
+	SMB_CREDIT_GOAL = 512,       /* credits we like to have in stock */
+	SMB_TABLE_SIZE = 64,         /* buckets of message ids; a power of two */
+	SMB_REPLY_SLACK = 72 * 1024, /* of a reply beyond the payload that was asked for */
 };
 
 /* ---- what was received ------------------------------------------------------------------------------ */
@@ -37,11 +37,11 @@ enum {
 /* One received message; shared by the parts of a compound reply. */
 struct smb_reply {
 	volatile LONG refs;
-	size_t len;	/* bytes used of bytes[] */
+	size_t len; /* bytes used of bytes[] */
 	uint8_t bytes[];
 };
 
-void smb_reply_put(struct smb_reply *reply);	/* NULL allowed; any thread */
+void smb_reply_put(struct smb_reply *reply); /* NULL allowed; any thread */
 
 /* ---- one request ------------------------------------------------------------------------------------ */
 
@@ -49,28 +49,28 @@ struct smb_part {
 	/* set by whoever builds the exchange */
 	struct smb_exchange *x;
 	uint16_t command;
-	uint16_t charge;	/* credits */
-	uint8_t *bytes;		/* the PDU from its header on, without data that follows */
+	uint16_t charge; /* credits */
+	uint8_t *bytes;  /* the PDU from its header on, without data that follows */
 	size_t cap;
-	size_t len;		/* what the encoder returned; 0 does not fit and fails the submission */
-	const void *data;	/* follows bytes on the wire; borrowed until completion */
+	size_t len;       /* what the encoder returned; 0 does not fit and fails the submission */
+	const void *data; /* follows bytes on the wire; borrowed until completion */
 	size_t data_len;
-	void *read_to;		/* READ: where the answer's data goes; borrowed until completion */
+	void *read_to; /* READ: where the answer's data goes; borrowed until completion */
 	size_t read_room;
-	size_t payload;		/* most bytes of payload in either direction */
+	size_t payload; /* most bytes of payload in either direction */
 
 	/* loop thread */
-	LIST_ENTRY link;	/* in the connection's table while waiting */
+	LIST_ENTRY link; /* in the connection's table while waiting */
 	bool waiting;
-	bool interim;		/* STATUS_PENDING has come */
+	bool interim; /* STATUS_PENDING has come */
 	uint64_t message_id;
 	uint64_t async_id;
 
 	/* the answer; valid when x->status is STATUS_SUCCESS */
 	NTSTATUS status;
-	struct smb2_pdu pdu;	/* borrows from reply */
+	struct smb2_pdu pdu; /* borrows from reply */
 	struct smb_reply *reply;
-	size_t placed;		/* READ: bytes that were put at read_to */
+	size_t placed; /* READ: bytes that were put at read_to */
 };
 
 enum smb_exchange_state { SMB_EXCHANGE_NEW, SMB_EXCHANGE_QUEUED, SMB_EXCHANGE_SENT, SMB_EXCHANGE_OVER };
@@ -90,33 +90,33 @@ struct smb_exchange {
 	volatile LONG refs;
 	volatile LONG cancel_posted;
 	struct smb_conn *conn;
-	struct smb_session *session;	/* NULL before there are keys */
+	struct smb_session *session; /* NULL before there are keys */
 	uint64_t session_id;
 	uint32_t tree_id;
 	bool seal;
-	bool patient;			/* may wait as long as the server lives: locks, notifies */
-	uint64_t deadline;		/* interrupt time, 100 ns; 0: the connection's rules */
-	void (*complete)(struct smb_exchange *x);	/* loop thread; once; it may not wait */
+	bool patient;                             /* may wait as long as the server lives: locks, notifies */
+	uint64_t deadline;                        /* interrupt time, 100 ns; 0: the connection's rules */
+	void (*complete)(struct smb_exchange *x); /* loop thread; once; it may not wait */
 	void *context;
-	NTSTATUS status;		/* STATUS_SUCCESS: each part has an answer */
+	NTSTATUS status; /* STATUS_SUCCESS: each part has an answer */
 	unsigned int count;
 	struct smb_part part[SMB_MAX_PARTS];
-	KEVENT done;			/* smb_exchange_run() */
+	KEVENT done; /* smb_exchange_run() */
 
 	/* loop thread */
-	LIST_ENTRY link;		/* the connection's queue, or its list of exchanges in flight */
+	LIST_ENTRY link; /* the connection's queue, or its list of exchanges in flight */
 	enum smb_exchange_state state;
-	bool sending;			/* the stream has our vector */
-	bool returned;			/* complete() has been called */
+	bool sending;  /* the stream has our vector */
+	bool returned; /* complete() has been called */
 	bool cancelled;
-	unsigned int left;		/* parts without a final answer */
+	unsigned int left; /* parts without a final answer */
 	uint64_t sent_at;
-	uint64_t abandon_at;		/* 0: not cancelled */
+	uint64_t abandon_at; /* 0: not cancelled */
 	struct nt_send send;
 	struct iovec iov[2 + 3 * SMB_MAX_PARTS];
 	uint8_t prefix[4];
 	uint8_t transform[SMB2_TRANSFORM_HDR_SIZE];
-	uint8_t *sealed;		/* the message, encrypted */
+	uint8_t *sealed; /* the message, encrypted */
 	size_t sealed_len;
 };
 
@@ -147,13 +147,13 @@ void smb_exchange_forget(struct smb_exchange *x);
 /* Asks for its end; whichever comes first decides, the answer or the cancel.  Any thread; the caller has a reference. */
 void smb_exchange_cancel(struct smb_exchange *x);
 void smb_exchange_get(struct smb_exchange *x);
-void smb_exchange_put(struct smb_exchange *x);	/* NULL allowed */
+void smb_exchange_put(struct smb_exchange *x); /* NULL allowed */
 
 /* ---- a connection ----------------------------------------------------------------------------------- */
 
 struct smb_conn_options {
-	uint64_t timeout;	/* of an answer, 100 ns */
-	uint64_t echo_interval;	/* of silence, 100 ns */
+	uint64_t timeout;       /* of an answer, 100 ns */
+	uint64_t echo_interval; /* of silence, 100 ns */
 };
 
 /* What NEGOTIATE agreed on; written by the connecting thread before anybody else knows the connection. */
@@ -164,8 +164,8 @@ struct smb_negotiated {
 	uint32_t max_transact;
 	uint32_t max_read;
 	uint32_t max_write;
-	uint16_t cipher;	/* SMB2_CIPHER_NONE: no encryption */
-	uint16_t signing;	/* SMB2_SIGN_... */
+	uint16_t cipher;  /* SMB2_CIPHER_NONE: no encryption */
+	uint16_t signing; /* SMB2_SIGN_... */
 	bool large_mtu;
 	uint8_t server_guid[SMB2_GUID_SIZE];
 	uint8_t client_guid[SMB2_GUID_SIZE];
@@ -176,13 +176,13 @@ struct smb_negotiated {
 	uint16_t offered_security_mode;
 	struct smb2_preauth preauth;
 	size_t token_len;
-	uint8_t token[1024];	/* the server's SPNEGO hint */
+	uint8_t token[1024]; /* the server's SPNEGO hint */
 };
 
 struct smb_conn {
 	volatile LONG refs;
-	volatile LONG dead;	/* set once, on the loop thread; read anywhere */
-	volatile LONG negotiated;	/* ECHO is allowed */
+	volatile LONG dead;       /* set once, on the loop thread; read anywhere */
+	volatile LONG negotiated; /* ECHO is allowed */
 	struct smb_transport *transport;
 	struct smb_conn_options options;
 	struct smb_negotiated neg;
@@ -192,45 +192,45 @@ struct smb_conn {
 	NTSTATUS connect_status;
 
 	/* loop thread */
-	LIST_ENTRY link;	/* transport->conns */
+	LIST_ENTRY link; /* transport->conns */
 	struct nt_loop_task start_task;
 	struct nt_loop_task end_task;
 	uint64_t connect_timeout;
 	struct nt_stream *stream;
-	NTSTATUS death;		/* why it is dead */
-	bool connect_over;	/* connect_status is final */
+	NTSTATUS death;    /* why it is dead */
+	bool connect_over; /* connect_status is final */
 	uint64_t next_id;
 	uint32_t credits;
-	uint32_t in_flight;	/* parts waiting for an answer */
-	uint32_t in_flight_interim;	/* of them, those that have had STATUS_PENDING */
-	size_t payload_in_flight;	/* bytes the server may send */
-	unsigned int credit_probes;	/* echoes sent for want of credits, without success */
-	LIST_ENTRY queue;	/* exchanges that wait for credits */
-	LIST_ENTRY sent;	/* exchanges in flight */
-	LIST_ENTRY table[SMB_TABLE_SIZE];	/* parts in flight, by message id */
+	uint32_t in_flight;               /* parts waiting for an answer */
+	uint32_t in_flight_interim;       /* of them, those that have had STATUS_PENDING */
+	size_t payload_in_flight;         /* bytes the server may send */
+	unsigned int credit_probes;       /* echoes sent for want of credits, without success */
+	LIST_ENTRY queue;                 /* exchanges that wait for credits */
+	LIST_ENTRY sent;                  /* exchanges in flight */
+	LIST_ENTRY table[SMB_TABLE_SIZE]; /* parts in flight, by message id */
 	struct nt_loop_timer timer;
 	uint64_t timer_due;
 	uint64_t last_received;
-	bool echo_sent;		/* unanswered */
+	bool echo_sent; /* unanswered */
 
 	/* receiving */
 	uint8_t rx_prefix[4];
 	uint8_t rx_head[SMB2_READ_RESPONSE_HEAD];
-	size_t rx_want;		/* bytes of what is being received */
+	size_t rx_want; /* bytes of what is being received */
 	size_t rx_got;
-	size_t rx_len;		/* of the message */
+	size_t rx_len; /* of the message */
 	int rx_stage;
 	struct smb_reply *rx_reply;
-	struct smb_part *rx_part;	/* its read_to is being filled */
+	struct smb_part *rx_part; /* its read_to is being filled */
 };
 
 /* The transport of a driver: one loop thread. */
 struct smb_transport {
 	struct nt_loop *loop;
 	volatile LONG conn_count;
-	KEVENT idle;		/* set while conn_count is 0 */
+	KEVENT idle; /* set while conn_count is 0 */
 	struct nt_loop_task kill_task;
-	LIST_ENTRY conns;	/* loop thread */
+	LIST_ENTRY conns; /* loop thread */
 };
 
 NTSTATUS smb_transport_start(struct smb_transport *t);
@@ -248,7 +248,7 @@ void smb_transport_stop(struct smb_transport *t);
 NTSTATUS smb_conn_connect(struct smb_transport *t, const char *host, USHORT port, uint64_t timeout,
 			  const struct smb_conn_options *options, struct smb_conn **out);
 void smb_conn_get(struct smb_conn *conn);
-void smb_conn_put(struct smb_conn *conn);	/* NULL allowed; any thread */
+void smb_conn_put(struct smb_conn *conn); /* NULL allowed; any thread */
 static inline bool smb_conn_is_dead(const struct smb_conn *conn)
 {
 	return __atomic_load_n(&conn->dead, __ATOMIC_ACQUIRE) != 0;
@@ -281,17 +281,17 @@ void smb_receive_end(struct smb_conn *conn);
  */
 struct smb_session {
 	volatile LONG refs;
-	bool ending;		/* LOGOFF is under way */
-	struct smb_conn *conn;	/* referenced */
+	bool ending;           /* LOGOFF is under way */
+	struct smb_conn *conn; /* referenced */
 	uint64_t id;
-	uint16_t flags;		/* SMB2_SESSION_FLAG_... */
-	bool seal;		/* everything */
-	struct smb2_signer *signer;	/* NULL: guest or anonymous, nothing is signed */
-	struct smb2_sealer *sealer;	/* NULL: cannot */
+	uint16_t flags;             /* SMB2_SESSION_FLAG_... */
+	bool seal;                  /* everything */
+	struct smb2_signer *signer; /* NULL: guest or anonymous, nothing is signed */
+	struct smb2_sealer *sealer; /* NULL: cannot */
 	struct smb2_sealer *opener;
 };
 
 void smb_session_get(struct smb_session *session);
-void smb_session_put(struct smb_session *session);	/* NULL allowed; never waits */
+void smb_session_put(struct smb_session *session); /* NULL allowed; never waits */
 
 #endif

@@ -53,7 +53,8 @@ static NTSTATUS smb_validate_answer(const struct smb_negotiated *neg, const stru
 	    !smb2_validate_negotiate_response_decode(rsp.output, &v))
 		return STATUS_INVALID_NETWORK_RESPONSE;
 	if (v.dialect != neg->dialect || v.capabilities != neg->capabilities ||
-	    v.security_mode != neg->security_mode || !RtlEqualMemory(v.guid, neg->server_guid, SMB2_GUID_SIZE))
+	    v.security_mode != neg->security_mode ||
+	    !RtlEqualMemory(v.guid, neg->server_guid, SMB2_GUID_SIZE))
 		return STATUS_ACCESS_DENIED; /* somebody in between has changed it */
 	return STATUS_SUCCESS;
 }
@@ -118,8 +119,9 @@ static size_t smb_tree_path(const struct smb_conn *conn, const UNICODE_STRING *s
 	size_t at = append_ascii(path, 0, "\\\\");
 	ULONG bytes = 0;
 
-	(void)RtlUTF8ToUnicodeN(path + at, (ULONG)((cap - at) * sizeof(WCHAR)), &bytes, conn->host,
-				(ULONG)strlen(conn->host)); /* at worst the server does not know itself by it */
+	(void)RtlUTF8ToUnicodeN(
+		path + at, (ULONG)((cap - at) * sizeof(WCHAR)), &bytes, conn->host,
+		(ULONG)strlen(conn->host)); /* at worst the server does not know itself by it */
 	at += bytes / sizeof(WCHAR);
 	if (at + 1 + share->Length / sizeof(WCHAR) > cap)
 		return 0;
@@ -128,7 +130,8 @@ static size_t smb_tree_path(const struct smb_conn *conn, const UNICODE_STRING *s
 	return at * sizeof(WCHAR) + share->Length;
 }
 
-static NTSTATUS smb_tree_accept(struct smb_tree *tree, const struct smb_options *options, const struct smb_part *part)
+static NTSTATUS smb_tree_accept(struct smb_tree *tree, const struct smb_options *options,
+				const struct smb_part *part)
 {
 	struct smb2_tree_connect_response rsp;
 
@@ -138,12 +141,13 @@ static NTSTATUS smb_tree_accept(struct smb_tree *tree, const struct smb_options 
 	tree->share_type = rsp.share_type;
 	tree->share_flags = rsp.share_flags;
 	tree->maximal_access = rsp.maximal_access;
-	tree->seal = tree->session->seal || options->seal || (rsp.share_flags & SMB2_SHAREFLAG_ENCRYPT_DATA) != 0;
+	tree->seal =
+		tree->session->seal || options->seal || (rsp.share_flags & SMB2_SHAREFLAG_ENCRYPT_DATA) != 0;
 	return tree->seal && tree->session->sealer == NULL ? STATUS_ACCESS_DENIED : STATUS_SUCCESS;
 }
 
-static NTSTATUS smb_tree_run(struct smb_tree *tree, const struct smb_options *options, const UNICODE_STRING *share,
-			     uint64_t deadline)
+static NTSTATUS smb_tree_run(struct smb_tree *tree, const struct smb_options *options,
+			     const UNICODE_STRING *share, uint64_t deadline)
 {
 	struct smb_conn *conn = tree->session->conn;
 	struct smb2_tree_connect_request req = {0};
@@ -166,13 +170,14 @@ static NTSTATUS smb_tree_run(struct smb_tree *tree, const struct smb_options *op
 			status = smb_tree_accept(tree, options, part);
 	}
 	smb_exchange_put(x);
-	if (status == STATUS_SUCCESS && conn->neg.dialect != SMB2_DIALECT_311 && tree->session->signer != NULL)
+	if (status == STATUS_SUCCESS && conn->neg.dialect != SMB2_DIALECT_311 &&
+	    tree->session->signer != NULL)
 		status = smb_validate_negotiate(tree, deadline);
 	return status;
 }
 
-NTSTATUS smb_tree_connect(struct smb_session *session, const struct smb_options *options, const UNICODE_STRING *share,
-			  uint64_t deadline, struct smb_tree **out)
+NTSTATUS smb_tree_connect(struct smb_session *session, const struct smb_options *options,
+			  const UNICODE_STRING *share, uint64_t deadline, struct smb_tree **out)
 {
 	struct smb_tree *tree = ExAllocatePoolZero(NonPagedPool, sizeof(*tree), SMB_TAG_TREE);
 	NTSTATUS status;

@@ -1,0 +1,507 @@
+/*
+ * open.c - opening and closing at the server.
+ *
+ * Owns:   struct smb_open behind SRV_OPEN.Context, from MRxCreate to MRxCloseSrvOpen or MRxForceClosed.
+ * Locks:  the core holds the FCB exclusive in all of these.
+ *
+ * Query on create: what the opener wants to know rides with the CREATE in one related compound, and so does the CLOSE
+ * when the opener closes at once: one round trip for a lookup.
+ */
+#include "mrx/smb/smb.h"
+
+#include "rxecp.h"
+
+#define SMB_TAG_OPEN 'oBmS'
+#define SMB_TAG_CREATE_BUFFER 'bBmS'
+
+enum {
+	CREATE_HEAD = SMB2_HDR_SIZE + 64,
+	QUERY_ALL_ROOM = 1024, /* the fixed part and as much of the name as comes along: nobody reads it */
+	CONTEXTS_CAP = 256,
+};
+
+UNICODE_STRING smb_relative_path(const UNICODE_STRING *name)
+{
+	UNICODE_STRING path = *name;
+
+	while (path.Length > 0 && path.Buffer[0] == '\\') {
+		path.Buffer++;
+		path.Length -= sizeof(WCHAR);
+	}
+	while (path.Length > 0 && path.Buffer[path.Length / sizeof(WCHAR) - 1] == '\\')
+		path.Length -= sizeof(WCHAR);
+	path.MaximumLength = path.Length;
+	return path;
+}
+
+/* ---- building the compound --------------------------------------------------------------------------- */
+
+/* One create under way. */
+struct smb_creating {
+	PRX_CONTEXT rxc;
+	PRX_QUERY_ON_CREATE_ECP ecp; /* NULL: the opener asks for nothing */
+	struct smb_tree *tree;
+	struct smb_exchange *x;
+	struct smb_part *query; /* NULL: not asked */
+	struct smb_part *close; /* NULL: stays open */
+	struct smb2_create_response rsp;
+	FILE_STAT_INFORMATION stat;
+};
+
+static PRX_QUERY_ON_CREATE_ECP smb_find_ecp(PRX_CONTEXT RxContext)
+{
+	PRX_QUERY_ON_CREATE_ECP ecp = NULL;
+	PECP_LIST list = NULL;
+	ULONG size = 0;
+
+	if (RxContext->CurrentIrp == NULL ||
+	    !NT_SUCCESS(FsRtlGetEcpListFromIrp(RxContext->CurrentIrp, &list)) || list == NULL)
+		return NULL;
+	if (!NT_SUCCESS(FsRtlFindExtraCreateParameter(list, &RX_ECP_QUERY_ON_CREATE, (PVOID *)&ecp, &size)) ||
+	    size < sizeof(*ecp))
+		return NULL;
+	return ecp;
+}
+
+/* Extended attributes, allocation, and the question for the file's id. */
+static bool smb_add_contexts(PRX_CONTEXT RxContext, struct smb2_create_context_list *list)
+{
+	const NT_CREATE_PARAMETERS *params = &RxContext->Create.NtCreateParameters;
+
+	if (!smb2_disk_id_request_append(list))
+		return false;
+	if (params->AllocationSize.QuadPart > 0 && params->Disposition != FILE_OPEN &&
+	    !smb2_allocation_size_append(list, (uint64_t)params->AllocationSize.QuadPart))
+		return false;
+	if (RxContext->Create.EaLength != 0 && RxContext->Create.EaBuffer != NULL &&
+	    !smb2_create_context_append(list, SMB2_CREATE_EA_BUFFER, RxContext->Create.EaBuffer,
+					RxContext->Create.EaLength))
+		return false;
+	return true;
+}
+
+static NTSTATUS smb_add_create(struct smb_creating *c, const UNICODE_STRING *path)
+{
+	const NT_CREATE_PARAMETERS *params = &c->rxc->Create.NtCreateParameters;
+	size_t contexts = CONTEXTS_CAP + c->rxc->Create.EaLength;
+	struct smb2_create_context_list list = {.cap = contexts};
+	struct smb2_create_request req = {
+		.oplock_level = SMB2_OPLOCK_LEVEL_NONE,
+		.impersonation = SMB2_IMPERSONATION_IMPERSONATION,
+		.desired_access = params->DesiredAccess,
+		.file_attributes = params->FileAttributes,
+		.share_access = params->ShareAccess,
+		.disposition = params->Disposition,
+		/* asynchrony is this side's business, and a tree connect is no file */
+		.options = params->CreateOptions & FILE_VALID_OPTION_FLAGS &
+			   ~(ULONG)(FILE_SYNCHRONOUS_IO_ALERT | FILE_SYNCHRONOUS_IO_NONALERT |
+				    FILE_CREATE_TREE_CONNECTION),
+		.name = {(const uint8_t *)path->Buffer, path->Length},
+	};
+	struct smb_part *part;
+
+	part = smb_exchange_add(c->x, SMB2_CREATE, CREATE_HEAD + path->Length + 16 + contexts, 0);
+	list.buf = ExAllocatePoolWithTag(NonPagedPool, contexts, SMB_TAG_CREATE_BUFFER);
+	if (part == NULL || list.buf == NULL || !smb_add_contexts(c->rxc, &list)) {
+		if (list.buf != NULL)
+			ExFreePoolWithTag(list.buf, SMB_TAG_CREATE_BUFFER);
+		return STATUS_INSUFFICIENT_RESOURCES;
+	}
+	req.contexts = smb2_create_context_list_slice(&list);
+	part->len = smb2_create_request_encode(part->bytes, part->cap, &req);
+	ExFreePoolWithTag(list.buf, SMB_TAG_CREATE_BUFFER);
+	return part->len != 0 ? STATUS_SUCCESS : STATUS_OBJECT_NAME_INVALID;
+}
+
+static NTSTATUS smb_add_query_all(struct smb_creating *c)
+{
+	struct smb2_query_info_request req = {
+		.info_type = SMB2_0_INFO_FILE,
+		.info_class = FSCC_FILE_ALL,
+		.output_length = QUERY_ALL_ROOM,
+		.file_id = SMB2_FILE_ID_RELATED,
+	};
+
+	c->query = smb_exchange_add(c->x, SMB2_QUERY_INFO, SMB2_HDR_SIZE + 64, QUERY_ALL_ROOM);
+	if (c->query == NULL)
+		return STATUS_INSUFFICIENT_RESOURCES;
+	c->query->len = smb2_query_info_request_encode(c->query->bytes, c->query->cap, &req);
+	return STATUS_SUCCESS;
+}
+
+static NTSTATUS smb_add_close(struct smb_exchange *x, struct smb2_file_id id, struct smb_part **out)
+{
+	struct smb2_close_request req = {.file_id = id};
+	struct smb_part *part = smb_exchange_add(x, SMB2_CLOSE, SMB2_HDR_SIZE + 24, 0);
+
+	if (out != NULL)
+		*out = part;
+	if (part == NULL)
+		return STATUS_INSUFFICIENT_RESOURCES;
+	part->len = smb2_close_request_encode(part->bytes, part->cap, &req);
+	return STATUS_SUCCESS;
+}
+
+/* A reparse point is looked at through its handle: that create stays open for the second round trip. */
+static bool smb_may_close_at_once(const struct smb_creating *c)
+{
+	return c->ecp != NULL && (c->ecp->Requested & RX_QOC_CLOSE) != 0;
+}
+
+static NTSTATUS smb_build_create(struct smb_creating *c, const UNICODE_STRING *path)
+{
+	NTSTATUS status;
+
+	c->x = smb_tree_exchange(c->tree);
+	if (c->x == NULL)
+		return STATUS_INSUFFICIENT_RESOURCES;
+	status = smb_add_create(c, path);
+	if (status == STATUS_SUCCESS && c->ecp != NULL && (c->ecp->Requested & RX_QOC_STAT))
+		status = smb_add_query_all(c);
+	if (status == STATUS_SUCCESS && smb_may_close_at_once(c))
+		status = smb_add_close(c->x, SMB2_FILE_ID_RELATED, &c->close);
+	return status;
+}
+
+/* ---- reading the answers ----------------------------------------------------------------------------- */
+
+/* What the CREATE answer tells; the file's id when the server knows it. */
+static void smb_stat_from_create(struct smb_creating *c)
+{
+	const struct smb2_create_response *rsp = &c->rsp;
+	FILE_STAT_INFORMATION *stat = &c->stat;
+	struct wire_slice data;
+	struct smb2_disk_id id;
+
+	RtlZeroMemory(stat, sizeof(*stat));
+	stat->CreationTime.QuadPart = (LONGLONG)rsp->creation_time;
+	stat->LastAccessTime.QuadPart = (LONGLONG)rsp->last_access_time;
+	stat->LastWriteTime.QuadPart = (LONGLONG)rsp->last_write_time;
+	stat->ChangeTime.QuadPart = (LONGLONG)rsp->change_time;
+	stat->AllocationSize.QuadPart = (LONGLONG)(rsp->allocation_size & INT64_MAX);
+	stat->EndOfFile.QuadPart = (LONGLONG)(rsp->end_of_file & INT64_MAX);
+	stat->FileAttributes = rsp->file_attributes != 0 ? rsp->file_attributes : FILE_ATTRIBUTE_NORMAL;
+	stat->NumberOfLinks = 1;
+	stat->EffectiveAccess = c->tree->maximal_access;
+	if (smb2_create_context_find(rsp->contexts, SMB2_CREATE_QUERY_ON_DISK_ID, &data) &&
+	    smb2_disk_id_decode(data, &id))
+		stat->FileId.QuadPart = (LONGLONG)id.file_id;
+}
+
+/* The second answer of the compound is newer, and knows the links. */
+static bool smb_stat_from_query(struct smb_creating *c)
+{
+	FILE_STAT_INFORMATION *stat = &c->stat;
+	struct wire_slice output;
+	struct fscc_all all;
+
+	if (c->query == NULL ||
+	    (c->query->status != STATUS_SUCCESS && c->query->status != STATUS_BUFFER_OVERFLOW))
+		return false;
+	if (!smb2_output_response_decode(&c->query->pdu, &output) || !fscc_all_decode(output, &all))
+		return false;
+	stat->CreationTime.QuadPart = (LONGLONG)all.basic.creation_time;
+	stat->LastAccessTime.QuadPart = (LONGLONG)all.basic.last_access_time;
+	stat->LastWriteTime.QuadPart = (LONGLONG)all.basic.last_write_time;
+	stat->ChangeTime.QuadPart = (LONGLONG)all.basic.change_time;
+	stat->AllocationSize.QuadPart = (LONGLONG)(all.standard.allocation_size & INT64_MAX);
+	stat->EndOfFile.QuadPart = (LONGLONG)(all.standard.end_of_file & INT64_MAX);
+	stat->NumberOfLinks = all.standard.number_of_links;
+	if (all.basic.attributes != 0)
+		stat->FileAttributes = all.basic.attributes;
+	if (stat->FileId.QuadPart == 0)
+		stat->FileId.QuadPart = (LONGLONG)all.index_number;
+	return true;
+}
+
+static void smb_finish_fcb(PMRX_FCB fcb, FILE_STAT_INFORMATION *stat)
+{
+	bool directory = (stat->FileAttributes & FILE_ATTRIBUTE_DIRECTORY) != 0;
+	FCB_INIT_PACKET packet = {
+		.pAttributes = &stat->FileAttributes,
+		.pNumLinks = &stat->NumberOfLinks,
+		.pCreationTime = &stat->CreationTime,
+		.pLastAccessTime = &stat->LastAccessTime,
+		.pLastWriteTime = &stat->LastWriteTime,
+		.pLastChangeTime = &stat->ChangeTime,
+		.pAllocationSize = &stat->AllocationSize,
+		.pFileSize = &stat->EndOfFile,
+		.pValidDataLength = &stat->EndOfFile,
+	};
+
+	fcb->IndexNumber = stat->FileId;
+	RxFinishFcbInitialization(fcb, directory ? FileTypeDirectory : FileTypeFile, &packet);
+}
+
+/* The data of a reparse point, through its own handle.  Its failure leaves only the tag unknown. */
+static void smb_fetch_reparse(struct smb_creating *c, struct smb2_file_id id)
+{
+	struct smb_exchange *x = smb_tree_exchange(c->tree);
+	struct smb2_ioctl_request req = {
+		.ctl_code = SMB2_FSCTL_GET_REPARSE_POINT,
+		.file_id = id,
+		.max_output_response = RX_QOC_REPARSE_BYTES,
+		.flags = SMB2_0_IOCTL_IS_FSCTL,
+	};
+	struct smb_part *part = x == NULL ? NULL : smb_exchange_add(x, SMB2_IOCTL, 256, RX_QOC_REPARSE_BYTES);
+	struct smb2_ioctl_response rsp;
+	struct fscc_reparse reparse;
+
+	if (part != NULL) {
+		part->len = smb2_ioctl_request_encode(part->bytes, part->cap, &req);
+		if (smb_run(c->rxc, x) == STATUS_SUCCESS && smb2_ioctl_response_decode(&part->pdu, &rsp) &&
+		    fscc_reparse_decode(rsp.output, &reparse)) {
+			c->stat.ReparseTag = reparse.tag;
+			c->ecp->ReparseTag = reparse.tag;
+			if (rsp.output.len <= c->ecp->ReparseCapacity && c->ecp->ReparseData != NULL) {
+				RtlCopyMemory(c->ecp->ReparseData, rsp.output.p, rsp.output.len);
+				c->ecp->ReparseLength = (ULONG)rsp.output.len;
+				c->ecp->Supplied |= RX_QOC_SYMLINK;
+			}
+		}
+	}
+	smb_exchange_put(x);
+}
+
+static void smb_answer_ecp(struct smb_creating *c, const struct smb_open *open, bool stat_known)
+{
+	if (c->ecp == NULL)
+		return;
+	if ((c->stat.FileAttributes & FILE_ATTRIBUTE_REPARSE_POINT) && open != NULL &&
+	    (c->ecp->Requested & (RX_QOC_SYMLINK | RX_QOC_STAT)))
+		smb_fetch_reparse(c, open->id);
+	if (stat_known && (c->ecp->Requested & RX_QOC_STAT)) {
+		c->ecp->Stat = c->stat;
+		c->ecp->Supplied |= RX_QOC_STAT;
+	}
+	if (c->close != NULL)
+		c->ecp->Supplied |= RX_QOC_CLOSE;
+}
+
+/* ---- the callbacks ----------------------------------------------------------------------------------- */
+
+static void smb_open_free(struct smb_open *open)
+{
+	smb_tree_put(open->tree);
+	ExFreePoolWithTag(open, SMB_TAG_OPEN);
+}
+
+/* Closes a handle; nobody waits for the answer. */
+static void smb_close_unheard(struct smb_tree *tree, struct smb2_file_id id)
+{
+	struct smb_exchange *x;
+
+	if (smb_tree_is_dead(tree))
+		return;
+	x = smb_tree_exchange(tree);
+	if (x == NULL || smb_add_close(x, id, NULL) != STATUS_SUCCESS) {
+		smb_exchange_put(x);
+		return; /* the server closes it with the session */
+	}
+	smb_exchange_forget(x);
+}
+
+static NTSTATUS smb_take_open(struct smb_creating *c)
+{
+	PMRX_SRV_OPEN so = c->rxc->pRelevantSrvOpen;
+	struct smb_open *open = NULL;
+	bool stat_known;
+
+	c->rxc->pFobx = RxCreateNetFobx(c->rxc, so);
+	if (c->rxc->pFobx != NULL && c->close == NULL)
+		open = ExAllocatePoolZero(NonPagedPool, sizeof(*open), SMB_TAG_OPEN);
+	if (c->rxc->pFobx == NULL || (c->close == NULL && open == NULL)) {
+		if (c->close == NULL)
+			smb_close_unheard(c->tree, c->rsp.file_id);
+		return STATUS_INSUFFICIENT_RESOURCES;
+	}
+	c->rxc->pFobx->OffsetOfNextEaToReturn = 1;
+	smb_stat_from_create(c);
+	stat_known = smb_stat_from_query(c);
+	if (open != NULL) {
+		open->tree = c->tree;
+		smb_tree_get(c->tree);
+		open->id = c->rsp.file_id;
+		open->access = c->rxc->Create.NtCreateParameters.DesiredAccess;
+		open->directory = (c->stat.FileAttributes & FILE_ATTRIBUTE_DIRECTORY) != 0;
+		so->Context = open;
+	} else {
+		so->Flags |= SRVOPEN_FLAG_CLOSED;
+	}
+	smb_answer_ecp(c, open, stat_known);
+	smb_finish_fcb(c->rxc->pFcb, &c->stat);
+	return STATUS_SUCCESS;
+}
+
+static NTSTATUS smb_create_run(struct smb_creating *c)
+{
+	PRX_CONTEXT rxc = c->rxc;
+	UNICODE_STRING path = smb_relative_path(rxc->pRelevantSrvOpen->pAlreadyPrefixedName);
+	NTSTATUS status = smb_build_create(c, &path);
+
+	if (status != STATUS_SUCCESS)
+		return status;
+	status = smb_run(rxc, c->x);
+	if (status != STATUS_SUCCESS)
+		return status;
+	if (!smb2_create_response_decode(&c->x->part[0].pdu, &c->rsp))
+		return STATUS_INVALID_NETWORK_RESPONSE;
+	status = smb_take_open(c);
+	if (status == STATUS_SUCCESS) {
+		rxc->Create.ReturnedCreateInformation = c->rsp.create_action;
+		rxc->CurrentIrp->IoStatus.Information = c->rsp.create_action;
+	}
+	return status;
+}
+
+/* A link is looked at through a handle: the create that found one is done again without the close. */
+static bool smb_must_look_again(const struct smb_creating *c, NTSTATUS status)
+{
+	return status == STATUS_SUCCESS && c->close != NULL &&
+	       (c->stat.FileAttributes & FILE_ATTRIBUTE_REPARSE_POINT) != 0 &&
+	       (c->ecp->Requested & (RX_QOC_SYMLINK | RX_QOC_STAT)) != 0;
+}
+
+static void smb_look_again(struct smb_creating *c)
+{
+	struct smb_creating again = {.rxc = c->rxc, .tree = c->tree};
+	UNICODE_STRING path = smb_relative_path(c->rxc->pRelevantSrvOpen->pAlreadyPrefixedName);
+
+	/* what the first answer told stands; only the tag and the data of the link are added */
+	if (smb_build_create(&again, &path) == STATUS_SUCCESS && smb_run(c->rxc, again.x) == STATUS_SUCCESS &&
+	    smb2_create_response_decode(&again.x->part[0].pdu, &again.rsp)) {
+		smb_fetch_reparse(c, again.rsp.file_id);
+		c->ecp->Stat.ReparseTag = c->stat.ReparseTag;
+		smb_close_unheard(c->tree, again.rsp.file_id);
+	}
+	smb_exchange_put(again.x);
+}
+
+NTSTATUS mrx_smb_create(PRX_CONTEXT RxContext)
+{
+	struct smb_share *share = RxContext->pRelevantSrvOpen->pVNetRoot->Context;
+	struct smb_creating c = {.rxc = RxContext, .ecp = smb_find_ecp(RxContext)};
+	NTSTATUS status = smb_share_connect(share, KeQueryInterruptTime() + SMB_CONNECT_TIME, &c.tree);
+
+	if (status != STATUS_SUCCESS)
+		return status;
+	status = smb_create_run(&c);
+	if (smb_must_look_again(&c, status) && RxContext->Create.NtCreateParameters.Disposition == FILE_OPEN)
+		smb_look_again(&c);
+	smb_exchange_put(c.x);
+	smb_tree_put(c.tree);
+	return status;
+}
+
+/* An open may ride on another one only while the server has promised to tell us of conflicts. */
+NTSTATUS mrx_smb_should_try_to_collapse(PRX_CONTEXT RxContext)
+{
+	PMRX_SRV_OPEN so = RxContext->pRelevantSrvOpen;
+
+	if (so == NULL || !(so->BufferingFlags & FCB_STATE_COLLAPSING_ENABLED) || smb_open_of(so) == NULL ||
+	    smb_tree_is_dead(smb_open_of(so)->tree))
+		return STATUS_MORE_PROCESSING_REQUIRED;
+	return STATUS_SUCCESS;
+}
+
+NTSTATUS mrx_smb_collapse_open(PRX_CONTEXT RxContext)
+{
+	RxContext->pFobx = RxCreateNetFobx(RxContext, RxContext->pRelevantSrvOpen);
+	if (RxContext->pFobx == NULL)
+		return STATUS_INSUFFICIENT_RESOURCES;
+	RxContext->pFobx->OffsetOfNextEaToReturn = 1;
+	RxContext->Create.ReturnedCreateInformation = FILE_OPENED;
+	RxContext->CurrentIrp->IoStatus.Information = FILE_OPENED;
+	return STATUS_SUCCESS;
+}
+
+/* A handle keeps nothing at the server that the close does not end. */
+NTSTATUS mrx_smb_cleanup_fobx(PRX_CONTEXT RxContext)
+{
+	if (RxContext->pFobx != NULL && RxContext->pFobx->Context != NULL)
+		smb_dir_reset(RxContext->pFobx->Context);
+	return STATUS_SUCCESS;
+}
+
+/* Waits for the answer: what the close does (delete on close, sharing) holds when it returns. */
+NTSTATUS mrx_smb_close_srv_open(PRX_CONTEXT RxContext)
+{
+	PMRX_SRV_OPEN so = RxContext->pRelevantSrvOpen != NULL ? RxContext->pRelevantSrvOpen
+							       : RxContext->pFobx->pSrvOpen;
+	struct smb_open *open = smb_open_of(so);
+	struct smb_exchange *x;
+	NTSTATUS status = STATUS_INSUFFICIENT_RESOURCES;
+
+	if (open == NULL)
+		return STATUS_SUCCESS;
+	so->Context = NULL;
+	x = smb_tree_exchange(open->tree);
+	if (x != NULL && smb_add_close(x, open->id, NULL) == STATUS_SUCCESS)
+		status = smb_exchange_run(x);
+	smb_exchange_put(x);
+	smb_open_free(open);
+	return status;
+}
+
+NTSTATUS mrx_smb_force_closed(PMRX_SRV_OPEN SrvOpen)
+{
+	struct smb_open *open = smb_open_of(SrvOpen);
+
+	SrvOpen->Context = NULL;
+	if (open != NULL) {
+		smb_close_unheard(open->tree, open->id);
+		smb_open_free(open);
+	}
+	return STATUS_SUCCESS;
+}
+
+NTSTATUS mrx_smb_deallocate_for_fobx(PMRX_FOBX Fobx)
+{
+	if (Fobx->Context != NULL)
+		smb_dir_reset(Fobx->Context);
+	return STATUS_SUCCESS;
+}
+
+/* STATUS_SUCCESS says "different files"; the server's file id tells names of one file. */
+NTSTATUS mrx_smb_are_files_aliased(PFCB Fcb1, PFCB Fcb2)
+{
+	PMRX_FCB a = (PMRX_FCB)Fcb1, b = (PMRX_FCB)Fcb2;
+
+	if (a == b)
+		return STATUS_MORE_PROCESSING_REQUIRED;
+	if (a->pNetRoot == b->pNetRoot && a->IndexNumber.QuadPart != 0 &&
+	    a->IndexNumber.QuadPart == b->IndexNumber.QuadPart)
+		return STATUS_MORE_PROCESSING_REQUIRED;
+	return STATUS_SUCCESS;
+}
+
+NTSTATUS mrx_smb_is_valid_directory(PRX_CONTEXT RxContext, PUNICODE_STRING DirectoryName)
+{
+	struct smb_share *share = RxContext->Create.pVNetRoot->Context;
+	UNICODE_STRING path = smb_relative_path(DirectoryName);
+	struct smb2_create_request req = {
+		.impersonation = SMB2_IMPERSONATION_IMPERSONATION,
+		.desired_access = FILE_READ_ATTRIBUTES,
+		.share_access = FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE,
+		.disposition = FILE_OPEN,
+		.options = FILE_DIRECTORY_FILE,
+		.name = {(const uint8_t *)path.Buffer, path.Length},
+	};
+	struct smb_exchange *x = NULL;
+	struct smb_part *part;
+	struct smb_tree *tree;
+	NTSTATUS status = smb_share_connect(share, KeQueryInterruptTime() + SMB_CONNECT_TIME, &tree);
+
+	if (status != STATUS_SUCCESS)
+		return status;
+	x = smb_tree_exchange(tree);
+	part = x == NULL ? NULL : smb_exchange_add(x, SMB2_CREATE, CREATE_HEAD + path.Length + 16u, 0);
+	status = STATUS_INSUFFICIENT_RESOURCES;
+	if (part != NULL && smb_add_close(x, SMB2_FILE_ID_RELATED, NULL) == STATUS_SUCCESS) {
+		part->len = smb2_create_request_encode(part->bytes, part->cap, &req);
+		status = smb_run(RxContext, x);
+	}
+	smb_exchange_put(x);
+	smb_tree_put(tree);
+	return status;
+}

@@ -1,0 +1,217 @@
+/*
+ * smb.h - the SMB2/3 mini-redirector: what hangs on the objects of RDBSS, and what its files share.
+ *
+ *   SRV_CALL.Context    struct smb_server   the connection in use
+ *   NET_ROOT.Context    struct smb_server   (a reference; says that the share is known)
+ *   V_NET_ROOT.Context  struct smb_share    credentials, and the connected share in use
+ *   SRV_OPEN.Context    struct smb_open     a handle of the server, and the connected share it belongs to
+ *   FOBX.Context        struct smb_dir      a listing under way (RDBSS allocates it)
+ *
+ * A connection that dies takes its sessions, trees and handles with it; the next create makes new ones.
+ */
+#ifndef MRX_SMB_H
+#define MRX_SMB_H
+
+#include "ntifs.h"
+#include "rx.h"
+
+#include "mrx/smb/session.h"
+#include "mrx/smb/wire/fscc.h"
+
+#define SMB_DEFAULT_PORT 445
+
+/* ---- driver.c ---------------------------------------------------------------------------------------- */
+
+struct smb_driver {
+	PRDBSS_DEVICE_OBJECT device;
+	struct smb_transport transport; /* from MRxStart to MRxStop */
+	uint8_t client_guid[SMB2_GUID_SIZE];
+	KSPIN_LOCK call_lock; /* RX_CONTEXT.MRxContext[0] between a call and its canceller; a leaf */
+};
+
+extern struct smb_driver mrx_smb;
+extern MINIRDR_DISPATCH mrx_smb_dispatch;
+
+NTSTATUS mrx_smb_driver_entry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath);
+
+/* ---- options.c --------------------------------------------------------------------------------------- */
+
+/* From the EA "rdr.Options" of the create; the defaults without one.  STATUS_INVALID_PARAMETER, _NOT_SUPPORTED. */
+NTSTATUS smb_options_read(PRX_CONTEXT RxContext, struct smb_options *options);
+
+/* ---- server.c: servers, accounts, shares ------------------------------------------------------------- */
+
+/*
+ * One server.  `connecting` serialises attempts to connect and is held across them; `lock` guards the pointers and is
+ * never held across anything, so that finalization, which comes under the NetName lock, need not wait.
+ */
+struct smb_server {
+	volatile LONG refs;
+	char host[256]; /* UTF-8 */
+	USHORT port;
+	struct smb_options options;
+	uint64_t created; /* interrupt time */
+	FAST_MUTEX connecting;
+	uint64_t failed_at; /* end of the last attempt, when it failed; under connecting */
+	NTSTATUS failure;
+	KSPIN_LOCK lock;
+	struct smb_conn *conn; /* the newest; referenced */
+	LIST_ENTRY accounts;
+};
+
+/* One set of credentials on one server, and its session. */
+struct smb_account {
+	LONG refs; /* under the server's lock */
+	LIST_ENTRY link;
+	struct smb_credentials credentials; /* one allocation, wiped at the end */
+	struct smb_session *session;        /* the newest; referenced */
+};
+
+struct smb_share {
+	struct smb_server *server;   /* referenced */
+	struct smb_account *account; /* referenced */
+	struct smb_options options;
+	UNICODE_STRING name;   /* without backslashes; own memory */
+	struct smb_tree *tree; /* the newest; referenced */
+};
+
+/* name: `\server[@port]`. */
+NTSTATUS smb_server_create(const UNICODE_STRING *name, const struct smb_options *options,
+			   struct smb_server **out);
+void smb_server_get(struct smb_server *server);
+void smb_server_put(struct smb_server *server); /* NULL allowed; never waits */
+/* Connects when there is no living connection.  May wait until the deadline (interrupt time). */
+NTSTATUS smb_server_connect(struct smb_server *server, uint64_t deadline);
+/* Credentials are copied. */
+NTSTATUS smb_share_create(struct smb_server *server, const UNICODE_STRING *name,
+			  const struct smb_options *options, const struct smb_credentials *credentials,
+			  struct smb_share **out);
+void smb_share_destroy(struct smb_share *share); /* never waits */
+/* The connected share, referenced: the one there is, or a new one.  May wait until the deadline. */
+NTSTATUS smb_share_connect(struct smb_share *share, uint64_t deadline, struct smb_tree **out);
+
+/* ---- connect.c --------------------------------------------------------------------------------------- */
+
+NTSTATUS mrx_smb_create_srv_call(PMRX_SRV_CALL SrvCall, PMRX_SRVCALL_CALLBACK_CONTEXT CallbackContext);
+NTSTATUS mrx_smb_srv_call_winner_notify(PMRX_SRV_CALL SrvCall, BOOLEAN ThisMinirdrIsTheWinner,
+					PVOID RecommunicateContext);
+NTSTATUS mrx_smb_finalize_srv_call(PMRX_SRV_CALL SrvCall, BOOLEAN Force);
+NTSTATUS mrx_smb_create_v_net_root(PMRX_CREATENETROOT_CONTEXT Context);
+NTSTATUS mrx_smb_finalize_v_net_root(PMRX_V_NET_ROOT VNetRoot, PBOOLEAN ForceDisconnect);
+NTSTATUS mrx_smb_finalize_net_root(PMRX_NET_ROOT NetRoot, PBOOLEAN ForceDisconnect);
+VOID mrx_smb_extract_net_root_name(PUNICODE_STRING FilePathName, PMRX_SRV_CALL SrvCall,
+				   PUNICODE_STRING NetRootName, PUNICODE_STRING RestOfName);
+
+/* ---- call.c: exchanges on behalf of an RX_CONTEXT ---------------------------------------------------- */
+
+/* What the canceller of an RX_CONTEXT finds; lives as long as it is attached. */
+struct smb_call {
+	unsigned int count;
+	struct smb_exchange **x;
+};
+
+/* STATUS_CANCELLED: the request was cancelled already; nothing is attached. */
+NTSTATUS smb_call_attach(PRX_CONTEXT RxContext, struct smb_call *call);
+void smb_call_detach(PRX_CONTEXT RxContext);
+/* smb_exchange_run() that a cancel of the request ends. */
+NTSTATUS smb_run(PRX_CONTEXT RxContext, struct smb_exchange *x);
+/*
+ * Submits the exchange for a low-I/O request; finish() runs on the loop thread, sets StoredStatus and
+ * InformationToReturn, and the request is completed.  The reference to x is consumed.  Return: STATUS_PENDING,
+ * STATUS_CANCELLED (nothing was sent), STATUS_INSUFFICIENT_RESOURCES.
+ */
+NTSTATUS smb_pend(PRX_CONTEXT RxContext, struct smb_exchange *x,
+		  void (*finish)(PRX_CONTEXT RxContext, struct smb_exchange *x));
+
+/* ---- open.c ------------------------------------------------------------------------------------------ */
+
+struct smb_open {
+	struct smb_tree *tree; /* referenced */
+	struct smb2_file_id id;
+	ACCESS_MASK access;
+	bool directory;
+};
+
+static inline struct smb_open *smb_open_of(PMRX_SRV_OPEN so)
+{
+	return so->Context;
+}
+
+/* The handle behind the request's FOBX; NULL when it is closed. */
+static inline struct smb_open *smb_open_of_request(PRX_CONTEXT RxContext)
+{
+	return RxContext->pFobx != NULL && RxContext->pFobx->pSrvOpen != NULL
+		       ? smb_open_of(RxContext->pFobx->pSrvOpen)
+		       : NULL;
+}
+
+/* `\dir\file` as the server wants it: without backslashes at either end. */
+UNICODE_STRING smb_relative_path(const UNICODE_STRING *name);
+
+NTSTATUS mrx_smb_create(PRX_CONTEXT RxContext);
+NTSTATUS mrx_smb_should_try_to_collapse(PRX_CONTEXT RxContext);
+NTSTATUS mrx_smb_collapse_open(PRX_CONTEXT RxContext);
+NTSTATUS mrx_smb_cleanup_fobx(PRX_CONTEXT RxContext);
+NTSTATUS mrx_smb_close_srv_open(PRX_CONTEXT RxContext);
+NTSTATUS mrx_smb_force_closed(PMRX_SRV_OPEN SrvOpen);
+NTSTATUS mrx_smb_deallocate_for_fobx(PMRX_FOBX Fobx);
+NTSTATUS mrx_smb_are_files_aliased(PFCB Fcb1, PFCB Fcb2);
+NTSTATUS mrx_smb_is_valid_directory(PRX_CONTEXT RxContext, PUNICODE_STRING DirectoryName);
+
+/* ---- lowio.c, lock.c, fsctl.c ------------------------------------------------------------------------ */
+
+NTSTATUS mrx_smb_read(PRX_CONTEXT RxContext);
+NTSTATUS mrx_smb_write(PRX_CONTEXT RxContext);
+NTSTATUS mrx_smb_flush(PRX_CONTEXT RxContext);
+NTSTATUS mrx_smb_lock(PRX_CONTEXT RxContext);
+NTSTATUS mrx_smb_unlock_multiple(PRX_CONTEXT RxContext);
+NTSTATUS mrx_smb_is_lock_realizable(PMRX_FCB Fcb, PLARGE_INTEGER ByteOffset, PLARGE_INTEGER Length,
+				    ULONG Flags);
+NTSTATUS mrx_smb_fsctl(PRX_CONTEXT RxContext);
+NTSTATUS mrx_smb_notify(PRX_CONTEXT RxContext);
+
+/* ---- query.c: QUERY_INFO and SET_INFO ---------------------------------------------------------------- */
+
+struct smb_query {
+	uint8_t type; /* SMB2_0_INFO_... */
+	uint8_t info_class;
+	uint32_t room; /* most bytes of the answer */
+	uint32_t additional;
+	uint32_t flags;
+	struct wire_slice input;
+};
+
+/*
+ * Asks, and waits.  On STATUS_SUCCESS and STATUS_BUFFER_OVERFLOW *output borrows from *x, which the caller puts; at
+ * most query->room bytes.  *x is set, NULL without memory, whatever the status.
+ */
+NTSTATUS smb_query_info(PRX_CONTEXT RxContext, struct smb_open *open, const struct smb_query *query,
+			struct smb_exchange **x, struct wire_slice *output);
+NTSTATUS smb_set_info(PRX_CONTEXT RxContext, struct smb_open *open, uint8_t type, uint8_t info_class,
+		      uint32_t additional, const void *data, size_t bytes);
+
+/* ---- info.c, volinfo.c, dir.c ------------------------------------------------------------------------ */
+
+NTSTATUS mrx_smb_query_file_info(PRX_CONTEXT RxContext);
+NTSTATUS mrx_smb_set_file_info(PRX_CONTEXT RxContext);
+NTSTATUS mrx_smb_truncate(PRX_CONTEXT RxContext);
+NTSTATUS mrx_smb_zero_extend(PRX_CONTEXT RxContext);
+NTSTATUS mrx_smb_query_volume_info(PRX_CONTEXT RxContext);
+NTSTATUS mrx_smb_query_ea_info(PRX_CONTEXT RxContext);
+NTSTATUS mrx_smb_set_ea_info(PRX_CONTEXT RxContext);
+NTSTATUS mrx_smb_query_sd_info(PRX_CONTEXT RxContext);
+NTSTATUS mrx_smb_set_sd_info(PRX_CONTEXT RxContext);
+
+/* A listing under way: one answer of the server, handed out entry by entry. */
+struct smb_dir {
+	struct smb_exchange *page; /* keeps the answer */
+	struct wire_slice list;
+	size_t offset; /* of the next entry to hand out */
+	bool started;  /* a query has been sent: the next one goes on */
+	bool ended;    /* the server has no more */
+};
+
+NTSTATUS mrx_smb_query_directory(PRX_CONTEXT RxContext);
+void smb_dir_reset(struct smb_dir *dir);
+
+#endif
