@@ -2,7 +2,7 @@
 # peers.sh - our mount and the network file systems a Linux user can mount today, all on
 # one set of loopback servers over one tmpfs, for fsbench.sh to measure.
 #
-#   peers.sh serve            start smbd, sshd and a WebDAV server
+#   peers.sh serve            start smbd; sshd and a WebDAV server start with the first peer that needs them
 #   peers.sh mount PEER       mount a peer and print its mount point
 #   peers.sh umount PEER      send pending writes, unmount, drop its caches
 #   peers.sh remount PEER     both (what FSB_REMOUNT needs)
@@ -13,6 +13,7 @@
 #
 # PEERS_DIR (/tmp/fsbench-peers) holds all state; RDR is our own command. Must run as root.
 # Samba listens on 127.0.0.55 (ports 445 and 4455): smbnetfs cannot name a port.
+# A peer that does not mount is left out, with the reason on stderr.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 D=${PEERS_DIR:-/tmp/fsbench-peers}
@@ -36,11 +37,32 @@ stoppid() { # pidfile: TERM, wait, KILL
 	for ((i = 0; i < 100; i++)); do kill -0 "$p" 2>/dev/null || return 0; sleep 0.1; done
 	kill -9 "$p" 2>/dev/null
 }
-waitmnt() { local i; for ((i = 0; i < 300; i++)); do mountpoint -q "$1" && return 0; sleep 0.05; done; die "$1 did not mount"; }
+# waitmnt DIR: until it is mounted, or its server has ended
+waitmnt() {
+	local i n=${1##*/} p=
+	[ ! -s "$D/run/$n" ] || p=$(cat "$D/run/$n")
+	for ((i = 0; i < 300; i++)); do
+		mountpoint -q "$1" && return 0
+		[ -z "$p" ] || kill -0 "$p" 2>/dev/null || break
+		sleep 0.05
+	done
+	die "$n did not mount: $(tail -n 1 "$D/log/$n" 2>/dev/null)"
+}
+program_of() { case $1 in
+	smbnetfs|sshfs) echo "$1";;
+	rclone-*) echo rclone;;
+	gvfs-smb) echo /usr/libexec/gvfsd-fuse;;
+	davfs2) echo mount.davfs;;
+	cifs) echo mount.cifs;;
+	rdr) echo "$RDR";;
+	*) echo true;; esac; }
 waitgone() { local i; for ((i = 0; i < 600; i++)); do kill -0 "$1" 2>/dev/null || return 0; sleep 0.05; done; }
 waitport() { local i; for ((i = 0; i < 200; i++)); do (: < "/dev/tcp/$1/$2") 2>/dev/null && return 0; sleep 0.05; done; die "nothing listens on $1:$2"; }
 
+unused() { ! (: < "/dev/tcp/$1/$2") 2>/dev/null || die "something listens on $1:$2 already"; }
+
 serve() {
+	unused $IP $SMBPORT; unused $IP 445
 	mkdir -p "$D"/{share,mnt,samba,ssh,dav,log,run,home}
 	mountpoint -q "$D/share" || mount -t tmpfs -o size=10g tmpfs "$D/share" || die "cannot mount a tmpfs"
 	mkdir -p "$S"; chmod 777 "$S"
@@ -70,6 +92,11 @@ serve() {
 	E
 	printf '%s\n%s\n' $PW $PW | smbpasswd -c "$D/smb.conf" -s -a root >/dev/null || die smbpasswd
 	bg "$D/run/smbd" "$D/log/smbd" smbd -F -s "$D/smb.conf" --no-process-group
+	waitport $IP $SMBPORT
+}
+serve_ssh() {
+	[ ! -s "$D/run/sshd" ] || return 0
+	[ -x /usr/sbin/sshd ] || die "no sshd"
 	[ -f "$D/ssh/host" ] || { ssh-keygen -q -t ed25519 -N '' -f "$D/ssh/host"; ssh-keygen -q -t ed25519 -N '' -f "$D/ssh/user"; }
 	cp "$D/ssh/user.pub" "$D/ssh/authorized"; chmod 600 "$D/ssh/authorized"; mkdir -p /run/sshd
 	cat > "$D/ssh/conf" <<-E
@@ -84,8 +111,13 @@ serve() {
 	Subsystem sftp internal-sftp
 	E
 	bg "$D/run/sshd" "$D/log/sshd" /usr/sbin/sshd -D -e -f "$D/ssh/conf"
+	waitport $IP $SSHPORT
+}
+serve_dav() {
+	[ ! -s "$D/run/dav" ] || return 0
+	command -v rclone >/dev/null || die "no rclone to serve WebDAV"
 	bg "$D/run/dav" "$D/log/dav" rclone serve webdav --config /dev/null --addr $IP:$DAVPORT --vfs-cache-mode writes --cache-dir "$D/dav" --dir-cache-time 0s --vfs-write-back 0s "$S"
-	waitport $IP $SMBPORT; waitport $IP $SSHPORT; waitport $IP $DAVPORT
+	waitport $IP $DAVPORT
 }
 
 passthrough_build() {
@@ -109,7 +141,12 @@ point() { case $1 in
 
 domount() {
 	local n=$1 m=$D/mnt/$1
+	command -v "$(program_of "$n")" >/dev/null || die "$(program_of "$n") is not installed"
 	mkdir -p "$m"
+	case $n in
+	sshfs|rclone-sftp-full) serve_ssh;;
+	davfs2|rclone-webdav-full) serve_dav;;
+	esac
 	case $n in
 	tmpfs) sync; echo 3 > /proc/sys/vm/drop_caches;;
 	passthrough) passthrough_build; bg "$D/run/$n" "$D/log/$n" "$D/passthrough_ll" -f -o "source=$S" "$m"; waitmnt "$m";;
@@ -160,14 +197,14 @@ doumount() {
 			sleep 0.1
 		done;;
 	esac
-	mountpoint -q "$m" || return 0
 	p=; [ -s "$D/run/$n" ] && p=$(cat "$D/run/$n")
-	case $n in
+	if ! mountpoint -q "$m"; then stoppid "$D/run/$n"; p=
+	else case $n in
 	davfs2|cifs) umount "$m" >/dev/null 2>&1;;
 	rdr) "$RDR" umount "$m" >> "$D/log/rdr" 2>&1 || die "rdr umount: $(tail -1 "$D/log/rdr")";;
 	gvfs-smb) gvfs_env; timeout 60 gio mount -u "smb://root@$IP:$SMBPORT/data" >/dev/null 2>&1; fusermount3 -u "$m" || fusermount3 -uz "$m";;
 	*) for ((i = 0; i < 50; i++)); do fusermount3 -u "$m" 2>/dev/null && break; sleep 0.1; done; mountpoint -q "$m" && fusermount3 -uz "$m";;
-	esac
+	esac; fi
 	[ -n "$p" ] && waitgone "$p"; rm -f "$D/run/$n"
 	[ $n = gvfs-smb ] && { stoppid "$D/run/gvfsd.pid"; stoppid "$D/run/dbus.pid"; rm -f "$D/run/bus"; }
 	rm -rf "$D/cache.$n" "$D/davcache"
@@ -202,14 +239,14 @@ umount) doumount "$1";;
 remount) doumount "$1" && domount "$1" >/dev/null;;
 bench)
 	for n in "$@"; do
-		m=$(domount "$n") || { echo "peers: $n does not mount" >&2; continue; }
+		m=$(domount "$n") || { echo "peers: $n is left out" >&2; doumount "$n"; continue; }
 		FSB_BACKING=$S FSB_TMP=${FSB_TMP:-/dev/shm} FSB_REMOUNT="PEERS_DIR='$D' '$here/peers.sh' remount $n" "$here/fsbench.sh" "$m" "$n"
 		doumount "$n"
 	done;;
 raw) raw "$@";;
 stop)
 	for n in $PEERS; do [ -e "$D/mnt/$n" ] && doumount "$n"; done
-	for p in smbd sshd dav; do stoppid "$D/run/$p"; done
+	for p in smbd sshd dav iperf; do stoppid "$D/run/$p"; done
 	mountpoint -q "$D/share" && umount "$D/share";;
 *) sed -n '2,17p' "$0"; exit 2;;
 esac

@@ -1,29 +1,46 @@
 # table.awk - fsbench lines of several file systems to one Markdown table.
 #
-#   awk -v ours=rdr -v smb="rclone-smb rclone-smb-full smbnetfs gvfs-smb" -f table.awk results.tsv
+#   awk -v ours=rdr -v pace=pace -v smb="rclone-smb rclone-smb-full smbnetfs gvfs-smb" -f table.awk results.tsv
 #
-# The last column is ours against the best of the SMB peers: above 1 we are ahead, whichever way the unit counts.
+# The last columns are ours against the best of the SMB peers and against the server's own pace: above 1 we are
+# ahead, whichever way the unit counts.
 BEGIN { FS = "\t"; n = split(smb, peer, " ") }
 {
 	if (!($2 in seen)) { seen[$2] = ++metrics; name[metrics] = $2; unit[$2] = $4 }
 	if (!($1 in column)) { column[$1] = ++columns; label[columns] = $1 }
+	count[$2, $1]++
 	value[$2, $1] = $3
+	if ($3 ~ /^[0-9.eE+-]+$/) all[$2, $1, count[$2, $1]] = $3 + 0
 }
 function number(v) { return v ~ /^[0-9.eE+-]+$/ }
 function show(v) { return number(v) ? (v >= 100 ? sprintf("%d", v) : sprintf("%.3g", v)) : (v == "" ? "-" : v) }
+# The median where a metric was measured several times.
+function median(k, l,   c, i, j, t, v) {
+	c = count[k, l]
+	if (c < 2) return value[k, l]
+	for (i = 1; i <= c; i++) {
+		if (!((k, l, i) in all)) return value[k, l]
+		v[i] = all[k, l, i]
+	}
+	for (i = 2; i <= c; i++) for (j = i; j > 1 && v[j] < v[j - 1]; j--) { t = v[j]; v[j] = v[j - 1]; v[j - 1] = t }
+	return v[int((c + 1) / 2)]
+}
+function ratio(v, other, less) {
+	if (!number(v) || !number(other) || v <= 0 || other <= 0) return "-"
+	return sprintf("%.2f", less ? other / v : v / other)
+}
 END {
 	line = "| metric | unit |"; rule = "| --- | --- |"
 	for (c = 1; c <= columns; c++) { line = line " " label[c] " |"; rule = rule " ---: |" }
-	print line " " ours " / best SMB peer |"; print rule " ---: |"
+	print line " " ours " / best SMB peer | " ours " / " pace " |"; print rule " ---: | ---: |"
 	for (m = 1; m <= metrics; m++) {
 		k = name[m]; line = "| " k " | " unit[k] " |"; best = ""; less = unit[k] == "s"
-		for (c = 1; c <= columns; c++) line = line " " show(value[k, label[c]]) " |"
+		for (c = 1; c <= columns; c++) line = line " " show(median(k, label[c])) " |"
 		for (p = 1; p <= n; p++) {
-			v = value[k, peer[p]]
+			v = median(k, peer[p])
 			if (number(v) && v > 0 && (best == "" || (less ? v + 0 < best : v + 0 > best))) best = v + 0
 		}
-		v = value[k, ours]; ratio = "-"
-		if (best != "" && number(v) && v > 0) ratio = sprintf("%.2f", less ? best / v : v / best)
-		print line " " ratio " |"
+		v = median(k, ours)
+		print line " " ratio(v, best, less) " | " ratio(v, median(k, pace), less) " |"
 	}
 }
