@@ -80,6 +80,17 @@ static PFCB rx_fcb_of_entry(PRX_FCB_TABLE_ENTRY entry)
 	return CONTAINING_RECORD(entry, FCB, FcbTableEntry);
 }
 
+/*
+ * What a match will read, asked for at once instead of one miss after the other: the type, the count, and the
+ * name, which stands behind the FCB (RxCreateNetFcb).
+ */
+static void rx_fcb_table_prefetch(PFCB fcb)
+{
+	__builtin_prefetch(fcb);
+	__builtin_prefetch((const void *)&fcb->NodeReferenceCount, 1);
+	__builtin_prefetch(fcb + 1);
+}
+
 /* Moves all entries to an array of that size; without memory the old one stays and chains grow longer. */
 static NTSTATUS rx_fcb_table_resize(PRX_FCB_TABLE table, ULONG buckets) RX_REQUIRES(rx_class_fcb_table)
 {
@@ -122,6 +133,7 @@ PFCB RxFcbTableLookupFcb(PRX_FCB_TABLE FcbTable, PUNICODE_STRING Path)
 		for (PLIST_ENTRY link = bucket->Flink; link != bucket && found == NULL; link = link->Flink) {
 			PRX_FCB_TABLE_ENTRY entry = CONTAINING_RECORD(link, RX_FCB_TABLE_ENTRY, HashLinks);
 
+			rx_fcb_table_prefetch(rx_fcb_of_entry(entry));
 			if (entry->HashValue == hash && rx_name_equal(&entry->Path, Path, insensitive))
 				found = entry;
 		}
