@@ -187,7 +187,7 @@ NTSTATUS rx_cancel_arm(PRX_CONTEXT rxc)
 	rxc->CancelArmed = TRUE;
 	(void)__atomic_add_fetch(&rxc->CancelGate, RX_GATE_CANCELLER, __ATOMIC_ACQ_REL);
 	(void)IoSetCancelRoutine(irp, rx_cancel_irp);
-	if (!__atomic_load_n(&irp->Cancel, __ATOMIC_ACQUIRE) || IoSetCancelRoutine(irp, NULL) == NULL)
+	if (!irp->Cancel || IoSetCancelRoutine(irp, NULL) == NULL)
 		return STATUS_SUCCESS; /* not cancelled, or the canceller has our routine and will run it */
 	rxc->CancelArmed = FALSE;
 	rx_cancel_run(rxc);
