@@ -47,9 +47,9 @@ NTSTATUS door_component_to_posix(const UNICODE_STRING *name, char *buffer, size_
 	if (size == 0)
 		return STATUS_BUFFER_TOO_SMALL;
 	status = nt_name_to_buffer(name, buffer, size - 1, &n);
-	/* A server's name with a slash or a NUL in it has no place in a POSIX path. */
-	if (NT_SUCCESS(status) &&
-	    (n == 0 || memchr(buffer, '/', n) != NULL || memchr(buffer, '\0', n) != NULL))
+	/* A server's name with a slash or a NUL in it, or one that reads as dots, has no place in a POSIX path. */
+	if (NT_SUCCESS(status) && (n == 0 || is_dots(buffer, n) || memchr(buffer, '/', n) != NULL ||
+				   memchr(buffer, '\0', n) != NULL))
 		status = STATUS_OBJECT_NAME_INVALID;
 	buffer[NT_SUCCESS(status) ? n : 0] = '\0';
 	if (length != NULL)
