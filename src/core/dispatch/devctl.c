@@ -112,6 +112,15 @@ static void rx_device_control_parameters(PRX_CONTEXT rxc, PIRP irp)
 	rx_control_buffers(rxc, irp, ctl);
 }
 
+/* Never for the driver: RDBSS answers the prefix query itself. */
+static bool rx_device_is_prefix_query(PRX_CONTEXT rxc)
+{
+	ULONG code = rxc->CurrentIrpSp->Parameters.DeviceIoControl.IoControlCode;
+
+	return rxc->MajorFunction == IRP_MJ_DEVICE_CONTROL &&
+	       (code == IOCTL_REDIR_QUERY_PATH || code == IOCTL_REDIR_QUERY_PATH_EX);
+}
+
 static NTSTATUS NTAPI rx_device_control(PRX_CONTEXT rxc, PIRP irp)
 {
 	NTSTATUS status;
@@ -119,6 +128,8 @@ static NTSTATUS NTAPI rx_device_control(PRX_CONTEXT rxc, PIRP irp)
 	if (rxc->MajorFunction == IRP_MJ_FILE_SYSTEM_CONTROL &&
 	    rxc->CurrentIrpSp->Parameters.FileSystemControl.FsControlCode == FSCTL_RX_QUERY_OBJECTS)
 		return rx_device_query_objects(rxc, irp);
+	if (rx_device_is_prefix_query(rxc))
+		return RxPrefixClaim(rxc);
 
 	rx_device_control_parameters(rxc, irp);
 	rxc->InformationToReturn = 0;
