@@ -3,7 +3,7 @@
  *
  * Owns:      the runtime (between the first rdbss_init() and the last rdbss_shutdown()) and one started driver
  *            per scheme, from the first mount that needs it to the last that goes.
- * Locks:     `lock`, a spinning flag around a few instructions for the counts; `drivers_mutex` (guarded mutex)
+ * Locks:     `latch` around the counts and around the start of the runtime; `drivers_mutex` (guarded mutex)
  *            around starting and stopping a driver, which may block.
  */
 #include <unistd.h>
@@ -19,23 +19,22 @@ struct capi_driver {
 #define MAX_DRIVERS 8
 
 static struct {
-	atomic_flag lock;
-	unsigned int users;
+	struct nt_latch latch; /* taken by threads that the engine does not know */
+	unsigned int users;    /* changed under the latch; read without it by those who are users */
 	KGUARDED_MUTEX drivers_mutex;
 	struct capi_driver drivers[MAX_DRIVERS];
-} library = {.lock = ATOMIC_FLAG_INIT};
+} library;
 
 static __thread NTSTATUS last_status;
 
 static void library_lock(void)
 {
-	while (atomic_flag_test_and_set_explicit(&library.lock, memory_order_acquire))
-		;
+	nt_latch_acquire(&library.latch);
 }
 
 static void library_unlock(void)
 {
-	atomic_flag_clear_explicit(&library.lock, memory_order_release);
+	nt_latch_release(&library.latch);
 }
 
 /* Under the lock throughout: a second caller must find a running engine. */
@@ -54,7 +53,7 @@ int rdbss_init(uint32_t version)
 			KeInitializeGuardedMutex(&library.drivers_mutex);
 	}
 	if (NT_SUCCESS(status))
-		library.users++;
+		__atomic_store_n(&library.users, library.users + 1, __ATOMIC_RELEASE);
 	library_unlock();
 	return capi_result(status);
 }
@@ -72,24 +71,18 @@ long rdbss_shutdown(FILE *report)
 		last = !busy;
 	}
 	if (library.users != 0 && !busy)
-		library.users--;
-	library_unlock();
-	if (busy)
-		return -EBUSY;
+		__atomic_store_n(&library.users, library.users - 1, __ATOMIC_RELEASE);
 	if (last)
 		leaked = (long)nt_shutdown(report);
-	return leaked;
+	library_unlock();
+	return busy ? -EBUSY : leaked;
 }
 
 int capi_enter(struct capi_thread *thread)
 {
-	bool running;
-
-	library_lock();
-	running = library.users != 0;
-	library_unlock();
 	thread->adopted = false;
-	if (!running)
+	/* One look per call, without the latch: a call that races with the last rdbss_shutdown() is a caller's bug. */
+	if (__atomic_load_n(&library.users, __ATOMIC_ACQUIRE) == 0)
 		return capi_result(STATUS_DEVICE_NOT_READY);
 	/* A thread of the engine's own (a callback, the first one) is known already. */
 	thread->adopted = NT_SUCCESS(nt_adopt_thread("api"));

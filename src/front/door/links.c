@@ -75,7 +75,9 @@ NTSTATUS door_symlink(struct door_volume *volume, const struct door_caller *call
 		if (!NT_SUCCESS(status)) {
 			(void)door_set_info(opened.file, NULL, FileDispositionInformation, &away,
 					    sizeof(away));
-			if (door_is_unsupported(status) || status == STATUS_ACCESS_DENIED)
+			/* the last is what a Samba without links says */
+			if (door_is_unsupported(status) || status == STATUS_ACCESS_DENIED ||
+			    status == STATUS_NOT_A_REPARSE_POINT)
 				status = STATUS_NOT_SUPPORTED;
 		}
 		(void)door_close(opened.file, caller); /* the link is made or gone */

@@ -36,7 +36,7 @@ static NTSTATUS stat_node(struct front_request *r, struct front_node *node, FILE
 	/* Another file by the same name: what the kernel holds is stale. */
 	if (NT_SUCCESS(status) && front_type_of(stat) != node->type)
 		status = STATUS_OBJECT_NAME_NOT_FOUND;
-	return status;
+	return front_node_status(status);
 }
 
 static void reply_attr(struct front_request *r, struct front_node *node, NTSTATUS status,

@@ -95,7 +95,7 @@ void front_op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 			front_file_put(fuse, f);
 	}
 	if (!NT_SUCCESS(status)) {
-		front_reply_status(r, status);
+		front_reply_status(r, front_node_status(status));
 		goto out;
 	}
 	/* Published too: an open folder is asked for its attributes through its handle. */

@@ -98,7 +98,7 @@ void front_op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	if (NT_SUCCESS(status))
 		status = make_handle(r, node, opened.file, fi, &f);
 	if (!NT_SUCCESS(status)) {
-		front_reply_status(r, status);
+		front_reply_status(r, front_node_status(status));
 		goto out;
 	}
 	if (!front_claim(r) || fuse_reply_open(r->req, fi) != 0)

@@ -219,6 +219,7 @@ bool front_claim(struct front_request *r);
 void front_reply_err(struct front_request *r, int errnum);
 void front_reply_status(struct front_request *r, NTSTATUS status);
 int front_errno(struct front_request *r, NTSTATUS status);
+NTSTATUS front_node_status(NTSTATUS status);
 
 /* node.c */
 NTSTATUS front_nodes_init(struct rdr_fuse *fuse);

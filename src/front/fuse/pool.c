@@ -225,9 +225,14 @@ static void pool_thread(void *context)
 	struct front_pool_thread *t = context;
 	struct rdr_fuse *fuse = t->fuse;
 	struct front_pool *pool = &fuse->pool;
+	sigset_t wake;
 	KIRQL irql;
 
 	self = t;
+	/* Threads of the runtime take no signals; this one must be woken from read(). */
+	sigemptyset(&wake);
+	sigaddset(&wake, WAKE_SIGNAL);
+	pthread_sigmask(SIG_UNBLOCK, &wake, NULL);
 	KeAcquireSpinLock(&pool->lock, &irql);
 	t->posix = pthread_self();
 	t->started = true;

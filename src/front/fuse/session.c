@@ -157,17 +157,23 @@ static enum rdr_fuse_error attach(struct rdr_fuse *fuse, const struct rdr_fuse_o
 	if (fuse->session == NULL)
 		return front_fail(failure, RDR_FUSE_FAILED, EINVAL, STATUS_SUCCESS,
 				  "libfuse refused the session");
-	error = front_mount(options, &device, &fuse->comm_fd, failure);
-	if (error != RDR_FUSE_OK)
-		return error;
+	if (options->device > 0) {
+		device = options->device;
+	} else {
+		error = front_mount(options, &device, &fuse->comm_fd, failure);
+		if (error != RDR_FUSE_OK)
+			return error;
+	}
 	snprintf(device_name, sizeof(device_name), "/dev/fd/%d", device);
 	if (fuse_session_mount(fuse->session, device_name) != 0) {
-		front_unmount(fuse->mountpoint, true);
+		if (options->device <= 0)
+			(void)front_unmount(fuse->mountpoint, true);
 		close(device);
 		return front_fail(failure, RDR_FUSE_FAILED, EIO, STATUS_SUCCESS,
 				  "libfuse refused the device");
 	}
-	atomic_store(&fuse->mounted, true);
+	/* What the caller mounted, he unmounts. */
+	atomic_store(&fuse->mounted, options->device <= 0);
 	return RDR_FUSE_OK;
 }
 
