@@ -9,6 +9,7 @@
 #include "rx.h"
 
 #include "core/name/name.h"
+#include "core/object/object.h"
 #include "core/support/check.h"
 #include "nt_exec.h"
 
@@ -177,6 +178,7 @@ static void test_same_name_twice(void **state)
 	CHECK(insert(&vnr, RDBSS_NTC_V_NETROOT, u"\\s\\h", 0xffff, NULL) != NULL);
 	CHECK(look_up(u"\\s\\h\\f", &rest, NULL) == &vnr);
 	RtlInitUnicodeString(&name, u"\\s\\h");
+	rx_assert_name_table_exclusive(&table);
 	CHECK(rx_prefix_table_find(&table, &name, RDBSS_NTC_NETROOT, NULL) == &nr);
 	CHECK(rx_prefix_table_find(&table, &name, RDBSS_NTC_V_NETROOT, NULL) == &vnr);
 	CHECK(rx_prefix_table_find(&table, &name, RDBSS_NTC_SRVCALL, NULL) == NULL);

@@ -70,6 +70,7 @@ static void test_B_RxCreateNetRoot_02_03_05(void **state)
 	CHECK(nr != NULL && nr->NodeReferenceCount == 1);
 	CHECK_EQUAL(sc->NodeReferenceCount, 3);
 	CHECK_EQUAL(nr->Flags, 0xdead1234);
+	rx_assert_name_table_exclusive(recorder_device->pRxNetNameTable);
 	CHECK(rx_prefix_table_find(recorder_device->pRxNetNameTable, &name, RDBSS_NTC_NETROOT, NULL) == nr);
 	CHECK(make_share(0) == NULL);
 	CHECK_EQUAL(sc->NodeReferenceCount, 3);
