@@ -55,6 +55,16 @@ void nt_thread_join(struct nt_thread *thread);
 NTSTATUS nt_adopt_thread(const char *name);
 void nt_release_thread(void);
 
+/*
+ * A lock for any thread, adopted or not, while a runtime is running or not: for what guards its beginning and end.
+ * All zero is free.  Waiters sleep; not recursive.  Not for what a sim run contends for.
+ */
+struct nt_latch {
+	volatile LONG word;
+};
+void nt_latch_acquire(struct nt_latch *latch);
+void nt_latch_release(struct nt_latch *latch);
+
 /* On whose behalf a thread works. */
 struct nt_requester {
 	pid_t pid;

@@ -113,6 +113,16 @@ enum nt_executive nt_current_executive(void)
 	return nt_sim_active ? NT_EXEC_SIM : NT_EXEC_POSIX;
 }
 
+void nt_latch_acquire(struct nt_latch *latch)
+{
+	nt_word_lock(&latch->word);
+}
+
+void nt_latch_release(struct nt_latch *latch)
+{
+	nt_word_unlock(&latch->word);
+}
+
 bool nt_running(void)
 {
 	return __atomic_load_n(&running, __ATOMIC_ACQUIRE) != 0;
