@@ -248,10 +248,11 @@ static NTSTATUS smb_login_finish(struct smb_login *l)
 	struct smb_session *session = l->session;
 	NTSTATUS status;
 
-	if (session->flags & (SMB2_SESSION_FLAG_IS_GUEST | SMB2_SESSION_FLAG_IS_NULL))
+	/* some servers do not mark the session of a login without a name */
+	if (l->spnego.anonymous || (session->flags & (SMB2_SESSION_FLAG_IS_GUEST | SMB2_SESSION_FLAG_IS_NULL)))
 		return smb_login_as_guest(l);
-	if (!l->spnego.authenticated || l->spnego.anonymous)
-		return STATUS_INVALID_NETWORK_RESPONSE; /* a login without a password is a guest's */
+	if (!l->spnego.authenticated)
+		return STATUS_INVALID_NETWORK_RESPONSE;
 	status = smb_login_keys(l);
 	if (status == STATUS_SUCCESS)
 		status = smb_login_check_server(l);
