@@ -6,6 +6,7 @@ set -eu
 rdr=$1
 here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d /tmp/rdr-demo.XXXXXX)
+chmod 711 "$work" # the server looks in as its own users
 smb=$work/share
 mem=$work/scratch
 PATH=$PATH:/usr/sbin:/sbin
