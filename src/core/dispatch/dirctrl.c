@@ -56,6 +56,16 @@ static NTSTATUS rx_dir_set_template(PFOBX fobx, PCUNICODE_STRING pattern)
 	return STATUS_SUCCESS;
 }
 
+/* An initial query that failed for another reason than that nothing matches: the next one begins anew. */
+static void rx_dir_forget_template(PFOBX fobx)
+{
+	fobx->Flags &= ~(ULONG)FOBX_FLAG_MATCH_ALL;
+	if ((fobx->Flags & FOBX_FLAG_FREE_UNICODE) != 0)
+		ExFreePoolWithTag(fobx->UnicodeQueryTemplate.Buffer, RX_TEMPLATE_TAG);
+	fobx->Flags &= ~(ULONG)FOBX_FLAG_FREE_UNICODE;
+	RtlZeroMemory(&fobx->UnicodeQueryTemplate, sizeof(fobx->UnicodeQueryTemplate));
+}
+
 static NTSTATUS rx_dir_query_locked(PRX_CONTEXT rxc, PIRP irp)
 {
 	PIO_STACK_LOCATION sp = rxc->CurrentIrpSp;
@@ -85,6 +95,8 @@ static NTSTATUS rx_dir_query_locked(PRX_CONTEXT rxc, PIRP irp)
 	if (rxc->Info.Buffer == NULL || length == 0)
 		return STATUS_BUFFER_TOO_SMALL;
 	status = rx_call_query_directory(rxc);
+	if (NT_ERROR(status) && status != STATUS_NO_SUCH_FILE && rxc->QueryDirectory.InitialQuery)
+		rx_dir_forget_template(fobx);
 	if (!NT_ERROR(status) && status != STATUS_PENDING && rxc->Info.LengthRemaining >= 0 &&
 	    (ULONG)rxc->Info.LengthRemaining <= length)
 		irp->IoStatus.Information = length - (ULONG)rxc->Info.LengthRemaining;
@@ -116,7 +128,8 @@ static NTSTATUS NTAPI rx_notify_complete(PRX_CONTEXT rxc)
 	NTSTATUS status = rxc->StoredStatus;
 
 	/* the directory was closed under the wait: that is how NT says it */
-	if (status == STATUS_CANCELLED && (rxc->CurrentIrpSp->FileObject->Flags & FO_CLEANUP_COMPLETE) != 0)
+	if (status == STATUS_CANCELLED &&
+	    (nt_file_flags(rxc->CurrentIrpSp->FileObject) & FO_CLEANUP_COMPLETE) != 0)
 		status = STATUS_NOTIFY_CLEANUP;
 	rxc->CurrentIrp->IoStatus.Information = NT_ERROR(status) ? 0 : rxc->InformationToReturn;
 	return status;

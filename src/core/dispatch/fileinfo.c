@@ -122,7 +122,7 @@ static void rx_set_local_size(PRX_CONTEXT rxc, LONGLONG size)
 		fcb->Header.ValidDataLength.QuadPart = size;
 	if (fcb->Header.AllocationSize.QuadPart < size)
 		fcb->Header.AllocationSize.QuadPart = size;
-	rxc->CurrentIrpSp->FileObject->Flags |= FO_FILE_SIZE_CHANGED | FO_FILE_MODIFIED;
+	nt_file_set_flags(rxc->CurrentIrpSp->FileObject, FO_FILE_SIZE_CHANGED | FO_FILE_MODIFIED);
 }
 
 static NTSTATUS rx_set_end_of_file(PRX_CONTEXT rxc, PIRP irp)
@@ -249,11 +249,11 @@ NTSTATUS NTAPI rx_common_set_information(PRX_CONTEXT rxc, PIRP irp)
 		status = rx_check_server_open(rxc);
 		if (status == STATUS_SUCCESS)
 			status = rx_set_locked(rxc, irp);
-		if (NT_SUCCESS(status) && rx_set_is_rename(information_class))
+		if (NT_SUCCESS(status) && rx_set_is_rename(information_class)) {
 			rx_rename_mark(rxc);
-		rx_release_fcb(rxc);
-		if (NT_SUCCESS(status) && rx_set_is_rename(information_class))
 			rx_rename_apply(rxc, &rename);
+		}
+		rx_release_fcb(rxc);
 	}
 	rx_rename_end(&rename);
 	return status;

@@ -2,8 +2,8 @@
  * rename.c - a change of name in the FCB table.
  *
  * Owns:   struct rx_rename.
- * Locks:  FCB table exclusive, then each FCB that changes its name exclusive; nothing while the server renames,
- *         so that the share's other names stay usable meanwhile.
+ * Locks:  the FCB exclusive, with the FCB table added when the server has renamed it: the share's other names stay
+ *         usable meanwhile. Then each other FCB that changes its name.
  *
  * Between the server's rename and ours a lookup may still find the old name here: its create fails at the
  * server, as it must. An FCB that has the new name is the file that was replaced: it goes on without a name, for
@@ -217,26 +217,38 @@ static void rx_rename_children(PRX_FCB_TABLE table, PCUNICODE_STRING old_path, P
 	}
 }
 
-void rx_rename_apply(PRX_CONTEXT rxc, const struct rx_rename *rename)
+/*
+ * Adds the table to the FCB that is held, against the order: tries, and else lets the FCB go meanwhile. Nobody
+ * waits for a file with the table locked, for a request on it may last as long as its server takes.
+ */
+static void rx_rename_lock_table_too(PRX_FCB_TABLE table, PFCB fcb) RX_NO_TSA
+{
+	while (!RxAcquireFcbTableLockExclusive(table, FALSE)) {
+		RxReleaseFcb(NULL, fcb);
+		rx_fcb_table_lock(table);
+		if (ExAcquireResourceExclusiveLite(fcb->Header.Resource, FALSE))
+			return;
+		rx_fcb_table_unlock(table);
+		(void)RxAcquireExclusiveFcb(NULL, fcb); /* without a context it waits */
+	}
+}
+
+void rx_rename_apply(PRX_CONTEXT rxc, const struct rx_rename *rename) RX_NO_TSA
 {
 	PFCB fcb = (PFCB)rxc->pFcb;
 	PRX_FCB_TABLE table = &((PNET_ROOT)fcb->pNetRoot)->FcbTable;
-	UNICODE_STRING old_path = {0, 0, NULL};
+	UNICODE_STRING target = rename->target, old_path = {0, 0, NULL};
 
-	rx_fcb_table_lock(table);
+	rx_rename_lock_table_too(table, fcb);
 	if (NT_SUCCESS(rx_rename_join(&fcb->FcbTableEntry.Path, &rx_rename_none, false, &old_path))) {
-		UNICODE_STRING target = rename->target;
-
 		rx_rename_replace(table, fcb, &target);
 		rx_rename_fcb(fcb, &target);
 		if (NodeType(fcb) == RDBSS_NTC_STORAGE_TYPE_DIRECTORY)
 			rx_rename_children(table, &old_path, &target);
 		ExFreePoolWithTag(old_path.Buffer, RX_RENAME_TAG);
-	} else {
-		(void)RxAcquireExclusiveFcb(NULL, fcb);
+	} else if ((fcb->FcbState & FCB_STATE_NAME_ALREADY_REMOVED) == 0) {
 		rx_fcb_forget_name_locked(
 			fcb); /* no memory to find what is below: this one at least is right */
-		RxReleaseFcb(NULL, fcb);
 	}
 	rx_fcb_table_unlock(table);
 }

@@ -21,7 +21,10 @@ struct rx_rename {
 NTSTATUS rx_rename_prepare(PRX_CONTEXT rxc, PIRP irp, struct rx_rename *rename);
 /* The server has renamed it: opens of the old name must not share the handle. Locks: FCB exclusive. */
 void rx_rename_mark(PRX_CONTEXT rxc);
-/* Makes the FCB, and all below a directory, answer to the new name. Locks: takes the FCB table and FCBs. */
+/*
+ * Makes the FCB, and all below a directory, answer to the new name. Locks: FCB exclusive, drops it and takes it
+ * again while it gets the FCB table; takes other FCBs.
+ */
 void rx_rename_apply(PRX_CONTEXT rxc, const struct rx_rename *rename);
 void rx_rename_end(struct rx_rename *rename);
 
