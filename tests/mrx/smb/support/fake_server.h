@@ -1,0 +1,85 @@
+/*
+ * fake_server.h - an SMB2 server on loopback that does what a script says, wrong things included.
+ *
+ * One thread, one connection after the other, each run through the script.  Plain sockets and blocking calls: what the
+ * client under test does wrong must not be able to hide here.  Speaks 2.1 with real NTLMv2 and real HMAC-SHA256
+ * signatures; nothing else of a server is in it.
+ */
+#ifndef SMB_FAKE_SERVER_H
+#define SMB_FAKE_SERVER_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "mrx/smb/wire/smb2_crypto.h"
+#include "mrx/smb/wire/smb2_wire.h"
+
+enum { FAKE_MESSAGE_MAX = 2 * 1024 * 1024 };
+
+#define FAKE_SESSION_ID 0x1122334455667788ull
+#define FAKE_TREE_ID 7u
+
+struct fake_server;
+
+/* One accepted connection, on the server's thread. */
+struct fake_conn {
+	struct fake_server *server;
+	int fd;
+	struct smb2_signer *signer; /* after a login */
+	uint16_t grant;             /* credits given with each answer */
+	bool sign;                  /* sign answers of the session */
+	uint8_t *in;
+	size_t in_len;
+	struct smb2_pdu request; /* the first PDU of what was read last */
+	uint8_t *out;            /* the answer that was sent last, with its length */
+	size_t out_len;
+};
+
+struct fake_server {
+	int listener;
+	uint16_t port;
+	pthread_t thread;
+	void (*script)(struct fake_conn *c);
+	void *context;
+	int cancels; /* CANCELs seen by fake_read_skipping_cancel() */
+};
+
+bool fake_start(struct fake_server *s, void (*script)(struct fake_conn *c), void *context);
+/* Ends it: the script must return once its connection is closed. */
+void fake_stop(struct fake_server *s);
+
+/* The next message; false at the end of the stream.  Waits 10 s at most. */
+bool fake_read(struct fake_conn *c);
+/* Raw bytes, as they are. */
+void fake_send_raw(struct fake_conn *c, const void *bytes, size_t len);
+/* A message with its transport prefix. */
+void fake_send_message(struct fake_conn *c, const void *bytes, size_t len);
+/* True when the peer has closed; waits 10 s at most. */
+bool fake_wait_closed(struct fake_conn *c);
+
+/* Header of an answer to c->request. */
+struct smb2_hdr fake_answer_header(struct fake_conn *c, uint32_t status);
+/* Builds the PDU in c->out: body_len bytes lie behind the header already.  Signs it when the session signs. */
+void fake_seal_answer(struct fake_conn *c, const struct smb2_hdr *hdr, size_t pdu_len);
+void fake_send_answer(struct fake_conn *c); /* c->out */
+/* Answers c->request with an error body. */
+void fake_answer_error(struct fake_conn *c, uint32_t status);
+/* Answers an ECHO, LOGOFF, TREE_DISCONNECT, FLUSH or LOCK. */
+void fake_answer_empty(struct fake_conn *c);
+void fake_answer_pending(struct fake_conn *c, uint64_t async_id);
+void fake_answer_read(struct fake_conn *c, const void *data, uint32_t len);
+void fake_answer_create(struct fake_conn *c);
+void fake_answer_close(struct fake_conn *c);
+
+/* Reads and answers; false when the stream ended or the request was another one. */
+bool fake_negotiate(struct fake_conn *c);
+bool fake_login(struct fake_conn *c); /* after fake_negotiate() */
+bool fake_tree_connect(struct fake_conn *c);
+/* All three. */
+bool fake_handshake(struct fake_conn *c);
+/* Answers LOGOFF, TREE_DISCONNECT, ECHO and CLOSE until the stream ends. */
+void fake_serve_end(struct fake_conn *c);
+
+#endif
