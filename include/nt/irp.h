@@ -309,7 +309,11 @@ struct _MDL {
 #define MDL_PARTIAL 0x0010
 
 typedef enum _LOCK_OPERATION { IoReadAccess, IoWriteAccess, IoModifyAccess } LOCK_OPERATION;
-typedef enum _MM_PAGE_PRIORITY { LowPagePriority, NormalPagePriority = 16, HighPagePriority = 32 } MM_PAGE_PRIORITY;
+typedef enum _MM_PAGE_PRIORITY {
+	LowPagePriority,
+	NormalPagePriority = 16,
+	HighPagePriority = 32
+} MM_PAGE_PRIORITY;
 #define MdlMappingNoExecute 0x40000000
 #define PAGE_SIZE 4096u
 #define BYTE_OFFSET(va) ((ULONG)((ULONG_PTR)(va) & (PAGE_SIZE - 1)))
@@ -451,7 +455,7 @@ struct _IRP {
 	KPROCESSOR_MODE RequestorMode;
 	BOOLEAN PendingReturned;
 	CHAR StackCount;
-	CHAR CurrentLocation; /* StackCount + 1: not sent yet */
+	CHAR CurrentLocation;      /* StackCount + 1: not sent yet */
 	NT_ATOMIC(BOOLEAN) Cancel; /* read it without a lock, as drivers do */
 	KIRQL CancelIrql;
 	UCHAR AllocationFlags;
@@ -475,7 +479,7 @@ struct _IRP {
 		PVOID CompletionKey;
 	} Tail;
 	struct nt_requester Requester; /* pid 0: the system process */
-	PECP_LIST EcpList; /* borrowed from the sender, until completion */
+	PECP_LIST EcpList;             /* borrowed from the sender, until completion */
 };
 
 /* IRPs */
@@ -488,6 +492,17 @@ NTSTATUS IofCallDriver(PDEVICE_OBJECT DeviceObject, PIRP Irp);
 #define IoCallDriver IofCallDriver
 VOID IofCompleteRequest(PIRP Irp, CCHAR PriorityBoost);
 #define IoCompleteRequest IofCompleteRequest
+
+/* FileObject->Flags is read and set by requests that run side by side on one open. */
+static inline ULONG nt_file_flags(const FILE_OBJECT *FileObject)
+{
+	return __atomic_load_n(&FileObject->Flags, __ATOMIC_RELAXED);
+}
+
+static inline VOID nt_file_set_flags(PFILE_OBJECT FileObject, ULONG Flags)
+{
+	__atomic_fetch_or(&FileObject->Flags, Flags, __ATOMIC_RELAXED);
+}
 
 static inline PIO_STACK_LOCATION IoGetCurrentIrpStackLocation(PIRP Irp)
 {
@@ -547,7 +562,8 @@ VOID IoSetTopLevelIrp(PIRP Irp);
 #define FSRTL_MAX_TOP_LEVEL_IRP_FLAG ((LONG_PTR)0x04)
 
 /* MDLs */
-PMDL IoAllocateMdl(PVOID VirtualAddress, ULONG Length, BOOLEAN SecondaryBuffer, BOOLEAN ChargeQuota, PIRP Irp);
+PMDL IoAllocateMdl(PVOID VirtualAddress, ULONG Length, BOOLEAN SecondaryBuffer, BOOLEAN ChargeQuota,
+		   PIRP Irp);
 VOID IoFreeMdl(PMDL Mdl);
 VOID IoBuildPartialMdl(PMDL SourceMdl, PMDL TargetMdl, PVOID VirtualAddress, ULONG Length);
 VOID MmBuildMdlForNonPagedPool(PMDL Mdl);
@@ -561,9 +577,10 @@ VOID MmInitializeMdl(PMDL Mdl, PVOID BaseVa, SIZE_T Length);
 #define MmGetSystemAddressForMdl(Mdl) MmGetMdlVirtualAddress(Mdl)
 #define MmPrepareMdlForReuse(Mdl) ((void)0)
 typedef enum _MEMORY_CACHING_TYPE { MmNonCached, MmCached, MmWriteCombined } MEMORY_CACHING_TYPE;
-#define MmMapLockedPagesSpecifyCache(Mdl, Mode, Cache, Address, BugCheck, Priority) MmGetMdlVirtualAddress(Mdl)
+#define MmMapLockedPagesSpecifyCache(Mdl, Mode, Cache, Address, BugCheck, Priority) \
+	MmGetMdlVirtualAddress(Mdl)
 #define MmUnmapLockedPages(Address, Mdl) ((void)(Address), (void)(Mdl))
-#define ADDRESS_AND_SIZE_TO_SPAN_PAGES(Va, Size)                                                               \
+#define ADDRESS_AND_SIZE_TO_SPAN_PAGES(Va, Size) \
 	((ULONG)((((ULONG_PTR)(Va) & (PAGE_SIZE - 1)) + (Size) + (PAGE_SIZE - 1)) / PAGE_SIZE))
 
 /* Drivers, devices, file objects */
@@ -577,12 +594,13 @@ VOID IoRegisterFileSystem(PDEVICE_OBJECT DeviceObject);
 VOID IoUnregisterFileSystem(PDEVICE_OBJECT DeviceObject);
 VOID IoRegisterShutdownNotification(PDEVICE_OBJECT DeviceObject);
 VOID IoUnregisterShutdownNotification(PDEVICE_OBJECT DeviceObject);
-NTSTATUS FsRtlRegisterUncProvider(PHANDLE MupHandle, PUNICODE_STRING RedirectorDeviceName, BOOLEAN MailslotsSupported);
+NTSTATUS FsRtlRegisterUncProvider(PHANDLE MupHandle, PUNICODE_STRING RedirectorDeviceName,
+				  BOOLEAN MailslotsSupported);
 #define FSRTL_UNC_PROVIDER_FLAGS_MAILSLOTS_SUPPORTED 0x1
 #define FSRTL_UNC_PROVIDER_FLAGS_CSC_ENABLED 0x2
 #define FSRTL_UNC_PROVIDER_FLAGS_DOMAIN_SVC_AWARE 0x4
-NTSTATUS FsRtlRegisterUncProviderEx(PHANDLE MupHandle, PUNICODE_STRING RedirDevName, PDEVICE_OBJECT DeviceObject,
-				    ULONG Flags);
+NTSTATUS FsRtlRegisterUncProviderEx(PHANDLE MupHandle, PUNICODE_STRING RedirDevName,
+				    PDEVICE_OBJECT DeviceObject, ULONG Flags);
 VOID FsRtlDeregisterUncProvider(HANDLE Handle);
 /* The registered provider number `index` (0: the first that registered), referenced; NULL past the last. */
 PDEVICE_OBJECT nt_unc_provider(unsigned int index);

@@ -198,7 +198,8 @@ BOOLEAN IoIsOperationSynchronous(PIRP Irp)
 		return BooleanFlagOn(Irp->Flags, IRP_SYNCHRONOUS_PAGING_IO);
 	if (Irp->Flags & IRP_SYNCHRONOUS_API)
 		return TRUE;
-	return location->FileObject != NULL && BooleanFlagOn(location->FileObject->Flags, FO_SYNCHRONOUS_IO);
+	return location->FileObject != NULL &&
+	       BooleanFlagOn(nt_file_flags(location->FileObject), FO_SYNCHRONOUS_IO);
 }
 
 PIRP IoGetTopLevelIrp(void)

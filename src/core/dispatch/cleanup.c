@@ -26,7 +26,7 @@ static bool rx_cleanup_is_last(PFCB fcb)
 /* The times that a handle's own writes changed, unless its user has set them himself. */
 static bool rx_cleanup_times_changed(PFCB fcb, PFOBX fobx, PFILE_OBJECT file)
 {
-	return fcb->IsFileWritten && (file->Flags & FO_FILE_MODIFIED) != 0 &&
+	return fcb->IsFileWritten && (nt_file_flags(file) & FO_FILE_MODIFIED) != 0 &&
 	       (fobx->Flags & FOBX_FLAG_USER_SET_LAST_WRITE) == 0 &&
 	       (fcb->FcbState & FCB_STATE_FILETIMECACHEING_ENABLED) != 0;
 }
@@ -52,7 +52,7 @@ static void rx_cleanup_push_metadata(PRX_CONTEXT rxc, PFCB fcb, PFOBX fobx, PFIL
 		basic.ChangeTime = basic.LastWriteTime;
 		rx_cleanup_set_info(rxc, FileBasicInformation, &basic, sizeof(basic));
 	}
-	if ((file->Flags & FO_FILE_SIZE_CHANGED) != 0 &&
+	if ((nt_file_flags(file) & FO_FILE_SIZE_CHANGED) != 0 &&
 	    (fcb->FcbState & FCB_STATE_FILESIZECACHEING_ENABLED) != 0) {
 		FILE_END_OF_FILE_INFORMATION eof;
 
@@ -104,7 +104,7 @@ NTSTATUS NTAPI rx_common_cleanup(PRX_CONTEXT rxc, PIRP irp)
 	NTSTATUS status;
 
 	(void)irp;
-	if ((file->Flags & FO_CLEANUP_COMPLETE) != 0)
+	if ((nt_file_flags(file) & FO_CLEANUP_COMPLETE) != 0)
 		return STATUS_SUCCESS;
 	/* before the FCB is taken: a notify's completion must not have to wait for it */
 	if (fobx != NULL)
@@ -117,12 +117,12 @@ NTSTATUS NTAPI rx_common_cleanup(PRX_CONTEXT rxc, PIRP irp)
 
 	ASSERT(fcb->UncleanCount > 0);
 	InterlockedDecrement((volatile LONG *)&fcb->UncleanCount);
-	if ((file->Flags & FO_NO_INTERMEDIATE_BUFFERING) != 0 && fcb->UncachedUncleanCount > 0)
+	if ((nt_file_flags(file) & FO_NO_INTERMEDIATE_BUFFERING) != 0 && fcb->UncachedUncleanCount > 0)
 		fcb->UncachedUncleanCount--;
 	if (fobx != NULL)
 		rx_cleanup_fobx(rxc, fcb, fobx, file);
 	IoRemoveShareAccess(file, &fcb->ShareAccess);
-	file->Flags |= FO_CLEANUP_COMPLETE;
+	nt_file_set_flags(file, FO_CLEANUP_COMPLETE);
 	rx_release_fcb(rxc);
 	return STATUS_SUCCESS;
 }

@@ -52,7 +52,7 @@ NTSTATUS rx_tree_connection_open(PRX_CONTEXT rxc, PIRP irp, PUNICODE_STRING rema
 static NTSTATUS NTAPI rx_device_cleanup(PRX_CONTEXT rxc, PIRP irp)
 {
 	(void)irp;
-	rxc->CurrentIrpSp->FileObject->Flags |= FO_CLEANUP_COMPLETE;
+	nt_file_set_flags(rxc->CurrentIrpSp->FileObject, FO_CLEANUP_COMPLETE);
 	return STATUS_SUCCESS;
 }
 

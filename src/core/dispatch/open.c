@@ -119,7 +119,7 @@ static void rx_open_bind_file_object(PRX_CONTEXT rxc, PFILE_OBJECT file)
 	rx_open_update_sharing(rxc, file);
 	InterlockedIncrement((volatile LONG *)&fcb->UncleanCount);
 	InterlockedIncrement((volatile LONG *)&fcb->OpenCount);
-	if ((file->Flags & FO_NO_INTERMEDIATE_BUFFERING) != 0)
+	if ((nt_file_flags(file) & FO_NO_INTERMEDIATE_BUFFERING) != 0)
 		fcb->UncachedUncleanCount++;
 	so->UncleanFobxCount++;
 	so->OpenCount++;

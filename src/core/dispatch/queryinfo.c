@@ -50,7 +50,7 @@ static NTSTATUS rx_info_alignment(PRX_CONTEXT rxc, struct rx_info_out *out)
 
 static NTSTATUS rx_info_mode(PRX_CONTEXT rxc, struct rx_info_out *out)
 {
-	ULONG flags = rxc->CurrentIrpSp->FileObject->Flags;
+	ULONG flags = nt_file_flags(rxc->CurrentIrpSp->FileObject);
 	FILE_MODE_INFORMATION info = {0};
 
 	if ((flags & FO_WRITE_THROUGH) != 0)

@@ -39,7 +39,7 @@ static NTSTATUS NTAPI rx_read_complete(PRX_CONTEXT rxc)
 	if (status == STATUS_SUCCESS && rxc->InformationToReturn == 0 &&
 	    lowio->ParamsFor.ReadWrite.ByteCount > 0 && rxc->pFcb->pNetRoot->Type == NET_ROOT_DISK)
 		return STATUS_END_OF_FILE;
-	if ((file->Flags & FO_SYNCHRONOUS_IO) != 0 && (irp->Flags & IRP_PAGING_IO) == 0)
+	if ((nt_file_flags(file) & FO_SYNCHRONOUS_IO) != 0 && (irp->Flags & IRP_PAGING_IO) == 0)
 		file->CurrentByteOffset.QuadPart =
 			lowio->ParamsFor.ReadWrite.ByteOffset + (LONGLONG)rxc->InformationToReturn;
 	InterlockedExchangeAdd64(&rxc->RxDeviceObject->NetworkReadBytesRequested.QuadPart,
@@ -71,7 +71,7 @@ static NTSTATUS rx_read_check(PRX_CONTEXT rxc, PIRP irp)
 	if (NodeType(rxc->pFcb) == RDBSS_NTC_STORAGE_TYPE_DIRECTORY)
 		return STATUS_INVALID_DEVICE_REQUEST;
 	if (offset->HighPart == -1 && offset->LowPart == FILE_USE_FILE_POINTER_POSITION &&
-	    (file->Flags & FO_SYNCHRONOUS_IO) != 0)
+	    (nt_file_flags(file) & FO_SYNCHRONOUS_IO) != 0)
 		*offset = file->CurrentByteOffset;
 	if (offset->QuadPart < 0 || INT64_MAX - offset->QuadPart < (LONGLONG)sp->Parameters.Read.Length)
 		return STATUS_INVALID_PARAMETER;

@@ -53,8 +53,7 @@ static void rx_write_note_end(PRX_CONTEXT rxc, PFILE_OBJECT file, LONGLONG end)
 		fcb->Header.ValidDataLength.QuadPart = end;
 	fcb->IsFileWritten = TRUE;
 	ExReleaseFastMutex(fcb->FileSizeLock);
-	__atomic_fetch_or(&file->Flags, FO_FILE_MODIFIED | (grown ? FO_FILE_SIZE_CHANGED : 0),
-			  __ATOMIC_RELAXED);
+	nt_file_set_flags(file, FO_FILE_MODIFIED | (grown ? FO_FILE_SIZE_CHANGED : 0));
 }
 
 static NTSTATUS NTAPI rx_write_complete(PRX_CONTEXT rxc)
@@ -80,7 +79,7 @@ static NTSTATUS NTAPI rx_write_complete(PRX_CONTEXT rxc)
 	end = lowio->ParamsFor.ReadWrite.ByteOffset + (LONGLONG)rxc->InformationToReturn;
 	if (rxc->InformationToReturn > 0)
 		rx_write_note_end(rxc, file, end);
-	if ((file->Flags & FO_SYNCHRONOUS_IO) != 0 && (irp->Flags & IRP_PAGING_IO) == 0)
+	if ((nt_file_flags(file) & FO_SYNCHRONOUS_IO) != 0 && (irp->Flags & IRP_PAGING_IO) == 0)
 		file->CurrentByteOffset.QuadPart = end;
 	return status;
 }
@@ -125,7 +124,7 @@ static NTSTATUS rx_write_check(PRX_CONTEXT rxc, PIRP irp)
 		if (!NT_SUCCESS(status))
 			return status;
 	} else if (offset->HighPart == -1 && offset->LowPart == FILE_USE_FILE_POINTER_POSITION &&
-		   (file->Flags & FO_SYNCHRONOUS_IO) != 0) {
+		   (nt_file_flags(file) & FO_SYNCHRONOUS_IO) != 0) {
 		*offset = file->CurrentByteOffset;
 	}
 	if (offset->QuadPart < 0 || INT64_MAX - offset->QuadPart < (LONGLONG)sp->Parameters.Write.Length)
