@@ -1,7 +1,7 @@
 /*
  * nt_net.h - byte streams for mini-redirectors, where Windows has TDI and WSK.  Ours.
  *
- * A loop is one thread.  Everything a stream reports comes on it, one at a time, at DISPATCH_LEVEL rules: do not
+ * A loop is one thread.  Everything a stream reports comes on it, one at a time, at DISPATCH_LEVEL: do not
  * wait.  Routines marked (loop) may be called on that thread only; the others from anywhere.
  */
 #ifndef NT_NT_NET_H

@@ -194,12 +194,16 @@ static void nt_loop_main(void *context)
 {
 	struct nt_loop *loop = context;
 	bool stop = false;
+	KIRQL irql;
 
 	__atomic_store_n(&loop->thread, nt_current(), __ATOMIC_RELEASE);
 	while (!stop) {
+		/* A callback that waits would stall every connection of the loop: it is caught, not hoped away. */
+		KeRaiseIrql(DISPATCH_LEVEL, &irql);
 		nt_loop_run_tasks(loop);
 		nt_loop_run_timers(loop);
 		nt_loop_run_streams(loop);
+		KeLowerIrql(irql);
 		nt_loop_wait(loop);
 		nt_word_lock(&loop->lock);
 		stop = loop->stop && IsListEmpty(&loop->tasks);

@@ -684,6 +684,32 @@ static void test_tasks_from_many_threads(void **state)
 	assert_int_equal(nt_loop_create("net", &loop), STATUS_SUCCESS);
 }
 
+static void wait_on_the_loop(struct nt_loop_task *task)
+{
+	LARGE_INTEGER limit = nt_test_ms(1000);
+
+	(void)task;
+	KeDelayExecutionThread(KernelMode, FALSE, &limit);
+}
+
+static void post_a_task_that_waits(void)
+{
+	struct nt_loop_task task = {.fn = wait_on_the_loop};
+
+	NT_TEST_START_IN_CHILD();
+	if (!NT_SUCCESS(nt_loop_create("net", &loop)))
+		_exit(3);
+	nt_loop_post(loop, &task);
+	nt_loop_destroy(loop);
+}
+
+static void test_callbacks_must_not_wait(void **state)
+{
+	/* A callback that waits on the loop's thread stops the process: it would stall every stream. */
+	(void)state;
+	assert_true(nt_test_dies(post_a_task_that_waits, "DISPATCH_LEVEL"));
+}
+
 static void sim_main(void *context)
 {
 	struct nt_loop *l;
@@ -721,6 +747,7 @@ int main(void)
 		NET_TEST(test_half_closed_peer_still_reads),
 		NET_TEST(test_timers_fire_in_order),
 		NET_TEST(test_tasks_from_many_threads),
+		cmocka_unit_test(test_callbacks_must_not_wait),
 		cmocka_unit_test(test_sim_refuses),
 	};
 
