@@ -162,10 +162,20 @@ static NTSTATUS NTAPI rec_winner(PMRX_SRV_CALL sc, BOOLEAN winner, PVOID context
 	return rec_note(REC_WINNER);
 }
 
+static void rec_remember_credential(WCHAR *to, PUNICODE_STRING from)
+{
+	RtlZeroMemory(to, sizeof(rec.user));
+	if (from != NULL && from->Length < sizeof(rec.user))
+		RtlCopyMemory(to, from->Buffer, from->Length);
+}
+
 static NTSTATUS NTAPI rec_create_vnr(PMRX_CREATENETROOT_CONTEXT context)
 {
 	PMRX_V_NET_ROOT vnr = (PMRX_V_NET_ROOT)context->pVNetRoot;
 
+	rec_remember_credential(rec.user, vnr->pUserName);
+	rec_remember_credential(rec.password, vnr->pPassword);
+	rec_remember_credential(rec.domain, vnr->pUserDomainName);
 	vnr->pNetRoot->Type = NET_ROOT_DISK;
 	vnr->pNetRoot->DeviceType = FILE_DEVICE_DISK;
 	context->VirtualNetRootStatus = rec_note(REC_CREATE_VNR);
@@ -224,6 +234,8 @@ static NTSTATUS NTAPI rec_create(PRX_CONTEXT rxc)
 		rec.retries--;
 		return STATUS_RETRY;
 	}
+	if (status == STATUS_SUCCESS && rec.reparse_hook != NULL)
+		status = rec.reparse_hook(rxc);
 	if (status != STATUS_SUCCESS)
 		return status;
 	RxFinishFcbInitialization(
@@ -238,7 +250,7 @@ static NTSTATUS NTAPI rec_create(PRX_CONTEXT rxc)
 		so->Flags |= SRVOPEN_FLAG_CLOSED;
 	rxc->Create.ReturnedCreateInformation = FILE_OPENED;
 	rxc->CurrentIrp->IoStatus.Information = FILE_OPENED;
-	return STATUS_SUCCESS;
+	return rec.create_hook != NULL ? rec.create_hook(rxc) : STATUS_SUCCESS;
 }
 
 static NTSTATUS NTAPI rec_should_collapse(PRX_CONTEXT rxc)

@@ -70,14 +70,17 @@ struct rec {
 	ULONG scavenger_s; /* seconds of delayed close, before rec_load() */
 	LONGLONG file_size;
 	NODE_TYPE_CODE type;
-	unsigned int retries; /* STATUS_RETRY this often from MRxCreate */
-	bool quiet; /* only count: many threads are at work */
+	unsigned int retries;                      /* STATUS_RETRY this often from MRxCreate */
+	bool quiet;                                /* only count: many threads are at work */
+	NTSTATUS (*reparse_hook)(PRX_CONTEXT rxc); /* instead of opening, unless it answers success */
+	NTSTATUS (*create_hook)(PRX_CONTEXT rxc);  /* at the end of a successful MRxCreate */
 	/* what it saw */
 	volatile LONG count[REC_SLOTS];
 	volatile LONG held;
 	UNICODE_STRING last_name; /* of MRxCreate, in last_name_chars */
 	WCHAR last_name_chars[256];
 	LOWIO_CONTEXT last_lowio;
+	WCHAR user[32], password[32], domain[32]; /* of the last new view */
 	BOOLEAN last_initial_query;
 	LONGLONG last_write_offset;
 	PRDBSS_DEVICE_OBJECT device;
