@@ -82,8 +82,9 @@ static void script_bytes(struct fake_conn *f)
 
 static void answer_is_refused(struct client *c, const void *bytes, size_t len)
 {
-	struct wire_slice answer = {bytes, len};
+	static struct wire_slice answer; /* the server may still send when the client has seen enough */
 
+	answer = (struct wire_slice){bytes, len};
 	assert_int_equal(client_connect(c, script_bytes, &answer), STATUS_SUCCESS);
 	assert_int_equal(client_negotiate(c), STATUS_INVALID_NETWORK_RESPONSE);
 	client_assert_within(c, 2);
@@ -116,7 +117,7 @@ static void test_too_short(void **state)
 /* An SMB1 answer. */
 static void test_smb1(void **state)
 {
-	uint8_t message[4 + 80] = {0, 0, 0, 80, 0xff, 'S', 'M', 'B'};
+	static const uint8_t message[4 + 80] = {0, 0, 0, 80, 0xff, 'S', 'M', 'B'};
 
 	answer_is_refused(*state, message, sizeof(message));
 }
@@ -124,7 +125,7 @@ static void test_smb1(void **state)
 /* A compressed message: compression was never agreed on. */
 static void test_compressed(void **state)
 {
-	uint8_t message[4 + 80] = {0, 0, 0, 80, 0xfc, 'S', 'M', 'B'};
+	static const uint8_t message[4 + 80] = {0, 0, 0, 80, 0xfc, 'S', 'M', 'B'};
 
 	answer_is_refused(*state, message, sizeof(message));
 }
@@ -132,7 +133,7 @@ static void test_compressed(void **state)
 /* A sealed message before there is a session. */
 static void test_sealed_too_early(void **state)
 {
-	uint8_t message[4 + 80] = {0, 0, 0, 80, 0xfd, 'S', 'M', 'B'};
+	static const uint8_t message[4 + 80] = {0, 0, 0, 80, 0xfd, 'S', 'M', 'B'};
 
 	answer_is_refused(*state, message, sizeof(message));
 }
