@@ -119,7 +119,8 @@ typedef enum _FILE_INFORMATION_CLASS {
 	FileStatInformation = 68,
 	FileLinkInformationEx = 72,
 	FileMaximumInformation = 76
-} FILE_INFORMATION_CLASS, *PFILE_INFORMATION_CLASS;
+} FILE_INFORMATION_CLASS,
+	*PFILE_INFORMATION_CLASS;
 
 typedef enum _FSINFOCLASS {
 	FileFsVolumeInformation = 1,
@@ -133,7 +134,8 @@ typedef enum _FSINFOCLASS {
 	FileFsDriverPathInformation = 9,
 	FileFsVolumeFlagsInformation = 10,
 	FileFsSectorSizeInformation = 11
-} FS_INFORMATION_CLASS, *PFS_INFORMATION_CLASS;
+} FS_INFORMATION_CLASS,
+	*PFS_INFORMATION_CLASS;
 
 /* All sizes are bytes, all times 100 ns since 1601 UTC. */
 typedef struct _FILE_BASIC_INFORMATION {
@@ -290,16 +292,16 @@ typedef struct _FILE_GET_QUOTA_INFORMATION {
 } FILE_GET_QUOTA_INFORMATION, *PFILE_GET_QUOTA_INFORMATION;
 
 /* Directory entries: all but FILE_NAMES_INFORMATION begin like FILE_DIRECTORY_INFORMATION. */
-#define NT_DIR_ENTRY_HEAD                                                                                      \
-	ULONG NextEntryOffset;                                                                                 \
-	ULONG FileIndex;                                                                                       \
-	LARGE_INTEGER CreationTime;                                                                            \
-	LARGE_INTEGER LastAccessTime;                                                                          \
-	LARGE_INTEGER LastWriteTime;                                                                           \
-	LARGE_INTEGER ChangeTime;                                                                              \
-	LARGE_INTEGER EndOfFile;                                                                               \
-	LARGE_INTEGER AllocationSize;                                                                          \
-	ULONG FileAttributes;                                                                                  \
+#define NT_DIR_ENTRY_HEAD \
+	ULONG NextEntryOffset; \
+	ULONG FileIndex; \
+	LARGE_INTEGER CreationTime; \
+	LARGE_INTEGER LastAccessTime; \
+	LARGE_INTEGER LastWriteTime; \
+	LARGE_INTEGER ChangeTime; \
+	LARGE_INTEGER EndOfFile; \
+	LARGE_INTEGER AllocationSize; \
+	ULONG FileAttributes; \
 	ULONG FileNameLength
 
 typedef struct _FILE_DIRECTORY_INFORMATION {

@@ -12,9 +12,9 @@
 #define FILE_SPECIAL_ACCESS 0
 #define FILE_READ_ACCESS 1
 #define FILE_WRITE_ACCESS 2
-#define CTL_CODE(type, function, method, access)                                                               \
+#define CTL_CODE(type, function, method, access) \
 	(((ULONG)(type) << 16) | ((ULONG)(access) << 14) | ((ULONG)(function) << 2) | (ULONG)(method))
-#define METHOD_FROM_CTL_CODE(code) ((code) & 3)
+#define METHOD_FROM_CTL_CODE(code) ((code)&3)
 
 #define FSCTL_PIPE_WAIT 0x00110018
 #define FSCTL_PIPE_PEEK 0x0011400c

@@ -31,10 +31,11 @@ void nt_loop_post(struct nt_loop *loop, struct nt_loop_task *task);
 struct nt_loop_timer {
 	struct nt_loop *loop;
 	void (*fn)(struct nt_loop_timer *timer);
-	uint64_t due; /* interrupt time, 100 ns */
+	uint64_t due;    /* interrupt time, 100 ns */
 	LIST_ENTRY link; /* private: among the loop's timers, by due; Flink NULL: not set */
 };
-void nt_loop_timer_init(struct nt_loop_timer *timer, struct nt_loop *loop, void (*fn)(struct nt_loop_timer *timer));
+void nt_loop_timer_init(struct nt_loop_timer *timer, struct nt_loop *loop,
+			void (*fn)(struct nt_loop_timer *timer));
 void nt_loop_timer_set(struct nt_loop_timer *timer, uint64_t after_100ns); /* (loop) sets or moves it */
 void nt_loop_timer_cancel(struct nt_loop_timer *timer); /* (loop) it does not fire any more */
 
@@ -66,7 +67,8 @@ NTSTATUS nt_stream_connect(struct nt_loop *loop, const char *host, USHORT port, 
 
 struct nt_send {
 	LIST_ENTRY link; /* private from here */
-	struct iovec *iov; /* the vector is consumed as it is sent; bytes and vector are borrowed until done() */
+	struct iovec
+		*iov; /* the vector is consumed as it is sent; bytes and vector are borrowed until done() */
 	unsigned int count;
 	void (*done)(struct nt_send *send, NTSTATUS status); /* on the loop, once, also after close */
 };

@@ -34,12 +34,13 @@ NTSTATUS RtlStringCbPrintfW(PWSTR Destination, SIZE_T Bytes, PCWSTR Format, ...)
 #define RtlStringCbCopyA(to, bytes, from) RtlStringCchCopyA((to), (bytes), (from))
 #define RtlStringCbCopyW(to, bytes, from) RtlStringCchCopyW((to), (bytes) / sizeof(WCHAR), (from))
 #define RtlStringCbCopyNA(to, bytes, from, count) RtlStringCchCopyNA((to), (bytes), (from), (count))
-#define RtlStringCbCopyNW(to, bytes, from, count)                                                              \
+#define RtlStringCbCopyNW(to, bytes, from, count) \
 	RtlStringCchCopyNW((to), (bytes) / sizeof(WCHAR), (from), (count) / sizeof(WCHAR))
 #define RtlStringCbCatA(to, bytes, from) RtlStringCchCatA((to), (bytes), (from))
 #define RtlStringCbCatW(to, bytes, from) RtlStringCchCatW((to), (bytes) / sizeof(WCHAR), (from))
-#define RtlStringCbVPrintfA(to, bytes, format, arguments) RtlStringCchVPrintfA((to), (bytes), (format), (arguments))
-#define RtlStringCbVPrintfW(to, bytes, format, arguments)                                                      \
+#define RtlStringCbVPrintfA(to, bytes, format, arguments) \
+	RtlStringCchVPrintfA((to), (bytes), (format), (arguments))
+#define RtlStringCbVPrintfW(to, bytes, format, arguments) \
 	RtlStringCchVPrintfW((to), (bytes) / sizeof(WCHAR), (format), (arguments))
 
 static inline NTSTATUS RtlStringCbLengthA(PCSTR String, SIZE_T Bytes, SIZE_T *Length)

@@ -33,7 +33,7 @@ BOOLEAN RtlTimeToSecondsSince1970(PLARGE_INTEGER Time, PULONG ElapsedSeconds);
 
 /* A moment taken apart, by the proleptic Gregorian calendar, UTC. */
 typedef struct _TIME_FIELDS {
-	CSHORT Year; /* 1601 ... */
+	CSHORT Year;  /* 1601 ... */
 	CSHORT Month; /* 1 ... 12 */
 	CSHORT Day;
 	CSHORT Hour;
@@ -61,7 +61,6 @@ static inline LARGE_INTEGER RtlConvertLongToLargeInteger(LONG value)
 #define RtlLargeIntegerLessThan(a, b) ((a).QuadPart < (b).QuadPart)
 #define RtlLargeIntegerLessThanOrEqualTo(a, b) ((a).QuadPart <= (b).QuadPart)
 #define RtlLargeIntegerGreaterThanZero(a) ((a).QuadPart > 0)
-
 
 static inline LARGE_INTEGER RtlConvertUlongToLargeInteger(ULONG value)
 {

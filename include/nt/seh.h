@@ -47,6 +47,8 @@ bool nt_seh_step(struct nt_seh_frame *frame);
 void nt_seh_leave(struct nt_seh_frame *frame);
 bool nt_seh_filter(struct nt_seh_frame *frame, LONG disposition);
 
+/* Braces that one macro opens and another closes. */
+/* clang-format off */
 #define NT_SEH_TRY                                                                                             \
 	for (struct nt_seh_frame nt_seh __attribute__((cleanup(nt_seh_leave))) = {.phase = NT_SEH_START};      \
 	     nt_seh_step(&nt_seh);)                                                                            \
@@ -78,5 +80,6 @@ bool nt_seh_filter(struct nt_seh_frame *frame, LONG disposition);
 #define finally NT_SEH_FINALLY
 #endif
 #endif
+/* clang-format on */
 
 #endif

@@ -28,7 +28,8 @@ NTSTATUS RtlDowncaseUnicodeString(PUNICODE_STRING DestinationString, PCUNICODE_S
 				  BOOLEAN AllocateDestinationString);
 #define HASH_STRING_ALGORITHM_DEFAULT 0
 #define HASH_STRING_ALGORITHM_X65599 1
-NTSTATUS RtlHashUnicodeString(PCUNICODE_STRING String, BOOLEAN CaseInSensitive, ULONG HashAlgorithm, PULONG HashValue);
+NTSTATUS RtlHashUnicodeString(PCUNICODE_STRING String, BOOLEAN CaseInSensitive, ULONG HashAlgorithm,
+			      PULONG HashValue);
 #define RTL_DUPLICATE_UNICODE_STRING_NULL_TERMINATE 1
 #define RTL_DUPLICATE_UNICODE_STRING_ALLOCATE_NULL_STRING 2
 NTSTATUS RtlDuplicateUnicodeString(ULONG Flags, PCUNICODE_STRING StringIn, PUNICODE_STRING StringOut);
@@ -41,9 +42,11 @@ NTSTATUS RtlAnsiStringToUnicodeString(PUNICODE_STRING DestinationString, PCANSI_
 				      BOOLEAN AllocateDestinationString);
 /* STATUS_SOME_NOT_MAPPED: something was replaced by U+FFFD.  A NULL destination only counts. */
 NTSTATUS RtlUTF8ToUnicodeN(PWSTR UnicodeStringDestination, ULONG UnicodeStringMaxByteCount,
-			   PULONG UnicodeStringActualByteCount, PCCH UTF8StringSource, ULONG UTF8StringByteCount);
-NTSTATUS RtlUnicodeToUTF8N(PCHAR UTF8StringDestination, ULONG UTF8StringMaxByteCount, PULONG UTF8StringActualByteCount,
-			   PCWCH UnicodeStringSource, ULONG UnicodeStringByteCount);
+			   PULONG UnicodeStringActualByteCount, PCCH UTF8StringSource,
+			   ULONG UTF8StringByteCount);
+NTSTATUS RtlUnicodeToUTF8N(PCHAR UTF8StringDestination, ULONG UTF8StringMaxByteCount,
+			   PULONG UTF8StringActualByteCount, PCWCH UnicodeStringSource,
+			   ULONG UnicodeStringByteCount);
 NTSTATUS RtlIntegerToUnicodeString(ULONG Value, ULONG Base, PUNICODE_STRING String);
 NTSTATUS RtlUnicodeStringToInteger(PCUNICODE_STRING String, ULONG Base, PULONG Value);
 BOOLEAN RtlEqualString(const STRING *String1, const STRING *String2, BOOLEAN CaseInSensitive);
@@ -55,7 +58,8 @@ VOID RtlCopyString(PSTRING DestinationString, const STRING *SourceString);
 /* "{xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx}", allocated. */
 NTSTATUS RtlStringFromGUID(LPCGUID Guid, PUNICODE_STRING GuidString);
 BOOLEAN FsRtlDoesNameContainWildCards(PUNICODE_STRING Name);
-BOOLEAN FsRtlIsNameInExpression(PUNICODE_STRING Expression, PUNICODE_STRING Name, BOOLEAN IgnoreCase, PWCH UpcaseTable);
+BOOLEAN FsRtlIsNameInExpression(PUNICODE_STRING Expression, PUNICODE_STRING Name, BOOLEAN IgnoreCase,
+				PWCH UpcaseTable);
 
 /* Wide-string helpers on 16-bit characters; never glibc's, whose wchar_t has 32 bits. */
 size_t nt_wcslen(const WCHAR *s);

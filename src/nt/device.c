@@ -26,7 +26,7 @@
 struct nt_device_name {
 	LIST_ENTRY link;
 	PDEVICE_OBJECT
-		device; /* NULL: a symbolic link; not a reference: IoDeleteDevice() takes the name away */
+	device; /* NULL: a symbolic link; not a reference: IoDeleteDevice() takes the name away */
 	UNICODE_STRING target; /* of a symbolic link */
 	UNICODE_STRING name;
 };

@@ -5,6 +5,8 @@
 
 #include "ntifs.h"
 
+/* __try and its kin are no words that the formatter knows. */
+/* clang-format off */
 static volatile int *volatile nowhere;
 
 static void test_normal_way(void **state)
@@ -229,6 +231,7 @@ static void test_uncaught_stops_the_process(void **state)
 	assert_true(nt_test_dies(raise_uncaught, "0xc0000001"));
 }
 
+/* clang-format on */
 #define SEH_TEST(name) cmocka_unit_test_setup_teardown(name, nt_test_setup, nt_test_teardown)
 
 int main(void)
