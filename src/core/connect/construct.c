@@ -99,15 +99,18 @@ NTSTATUS RxConstructNetRoot(PRX_CONTEXT RxContext, PSRV_CALL SrvCall, PNET_ROOT 
 	return vnr_status;
 }
 
-/* A view that exists, or is being built by somebody else; referenced. Locks: name table, dropped to wait. */
+/*
+ * A view that exists, or is being built by somebody else; referenced. STATUS_RETRY: it ended meanwhile, look again.
+ * Locks: name table, dropped to wait.
+ */
 static NTSTATUS rx_view_await(PRX_CONTEXT rxc, PV_NET_ROOT vnr, PLOCK_HOLDING_STATE state)
 {
 	NTSTATUS status = rx_connect_wait(rxc, &vnr->Condition, &vnr->TransitionWaitList, state);
 
 	if (NT_SUCCESS(status) && vnr->Condition == Condition_Bad)
 		status = vnr->ConstructionStatus;
-	else if (NT_SUCCESS(status) && vnr->Condition != Condition_Good)
-		status = STATUS_CONNECTION_DISCONNECTED;
+	else if (NT_SUCCESS(status) && (vnr->Condition != Condition_Good || vnr->ConnectionFinalizationDone))
+		status = STATUS_RETRY;
 	if (NT_SUCCESS(status))
 		status = rx_view_check_credentials(vnr, rxc);
 	return status;
@@ -134,16 +137,54 @@ static NTSTATUS rx_view_build(PRX_CONTEXT rxc, PNET_ROOT nr, PUNICODE_STRING nam
 	rxc->Create.pVNetRoot = &vnr->Mrx; /* the driver looks here, too */
 	status = RxConstructNetRoot(rxc, (PSRV_CALL)nr->pSrvCall, nr, vnr, state);
 	rxc->Create.pVNetRoot = NULL;
+	if (NT_SUCCESS(status) && vnr->ConnectionFinalizationDone)
+		status = STATUS_CONNECTION_DISCONNECTED; /* forced away while it was being built */
 	if (NT_SUCCESS(status)) {
 		*out = vnr;
 		return STATUS_SUCCESS;
 	}
 
 	/* the names go now; who waited still reads the status from the record */
-	(void)RxFinalizeVNetRoot(vnr, TRUE, TRUE);
-	if (nr->Condition == Condition_Bad)
+	if (!vnr->ConnectionFinalizationDone)
+		(void)RxFinalizeVNetRoot(vnr, TRUE, TRUE);
+	if (nr->Condition == Condition_Bad && !nr->UpperFinalizationDone)
 		(void)RxFinalizeNetRoot(nr, TRUE, TRUE);
 	RxDereferenceVNetRoot(vnr, LHS_ExclusiveLockHeld);
+	return status;
+}
+
+/* One turn of RxConstructVirtualNetRoot(). STATUS_RETRY: what was found ended meanwhile. */
+static NTSTATUS rx_view_find_or_build(PRX_CONTEXT rxc, PIRP irp, PUNICODE_STRING canonical,
+				      NET_ROOT_TYPE type, BOOLEAN tree_connect, PV_NET_ROOT *out,
+				      PLOCK_HOLDING_STATE state, PRX_CONNECTION_ID id)
+{
+	PRX_PREFIX_TABLE table = rxc->RxDeviceObject->pRxNetNameTable;
+	UNICODE_STRING device, path, name;
+	PV_NET_ROOT vnr;
+	PNET_ROOT nr;
+	NTSTATUS status;
+
+	status =
+		RxFindOrCreateConnections(rxc, irp, canonical, type, tree_connect, &device, &path, state, id);
+	if (!NT_SUCCESS(status))
+		return status;
+	rx_assert_name_table_exclusive(table);
+	nr = (PNET_ROOT)rxc->Create.pNetRoot;
+
+	name.Buffer = canonical->Buffer;
+	name.Length = name.MaximumLength = (USHORT)(canonical->Length - path.Length);
+	vnr = rx_prefix_table_find(table, &name, RDBSS_NTC_V_NETROOT, id);
+	if (vnr == NULL) {
+		status = rx_view_build(rxc, nr, &name, &device, type, id, state, out);
+	} else {
+		RxReferenceVNetRoot(vnr);
+		status = rx_view_await(rxc, vnr, state);
+		if (NT_SUCCESS(status))
+			*out = vnr;
+		else
+			RxDereferenceVNetRoot(vnr, LHS_ExclusiveLockHeld);
+	}
+	RxDereferenceNetRoot(nr, LHS_ExclusiveLockHeld);
 	return status;
 }
 
@@ -165,38 +206,15 @@ NTSTATUS RxConstructVirtualNetRoot(PRX_CONTEXT RxContext, PIRP Irp, PUNICODE_STR
 				   PV_NET_ROOT *VirtualNetRootPointer, PLOCK_HOLDING_STATE LockHoldingState,
 				   PRX_CONNECTION_ID RxConnectionId)
 {
-	PRX_PREFIX_TABLE table = RxContext->RxDeviceObject->pRxNetNameTable;
-	UNICODE_STRING device, path, name;
-	PV_NET_ROOT vnr;
-	PNET_ROOT nr;
-	NTSTATUS status;
+	NTSTATUS status = STATUS_RETRY;
 
 	*VirtualNetRootPointer = NULL;
-	status = RxFindOrCreateConnections(RxContext, Irp, CanonicalName, NetRootType, TreeConnect, &device,
-					   &path, LockHoldingState, RxConnectionId);
-	if (!NT_SUCCESS(status))
+	for (unsigned int i = 0; i < RX_CONNECT_ATTEMPTS && status == STATUS_RETRY; i++)
+		status = rx_view_find_or_build(RxContext, Irp, CanonicalName, NetRootType, TreeConnect,
+					       VirtualNetRootPointer, LockHoldingState, RxConnectionId);
+	if (NT_SUCCESS(status))
 		return status;
-	rx_assert_name_table_exclusive(table);
-	nr = (PNET_ROOT)RxContext->Create.pNetRoot;
-
-	name.Buffer = CanonicalName->Buffer;
-	name.Length = name.MaximumLength = (USHORT)(CanonicalName->Length - path.Length);
-	vnr = rx_prefix_table_find(table, &name, RDBSS_NTC_V_NETROOT, RxConnectionId);
-	if (vnr == NULL) {
-		status = rx_view_build(RxContext, nr, &name, &device, NetRootType, RxConnectionId,
-				       LockHoldingState, VirtualNetRootPointer);
-	} else {
-		RxReferenceVNetRoot(vnr);
-		status = rx_view_await(RxContext, vnr, LockHoldingState);
-		if (NT_SUCCESS(status))
-			*VirtualNetRootPointer = vnr;
-		else
-			RxDereferenceVNetRoot(vnr, LHS_ExclusiveLockHeld);
-	}
-	RxDereferenceNetRoot(nr, LHS_ExclusiveLockHeld);
-	if (!NT_SUCCESS(status)) {
-		RxContext->Create.pSrvCall = NULL;
-		RxContext->Create.pNetRoot = NULL;
-	}
-	return status;
+	RxContext->Create.pSrvCall = NULL;
+	RxContext->Create.pNetRoot = NULL;
+	return status == STATUS_RETRY ? STATUS_CONNECTION_DISCONNECTED : status;
 }

@@ -39,10 +39,11 @@ static NTSTATUS rx_view_end(PV_NET_ROOT vnr, LOGICAL force)
 	if (!NT_SUCCESS(status) && force != TRUE)
 		return status;
 	if (force == TRUE) {
-		/* new opens are refused first, then the old ones lose their server */
+		/* new opens build a new connection from here; the old ones lose their server */
 		rx_name_table_lock(table);
+		RxRemovePrefixTableEntry(table, &vnr->PrefixEntry);
 		if (vnr->Condition == Condition_Good)
-			vnr->Condition = Condition_Closing;
+			RxUpdateCondition(Condition_Closed, &vnr->Condition, &vnr->TransitionWaitList);
 		rx_name_table_unlock(table);
 		RxOrphanSrvOpens(vnr);
 	}

@@ -138,7 +138,7 @@ BOOLEAN RxFinalizeNetRoot(PNET_ROOT ThisNetRoot, BOOLEAN RecursiveFinalize, BOOL
 	RxRemovePrefixTableEntry(table, &nr->PrefixEntry);
 	nr->Flags |= NETROOT_FLAG_NAME_ALREADY_REMOVED;
 	if (StableCondition(nr->Condition))
-		nr->Condition = Condition_Closing;
+		RxUpdateCondition(Condition_Closed, &nr->Condition, &nr->TransitionWaitList);
 	RxLog(("nr=%lu finalize force=%u refs=%lu", nr->SerialNumberForEnum, ForceFinalize,
 	       nr->NodeReferenceCount));
 	(void)rx_call_finalize_net_root(&nr->Mrx, FALSE); /* ignored, and never forced: the page */

@@ -10,10 +10,10 @@
  *   Uninitialized --construct--> InTransition --server answered--> Good
  *                                     |
  *                                     +--no answer--> Bad (remembered for two seconds)
- *     any stable state --finalize--> Closing --> freed
+ *     any stable state --finalize--> Closed --> freed
  *
  *   InTransition -> Good, Bad    core/connect/winner.c
- *   *            -> Closing      RxFinalizeSrvCall(), stage one
+ *   *            -> Closed       RxFinalizeSrvCall(), stage one
  *
  * Finalization has three steps: the name leaves the table at once, so that a new record may take it; then
  * MRxFinalizeSrvCall is called, here or by a worker of the RDBSS process (E-01); then the memory goes when
@@ -212,7 +212,7 @@ BOOLEAN RxFinalizeSrvCall(PSRV_CALL ThisSrvCall, BOOLEAN ForceFinalize)
 	rx_scavenger_unmark(sc);
 	RxRemovePrefixTableEntry(table, &sc->PrefixEntry);
 	if (StableCondition(sc->Condition))
-		sc->Condition = Condition_Closing;
+		RxUpdateCondition(Condition_Closed, &sc->Condition, &sc->TransitionWaitList);
 	RxLog(("sc=%lu finalize force=%u refs=%lu", sc->SerialNumberForEnum, ForceFinalize,
 	       sc->NodeReferenceCount));
 

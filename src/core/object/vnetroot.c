@@ -193,7 +193,7 @@ BOOLEAN RxFinalizeVNetRoot(PV_NET_ROOT ThisVNetRoot, BOOLEAN RecursiveFinalize, 
 	rx_scavenger_unmark(vnr);
 	RxRemovePrefixTableEntry(table, &vnr->PrefixEntry);
 	if (StableCondition(vnr->Condition))
-		vnr->Condition = Condition_Closing;
+		RxUpdateCondition(Condition_Closed, &vnr->Condition, &vnr->TransitionWaitList);
 	if (!vnr->UpperFinalizationDone) {
 		RxOrphanSrvOpens(vnr);
 		rx_flag_set(&vnr->UpperFinalizationDone);

@@ -165,3 +165,100 @@ void race_open_close(unsigned int threads, unsigned int rounds)
 	(void)RxSpinDownMRxDispatcher(recorder_device);
 	CHECK_EQUAL(fixture_names_in_table(), 0);
 }
+
+/* The FCB of the file, held exclusive, in the table; an FCB that was orphaned meanwhile is let go again. */
+static PFCB living_fcb(PRX_CONTEXT rxc, PV_NET_ROOT vnr, PUNICODE_STRING name)
+{
+	for (;;) {
+		PFCB fcb = fixture_fcb(rxc, vnr, name);
+
+		if (!fcb->UpperFinalizationDone)
+			return fcb;
+		(void)fixture_fcb_end(rxc, fcb);
+	}
+}
+
+static void open_while_connections_end(void *arg)
+{
+	FIXTURE_NAME(name, u"\\server\\share");
+	FIXTURE_NAME(file, u"\\file");
+	struct racer *r = arg;
+	PRX_CONTEXT rxc = fixture_context();
+
+	wait_for_go(r);
+	for (unsigned int i = 0; i < r->rounds; i++) {
+		PV_NET_ROOT vnr = fixture_connect(&name, &r->status);
+		PSRV_OPEN so;
+		PFOBX fobx;
+		PFCB fcb;
+
+		if (vnr == NULL) { /* found while it was being ended */
+			CHECK_EQUAL((ULONG)r->status, (ULONG)STATUS_CONNECTION_DISCONNECTED);
+			continue;
+		}
+		fcb = living_fcb(rxc, vnr, &file);
+		so = RxCreateSrvOpen(vnr, fcb);
+		so->Condition = Condition_Good;
+		fobx = (PFOBX)RxCreateNetFobx(rxc, &so->Mrx);
+		CHECK(fobx != NULL);
+		RxReleaseFcb(rxc, fcb);
+
+		CHECK_EQUAL(RxAcquireExclusiveFcb(rxc, fcb), STATUS_SUCCESS);
+		RxDereferenceNetFobx(fobx, LHS_ExclusiveLockHeld);
+		RxDereferenceSrvOpen(so, LHS_ExclusiveLockHeld);
+		rxc->pFobx = NULL;
+		(void)fixture_fcb_end(rxc, fcb);
+		fixture_disconnect(vnr);
+	}
+	fixture_context_end(rxc);
+}
+
+static void force_connections_away(void *arg)
+{
+	FIXTURE_NAME(name, u"\\server\\share");
+	struct racer *r = arg;
+
+	wait_for_go(r);
+	for (unsigned int i = 0; i < r->rounds; i++) {
+		PV_NET_ROOT vnr = fixture_connect(&name, &r->status);
+
+		if (vnr == NULL)
+			continue;
+		CHECK_EQUAL(RxFinalizeConnection((PNET_ROOT)vnr->pNetRoot, vnr, TRUE), STATUS_SUCCESS);
+		CHECK(vnr->ConnectionFinalizationDone);
+		fixture_disconnect(vnr);
+	}
+}
+
+static void race_forced_end_run(void *arg)
+{
+	struct racer *r = arg;
+
+	if (r->vnr == NULL)
+		open_while_connections_end(r);
+	else
+		force_connections_away(r);
+}
+
+void race_forced_end(unsigned int threads, unsigned int rounds)
+{
+	static V_NET_ROOT forcer; /* only a mark */
+	struct racer racers[MAX_THREADS] = {{0}};
+
+	recorder_reset();
+	for (unsigned int i = 0; i < threads; i++) {
+		racers[i].rounds = rounds;
+		racers[i].vnr = i % 3 == 0 ? &forcer : NULL;
+	}
+	run_all(racers, threads, race_forced_end_run);
+	fixture_check_objects();
+
+	/* what only was marked goes with one more use */
+	racers[0] = (struct racer){.rounds = 2};
+	run_all(racers, 1, connect_and_let_go);
+	(void)RxSpinDownMRxDispatcher(recorder_device);
+	CHECK_EQUAL(fixture_names_in_table(), 0);
+	CHECK_EQUAL(recorder_device->NumberOfActiveFcbs, 0);
+	CHECK_EQUAL(recorder.count[REC_FINALIZE_SRV_CALL], recorder.count[REC_CREATE_SRV_CALL]);
+	CHECK_EQUAL(recorder.count[REC_FINALIZE_V_NET_ROOT], recorder.count[REC_CREATE_V_NET_ROOT]);
+}

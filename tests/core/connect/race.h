@@ -11,4 +11,7 @@ void race_finalize_against_lookup(unsigned int threads, unsigned int rounds);
 /* Threads open and close one file again and again: counts agree, everything goes in the end. */
 void race_open_close(unsigned int threads, unsigned int rounds);
 
+/* Threads connect, open and close while others force the connection away under them. */
+void race_forced_end(unsigned int threads, unsigned int rounds);
+
 #endif

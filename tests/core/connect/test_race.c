@@ -30,12 +30,20 @@ static void test_open_against_close(void **state)
 	race_open_close(8, 400);
 }
 
+/* A connection that is forced away under its users takes nothing with it that they still hold. */
+static void test_forced_end_against_users(void **state)
+{
+	(void)state;
+	race_forced_end(6, 200);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_connection_race),
 		cmocka_unit_test(test_finalize_against_lookup),
 		cmocka_unit_test(test_open_against_close),
+		cmocka_unit_test(test_forced_end_against_users),
 	};
 
 	return cmocka_run_group_tests(tests, fixture_begin, fixture_end);

@@ -31,10 +31,16 @@ static void sim_open_close(void)
 	race_open_close(3, 3);
 }
 
+static void sim_forced_end(void)
+{
+	race_forced_end(3, 3);
+}
+
 static const struct sim_race races[] = {
 	{"connect", sim_connect},
 	{"finalize against lookup", sim_finalize_against_lookup},
 	{"open against close", sim_open_close},
+	{"forced end against users", sim_forced_end},
 };
 
 static void body(void *arg)

@@ -134,11 +134,12 @@ static NTSTATUS recorder_create_v_net_root(PMRX_CREATENETROOT_CONTEXT context)
 	recorder_note(REC_CREATE_V_NET_ROOT);
 	context->VirtualNetRootStatus = recorder.v_net_root_status;
 	context->NetRootStatus = recorder.net_root_status;
-	if (NT_SUCCESS(recorder.net_root_status)) {
-		context->pVNetRoot->pNetRoot->Type = NET_ROOT_DISK;
-		context->pVNetRoot->pNetRoot->Context2 = &recorder;
-	} else {
+	if (!NT_SUCCESS(recorder.net_root_status))
 		status = recorder.net_root_status;
+	else if (context->pVNetRoot->pNetRoot->Context == NULL) {
+		/* B-MRxCreateVNetRoot-04: a new share */
+		context->pVNetRoot->pNetRoot->Type = NET_ROOT_DISK;
+		context->pVNetRoot->pNetRoot->Context = &recorder;
 	}
 	return recorder_answer(recorder_call_back_v_net_root, context, &recorder_pending_v_net_root, status);
 }
