@@ -77,6 +77,8 @@ bool rdr_probe_server(struct serve *serve)
 	}
 	good = probe->done && probe->good;
 	pthread_mutex_unlock(&probe->lock);
+	if (!good)
+		door_cancel_fire(&probe->cancel); /* it must not stand in the way of those that end now */
 	return good;
 }
 
