@@ -11,7 +11,8 @@
 #   peers.sh stop             unmount everything and stop the servers
 #   peers.sh list             the peers
 #
-# PEERS_DIR (/tmp/fsbench-peers) holds all state; RDR is our own command. Must run as root.
+# PEERS_DIR (/tmp/fsbench-peers) holds all state; RDR is our own command, RDR_OPTIONS more mount options for it.
+# Must run as root.
 # Samba listens on 127.0.0.55 (ports 445 and 4455): smbnetfs cannot name a port.
 # A peer that does not mount is left out, with the reason on stderr.
 set -u
@@ -165,7 +166,7 @@ domount() {
 	rclone-webdav-full) rcl $n ":webdav,url='http://$IP:$DAVPORT/',vendor=other:" --vfs-cache-mode full; waitmnt "$m";;
 	rdr)
 		printf 'username=root\npassword=%s\n' "$PW" > "$D/rdr.cred"; chmod 600 "$D/rdr.cred"
-		"$RDR" mount "//$IP:$SMBPORT/data" "$m" -o "credentials=$D/rdr.cred" >> "$D/log/rdr" 2>&1 || die "rdr does not mount: $(tail -1 "$D/log/rdr")";;
+		"$RDR" mount "//$IP:$SMBPORT/data" "$m" -o "credentials=$D/rdr.cred${RDR_OPTIONS:+,$RDR_OPTIONS}" >> "$D/log/rdr" 2>&1 || die "rdr does not mount: $(tail -1 "$D/log/rdr")";;
 	sshfs) bg "$D/run/$n" "$D/log/$n" sshfs -f -o "port=$SSHPORT,IdentityFile=$D/ssh/user,StrictHostKeyChecking=no,UserKnownHostsFile=/dev/null" "root@$IP:$S" "$m"; waitmnt "$m";;
 	davfs2)
 		mkdir -p "$D/davcache"; chown root:davfs2 "$D/davcache"; chmod 775 "$D/davcache"
@@ -248,5 +249,5 @@ stop)
 	for n in $PEERS; do [ -e "$D/mnt/$n" ] && doumount "$n"; done
 	for p in smbd sshd dav iperf; do stoppid "$D/run/$p"; done
 	mountpoint -q "$D/share" && umount "$D/share";;
-*) sed -n '2,17p' "$0"; exit 2;;
+*) sed -n '2,19p' "$0"; exit 2;;
 esac
