@@ -17,6 +17,7 @@
 
 #define SMB_TAG_CONN 'cBmS'
 #define SMB_TICK (SMB_SECOND / 4)
+#define SMB_SILENT (3 * SMB_SECOND)
 
 /* ---- references -------------------------------------------------------------------------------------- */
 
@@ -186,9 +187,11 @@ static void smb_conn_check(struct smb_conn *conn)
 	if (!smb_conn_check_exchanges(conn, now))
 		return;
 	busy = !IsListEmpty(&conn->sent) || !IsListEmpty(&conn->queue);
-	if (busy && !IsListEmpty(&conn->sent)) {
+	if (!IsListEmpty(&conn->sent)) {
 		struct smb_exchange *oldest = CONTAINING_RECORD(conn->sent.Flink, struct smb_exchange, link);
 
+		if (silence > SMB_SILENT && now - oldest->sent_at > SMB_SILENT)
+			InterlockedExchange(&conn->silent, 1);
 		if (silence > conn->options.timeout && now - oldest->sent_at > conn->options.timeout) {
 			smb_conn_fail(conn, STATUS_CONNECTION_DISCONNECTED,
 				      "the server is silent, echoes included");

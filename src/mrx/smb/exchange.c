@@ -114,6 +114,17 @@ NTSTATUS smb_exchange_run(struct smb_exchange *x)
 	return x->status == STATUS_SUCCESS ? x->part[0].status : x->status;
 }
 
+NTSTATUS smb_exchange_run_unless_silent(struct smb_exchange *x)
+{
+	LARGE_INTEGER look = {.QuadPart = -(LONGLONG)(SMB_SECOND / 2)};
+
+	smb_exchange_submit(x, smb_exchange_wake, NULL);
+	while (KeWaitForSingleObject(&x->done, Executive, KernelMode, FALSE, &look) == STATUS_TIMEOUT)
+		if (InterlockedAdd(&x->conn->silent, 0) != 0)
+			return STATUS_IO_TIMEOUT;
+	return x->status == STATUS_SUCCESS ? x->part[0].status : x->status;
+}
+
 static void smb_exchange_drop(struct smb_exchange *x)
 {
 	smb_exchange_put(x);

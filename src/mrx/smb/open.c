@@ -423,7 +423,10 @@ NTSTATUS mrx_smb_cleanup_fobx(PRX_CONTEXT RxContext)
 	return STATUS_SUCCESS;
 }
 
-/* Waits for the answer: what the close does (delete on close, sharing) holds when it returns. */
+/*
+ * Waits for the answer: what the close does (delete on close, sharing) holds when it returns.  Not for a server that
+ * says nothing at all: nobody could do anything about it.
+ */
 NTSTATUS mrx_smb_close_srv_open(PRX_CONTEXT RxContext)
 {
 	PMRX_SRV_OPEN so = RxContext->pRelevantSrvOpen != NULL ? RxContext->pRelevantSrvOpen
@@ -437,7 +440,7 @@ NTSTATUS mrx_smb_close_srv_open(PRX_CONTEXT RxContext)
 	so->Context = NULL;
 	x = smb_tree_exchange(open->tree);
 	if (x != NULL && smb_add_close(x, open->id, NULL) == STATUS_SUCCESS)
-		status = smb_exchange_run(x);
+		status = smb_exchange_run_unless_silent(x);
 	smb_exchange_put(x);
 	smb_open_free(open);
 	return status;

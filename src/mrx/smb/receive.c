@@ -413,6 +413,8 @@ void smb_receive_received(void *context, size_t length)
 	struct smb_conn *conn = context;
 
 	conn->last_received = KeQueryInterruptTime();
+	if (conn->silent != 0)
+		InterlockedExchange(&conn->silent, 0);
 	conn->rx_got += length;
 	if (conn->rx_got < conn->rx_want)
 		return;

@@ -142,6 +142,8 @@ struct smb_part *smb_exchange_add(struct smb_exchange *x, uint16_t command, size
 void smb_exchange_submit(struct smb_exchange *x, void (*complete)(struct smb_exchange *x), void *context);
 /* Submits and waits: x->status, or when that is success the first part's.  PASSIVE_LEVEL, not on the loop thread. */
 NTSTATUS smb_exchange_run(struct smb_exchange *x);
+/* The same for what need not be waited for when the server is silent: STATUS_IO_TIMEOUT then; it stays on its way. */
+NTSTATUS smb_exchange_run_unless_silent(struct smb_exchange *x);
 /* Submits and forgets: the caller's reference is consumed. */
 void smb_exchange_forget(struct smb_exchange *x);
 /* Asks for its end; whichever comes first decides, the answer or the cancel.  Any thread; the caller has a reference. */
@@ -182,6 +184,7 @@ struct smb_negotiated {
 struct smb_conn {
 	volatile LONG refs;
 	volatile LONG dead;       /* set once, on the loop thread; read anywhere */
+	volatile LONG silent;     /* requests wait and the server has said nothing for a while */
 	volatile LONG negotiated; /* ECHO is allowed */
 	struct smb_transport *transport;
 	struct smb_conn_options options;
