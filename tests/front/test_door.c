@@ -70,7 +70,7 @@ static void remove_path(const char *path)
 	UNICODE_STRING name;
 
 	assert_int_equal(door_name_from_posix(path, &name), STATUS_SUCCESS);
-	assert_int_equal(door_remove(volume, NULL, &name, FALSE), STATUS_SUCCESS);
+	assert_int_equal(door_remove(volume, NULL, &name, FALSE, 0), STATUS_SUCCESS);
 	door_name_free(&name);
 }
 

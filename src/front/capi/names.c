@@ -42,7 +42,7 @@ static int remove_name(struct rdbss_mount *mount, const char *path, BOOLEAN dire
 		return error;
 	status = capi_path(mount, path, &name);
 	if (NT_SUCCESS(status)) {
-		status = door_remove(mount->volume, &caller, &name, directory);
+		status = door_remove(mount->volume, &caller, &name, directory, 0);
 		door_name_free(&name);
 	}
 	error = capi_result(status);

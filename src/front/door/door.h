@@ -257,9 +257,11 @@ NTSTATUS door_set_end_of_file(struct door_file *file, const struct door_caller *
  * The name is gone when this returns, handles that are open go on working.  POSIX deletion where the server
  * has it; else a file that is open through this volume is renamed aside (DOOR_HIDDEN_PREFIX, same directory)
  * and deleted when its last handle closes.  The read-only attribute does not protect a name.
+ * @id: the file's id when the caller knows it, else 0.  A file that nobody has open here is then deleted in one
+ *      round trip where the driver can close with the open.
  */
 NTSTATUS door_remove(struct door_volume *volume, const struct door_caller *caller, const UNICODE_STRING *path,
-		     BOOLEAN directory);
+		     BOOLEAN directory, uint64_t id);
 
 #define DOOR_RENAME_REPLACE 0x1u /* an existing target is replaced, also an open or read-only one */
 

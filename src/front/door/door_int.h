@@ -91,6 +91,8 @@ NTSTATUS door_object_create(struct door *door, const UNICODE_STRING *name, PFILE
 NTSTATUS door_object_cleanup(struct door *door, PFILE_OBJECT object, const struct door_caller *caller);
 void door_object_close(struct door *door, PFILE_OBJECT object);
 void door_file_put(struct door_file *file);
+/* TRUE when a handle of this volume has the file of that id open. */
+BOOLEAN door_id_is_open(struct door_volume *volume, uint64_t id);
 /* TRUE when another handle of this volume than @file has the same file open. */
 BOOLEAN door_file_is_shared(struct door_file *file);
 

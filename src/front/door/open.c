@@ -90,6 +90,19 @@ BOOLEAN door_file_is_shared(struct door_file *file)
 	return shared;
 }
 
+BOOLEAN door_id_is_open(struct door_volume *volume, uint64_t id)
+{
+	BOOLEAN open = FALSE;
+	LIST_ENTRY *head, *l;
+
+	ExAcquireFastMutex(&volume->mutex);
+	head = bucket_of(volume, id);
+	for (l = head->Flink; l != head && !open; l = l->Flink)
+		open = CONTAINING_RECORD(l, struct door_file, id_link)->id == id;
+	ExReleaseFastMutex(&volume->mutex);
+	return open;
+}
+
 static void file_destroy(struct door_file *file)
 {
 	struct door_volume *volume = file->volume;
@@ -270,8 +283,9 @@ NTSTATUS door_open(struct door_volume *volume, const struct door_caller *caller,
 	if (!NT_SUCCESS(status) || (open->query & DOOR_QUERY_CLOSE)) {
 		NTSTATUS closed = door_close(file, caller);
 
-		/* A close of something just opened has nothing to lose. */
-		(void)closed;
+		/* Only a deletion has something to lose in a close of what was just opened. */
+		if (NT_SUCCESS(status) && (open->options & FILE_DELETE_ON_CLOSE))
+			status = closed;
 		return status;
 	}
 	if (out->supplied & DOOR_QUERY_STAT)

@@ -195,11 +195,39 @@ static NTSTATUS remove_once(struct door_volume *volume, const struct door_caller
 	return status;
 }
 
+/*
+ * Nobody else of us has the file open: it goes with a handle that is closed at once.  Not for directories,
+ * which servers then keep without a word when they are not empty.
+ */
+static NTSTATUS remove_closed_file(struct door_volume *volume, const struct door_caller *caller,
+				   const UNICODE_STRING *path)
+{
+	struct door_open open = {.path = *path,
+				 .access = DELETE | SYNCHRONIZE,
+				 .share = DOOR_SHARE_ALL,
+				 .disposition = FILE_OPEN,
+				 .options = FILE_NON_DIRECTORY_FILE | FILE_OPEN_REPARSE_POINT |
+					    FILE_DELETE_ON_CLOSE,
+				 .query = DOOR_QUERY_CLOSE};
+	struct door_opened opened;
+
+	return door_open(volume, caller, &open, &opened);
+}
+
 NTSTATUS door_remove(struct door_volume *volume, const struct door_caller *caller, const UNICODE_STRING *path,
-		     BOOLEAN directory)
+		     BOOLEAN directory, uint64_t id)
 {
 	BOOLEAN readonly;
-	NTSTATUS status = remove_once(volume, caller, path, directory, &readonly);
+	NTSTATUS status;
+
+	if (!directory && id != 0 && !door_id_is_open(volume, id)) {
+		status = remove_closed_file(volume, caller, path);
+		/* Whatever else it said, the longer way knows more. */
+		if (NT_SUCCESS(status) || status == STATUS_OBJECT_NAME_NOT_FOUND ||
+		    status == STATUS_CANCELLED)
+			return status;
+	}
+	status = remove_once(volume, caller, path, directory, &readonly);
 
 	/* Opening a read-only file for deletion may already be refused. */
 	if (status == STATUS_ACCESS_DENIED && !readonly) {
@@ -245,7 +273,7 @@ static NTSTATUS clear_target(struct door_volume *volume, const struct door_calle
 			   !(stat.FileAttributes & FILE_ATTRIBUTE_REPARSE_POINT);
 	if (target_directory != directory)
 		return directory ? STATUS_NOT_A_DIRECTORY : STATUS_FILE_IS_A_DIRECTORY;
-	return door_remove(volume, caller, to, target_directory);
+	return door_remove(volume, caller, to, target_directory, (uint64_t)stat.FileId.QuadPart);
 }
 
 NTSTATUS door_rename(struct door_volume *volume, const struct door_caller *caller, const UNICODE_STRING *from,

@@ -59,7 +59,7 @@ struct rdr_fuse_options {
 	bool cache_none;          /* cache=none: direct_io everywhere, no timeouts */
 	bool debug;               /* libfuse's own trace on stderr */
 	unsigned int max_threads; /* 0 = 256 */
-	int device;		  /* a FUSE descriptor that the caller mounted, ours from now on; 0 = mount here */
+	int device; /* a FUSE descriptor that the caller mounted, ours from now on; 0 = mount here */
 
 	/* Called once: STATUS_SUCCESS after the first successful lookup of the root. */
 	void (*ready)(void *context, NTSTATUS status);

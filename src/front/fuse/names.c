@@ -37,6 +37,19 @@ void front_op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t 
 	front_end(r);
 }
 
+/* 0 when the name was never looked up, or leads to a folder. */
+static uint64_t known_id(struct rdr_fuse *fuse, struct front_node *dir, const char *name)
+{
+	struct front_node *node = front_node_find(fuse, dir, name);
+	uint64_t id;
+
+	if (node == NULL)
+		return 0;
+	id = node->type != S_IFDIR ? node->file_id : 0;
+	front_node_unpin(fuse, node);
+	return id;
+}
+
 static void remove_name(fuse_req_t req, fuse_ino_t parent, const char *name, BOOLEAN directory)
 {
 	struct rdr_fuse *fuse = fuse_req_userdata(req);
@@ -49,7 +62,7 @@ static void remove_name(fuse_req_t req, fuse_ino_t parent, const char *name, BOO
 		return;
 	status = front_node_path(fuse, dir, name, &path);
 	if (NT_SUCCESS(status)) {
-		status = door_remove(fuse->volume, &r->caller, &path, directory);
+		status = door_remove(fuse->volume, &r->caller, &path, directory, known_id(fuse, dir, name));
 		door_name_free(&path);
 	}
 	if (NT_SUCCESS(status))
