@@ -254,7 +254,7 @@ struct _RX_CONTEXT {
 
 	/* ours */
 	volatile LONG CancelGate; /* core/context: cancellers at work, and whether the completion has come */
-	BOOLEAN CancelArmed; /* the IRP has our cancel routine */
+	BOOLEAN CancelArmed;      /* the IRP has our cancel routine */
 	VOID (*CancelDeferred)(PRX_CONTEXT RxContext);
 	PIRP CancelIrp;         /* CurrentIrp until the IRP is completed */
 	UCHAR IrpMajorFunction; /* of the IRP; constant, so that others may look */

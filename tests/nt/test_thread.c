@@ -104,7 +104,8 @@ static void test_system_thread_terminates(void **state)
 	assert_non_null(handle);
 	KeSetEvent(&run.go, 0, FALSE);
 	nt_test_wait(&run.gone);
-	assert_int_equal(ObReferenceObjectByHandle(handle, 0, NULL, KernelMode, &object, NULL), STATUS_SUCCESS);
+	assert_int_equal(ObReferenceObjectByHandle(handle, 0, NULL, KernelMode, &object, NULL),
+			 STATUS_SUCCESS);
 	assert_int_equal(ZwClose(handle), STATUS_SUCCESS);
 	nt_test_wait(object);
 	ObDereferenceObject(object);

@@ -252,7 +252,8 @@ bool mem_data_next_range(const struct mem_node *node, LONGLONG from, LONGLONG *s
 	while (chunk_find(&node->data, last + 1) != NULL)
 		last++;
 	/* Unsigned: the chunk that holds the last byte there can be ends past what a LONGLONG holds. */
-	*end = (last + 1) << CHUNK_SHIFT > (uint64_t)node->size ? node->size : (LONGLONG)((last + 1) << CHUNK_SHIFT);
+	*end = (last + 1) << CHUNK_SHIFT > (uint64_t)node->size ? node->size
+								: (LONGLONG)((last + 1) << CHUNK_SHIFT);
 	return true;
 }
 
