@@ -28,6 +28,8 @@ bool rx_context_begin_stop(PRX_CONTEXT stop);
 void rx_context_end_stop(PRX_CONTEXT stop);
 /* Waits until the stopping request is the only active context of its device. Blocks without bound. */
 void rx_context_wait_for_others(PRX_CONTEXT stop);
+/* Waits until the device has no active context; for the end of a device. Blocks without bound. */
+void rx_context_wait_idle(PRDBSS_DEVICE_OBJECT dev);
 
 /* cancel.c */
 typedef void rx_cancel_deferred(PRX_CONTEXT rxc);

@@ -133,6 +133,18 @@ void rx_context_wait_for_others(PRX_CONTEXT stop)
 		(void)KeWaitForSingleObject(&stop->SyncEvent, Executive, KernelMode, FALSE, NULL);
 }
 
+void rx_context_wait_idle(PRDBSS_DEVICE_OBJECT dev)
+{
+	RX_CONTEXT last;
+
+	RxInitializeContext(NULL, dev, RX_CONTEXT_FLAG_WAIT, &last);
+	if (rx_context_begin_stop(&last)) {
+		rx_context_wait_for_others(&last);
+		rx_context_end_stop(&last);
+	}
+	RxDereferenceAndDeleteRxContext(&last);
+}
+
 /* The objects a request is about, as the file object names them. */
 static void rx_context_set_objects(PRX_CONTEXT rxc, PFILE_OBJECT file)
 {

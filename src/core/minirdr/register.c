@@ -234,6 +234,7 @@ VOID RxpUnregisterMinirdr(PRDBSS_DEVICE_OBJECT RxDeviceObject)
 	RemoveEntryList(&RxDeviceObject->MiniRdrListLinks);
 	ExReleaseFastMutex(&rx_rdbss.mutex);
 
+	rx_context_wait_idle(RxDeviceObject);
 	rx_finalize_all_objects(RxDeviceObject);
 	rx_timer_run_down(RxDeviceObject);
 	(void)RxSpinDownMRxDispatcher(RxDeviceObject);

@@ -236,7 +236,6 @@ static bool rx_stop_selects_all(PRX_CONTEXT rxc, PVOID stop)
 
 static NTSTATUS rx_stop_at_work(PRX_CONTEXT rxc, PRDBSS_DEVICE_OBJECT dev)
 {
-	LONG own = (rxc->Flags & RX_CONTEXT_FLAG_IN_FSP) != 0 ? 1 : 0;
 	NTSTATUS status, driver_status;
 
 	if (rx_start_stop_state(dev) != RDBSS_STARTED)
@@ -253,7 +252,7 @@ static NTSTATUS rx_stop_at_work(PRX_CONTEXT rxc, PRDBSS_DEVICE_OBJECT dev)
 	driver_status = rx_call_stop(rxc, dev);
 	if (status == STATUS_SUCCESS)
 		status = driver_status;
-	(void)rx_work_wait_idle(dev, own);
+	(void)RxSpinDownMRxDispatcher(dev); /* always STATUS_SUCCESS */
 	rx_forget_mailslot_domain();
 	rx_context_end_stop(rxc);
 	rx_start_stop_set_state(dev, RDBSS_STARTABLE);

@@ -1,8 +1,9 @@
 /*
  * queue.c - running routines on workers of the RDBSS process.
  *
- * Owns:   the count of a device's outstanding work items (DispatcherContext) and the memory of dispatched ones.
- * Locks:  rx_dispatcher_lock (leaf): the count and the event of whoever waits for it to reach zero.
+ * Owns:   the count of a device's outstanding work items (DispatcherContext), the list of running ones, and the
+ *         memory of dispatched ones.
+ * Locks:  rx_dispatcher_lock (leaf): the count, the list, and the event of whoever waits for the count.
  *
  * Items are counted per device, so that unloading one redirector waits for its own work only. An item counts
  * until its routine has returned, not merely until it was taken from the queue.
@@ -18,11 +19,20 @@ struct rx_dispatched_work {
 	PVOID context;
 };
 
+/* A routine that runs now; on its worker's stack. */
+struct rx_running_work {
+	LIST_ENTRY links;
+	PRDBSS_DEVICE_OBJECT device;
+	PETHREAD thread;
+};
+
 static KSPIN_LOCK rx_dispatcher_lock;
+static LIST_ENTRY rx_running;
 
 VOID rx_work_init(VOID)
 {
 	KeInitializeSpinLock(&rx_dispatcher_lock);
+	InitializeListHead(&rx_running);
 }
 
 bool rx_in_rdbss_process(void)
@@ -39,28 +49,41 @@ static void rx_work_begin(PRDBSS_DEVICE_OBJECT dev)
 	KeReleaseSpinLock(&rx_dispatcher_lock, irql);
 }
 
-/* The device may be gone when this returns: whoever tears it down waits for exactly this. */
-static void rx_work_end(PRDBSS_DEVICE_OBJECT dev)
+static void rx_work_note_running(struct rx_running_work *running, PRDBSS_DEVICE_OBJECT dev)
 {
 	KIRQL irql;
 
+	running->device = dev;
+	running->thread = PsGetCurrentThread();
 	KeAcquireSpinLock(&rx_dispatcher_lock, &irql);
-	ASSERT(dev->DispatcherContext.NumberOfWorkerThreads > 0);
-	dev->DispatcherContext.NumberOfWorkerThreads--;
-	if (dev->DispatcherContext.NumberOfWorkerThreads == 0 &&
-	    dev->DispatcherContext.pTearDownEvent != NULL)
-		KeSetEvent(dev->DispatcherContext.pTearDownEvent, IO_NO_INCREMENT, FALSE);
+	InsertTailList(&rx_running, &running->links);
+	KeReleaseSpinLock(&rx_dispatcher_lock, irql);
+}
+
+/* The device may be gone when this returns: whoever tears it down waits for exactly this. */
+static void rx_work_end(struct rx_running_work *running)
+{
+	PRX_DISPATCHER_CONTEXT dispatcher = &running->device->DispatcherContext;
+	KIRQL irql;
+
+	KeAcquireSpinLock(&rx_dispatcher_lock, &irql);
+	RemoveEntryList(&running->links);
+	ASSERT(dispatcher->NumberOfWorkerThreads > 0);
+	dispatcher->NumberOfWorkerThreads--;
+	if (dispatcher->NumberOfWorkerThreads == 0 && dispatcher->pTearDownEvent != NULL)
+		KeSetEvent(dispatcher->pTearDownEvent, IO_NO_INCREMENT, FALSE);
 	KeReleaseSpinLock(&rx_dispatcher_lock, irql);
 }
 
 static VOID NTAPI rx_work_run(PVOID parameter)
 {
 	PRX_WORK_QUEUE_ITEM item = parameter;
-	PRDBSS_DEVICE_OBJECT dev = item->pDeviceObject;
+	struct rx_running_work running;
 
+	rx_work_note_running(&running, item->pDeviceObject);
 	/* the item's memory is the caller's again as soon as its routine begins */
 	item->WorkerRoutine(item->Parameter);
-	rx_work_end(dev);
+	rx_work_end(&running);
 }
 
 /**
@@ -117,38 +140,54 @@ NTSTATUS RxDispatchToWorkerThread(PRDBSS_DEVICE_OBJECT pMRxDeviceObject, WORK_QU
 				    work);
 }
 
+/* How many of the device's routines this thread is inside of: it must not wait for them. */
+static LONG rx_work_of_this_thread_locked(PRDBSS_DEVICE_OBJECT dev)
+{
+	PETHREAD self = PsGetCurrentThread();
+	PLIST_ENTRY entry;
+	LONG own = 0;
+
+	for (entry = rx_running.Flink; entry != &rx_running; entry = entry->Flink) {
+		struct rx_running_work *running = CONTAINING_RECORD(entry, struct rx_running_work, links);
+
+		if (running->thread == self && running->device == dev)
+			own++;
+	}
+	return own;
+}
+
 /**
  * RxSpinDownMRxDispatcher - wait until no worker routine of a redirector runs or waits to run
  *
- * Context: PASSIVE_LEVEL, not from a worker routine of the device itself; blocks.
+ * A caller that is itself such a routine (a stop that was posted) does not wait for itself.
+ *
+ * Context: PASSIVE_LEVEL; blocks.
  * Return:  STATUS_SUCCESS.
  * Page:    rxworkq/RxSpinDownMRxDispatcher.
  */
 NTSTATUS RxSpinDownMRxDispatcher(PRDBSS_DEVICE_OBJECT pMRxDeviceObject)
 {
-	return rx_work_wait_idle(pMRxDeviceObject, 0);
-}
-
-NTSTATUS rx_work_wait_idle(PRDBSS_DEVICE_OBJECT dev, LONG own)
-{
+	PRX_DISPATCHER_CONTEXT dispatcher = &pMRxDeviceObject->DispatcherContext;
 	KEVENT idle;
 	KIRQL irql;
 	bool busy;
+	LONG own;
 
 	KeInitializeEvent(&idle, NotificationEvent, FALSE);
 	KeAcquireSpinLock(&rx_dispatcher_lock, &irql);
-	ASSERT(dev->DispatcherContext.pTearDownEvent == NULL);
-	dev->DispatcherContext.NumberOfWorkerThreads -= own;
-	busy = dev->DispatcherContext.NumberOfWorkerThreads > 0;
-	dev->DispatcherContext.pTearDownEvent = busy ? &idle : NULL;
+	ASSERT(dispatcher->pTearDownEvent == NULL);
+	own = rx_work_of_this_thread_locked(pMRxDeviceObject);
+	dispatcher->NumberOfWorkerThreads -= own;
+	busy = dispatcher->NumberOfWorkerThreads > 0;
+	dispatcher->pTearDownEvent = busy ? &idle : NULL;
 	KeReleaseSpinLock(&rx_dispatcher_lock, irql);
 	if (busy)
 		(void)KeWaitForSingleObject(&idle, Executive, KernelMode, FALSE, NULL);
 
 	/* under the lock again: the last worker has left it, and with it our event */
 	KeAcquireSpinLock(&rx_dispatcher_lock, &irql);
-	dev->DispatcherContext.pTearDownEvent = NULL;
-	dev->DispatcherContext.NumberOfWorkerThreads += own;
+	dispatcher->pTearDownEvent = NULL;
+	dispatcher->NumberOfWorkerThreads += own;
 	KeReleaseSpinLock(&rx_dispatcher_lock, irql);
 	return STATUS_SUCCESS;
 }

@@ -15,8 +15,6 @@
 /* queue.c */
 /* Once, from the first RxDriverEntry. */
 VOID rx_work_init(VOID);
-/* RxSpinDownMRxDispatcher for a caller that is itself `own` of the device's worker routines. */
-NTSTATUS rx_work_wait_idle(PRDBSS_DEVICE_OBJECT dev, LONG own);
 /* True when this thread runs as (or for) the RDBSS process: calls that must not be posted may be made here. */
 bool rx_in_rdbss_process(void);
 

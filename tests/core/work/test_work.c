@@ -98,6 +98,28 @@ static void spin_down_waits(void *context)
 	rec_unload();
 }
 
+static VOID NTAPI spin_down_inside(PVOID context)
+{
+	(void)RxSpinDownMRxDispatcher(rec.device);
+	count(context);
+}
+
+/* A routine that spins its own device down (a stop that was posted) does not wait for itself. */
+static void spin_down_from_inside(void *context)
+{
+	struct counter c;
+
+	(void)context;
+	rec_reset();
+	rec_load();
+	counter_init(&c);
+	assert_int_equal(RxDispatchToWorkerThread(rec.device, DelayedWorkQueue, spin_down_inside, &c),
+			 STATUS_SUCCESS);
+	wait_for(&c.ran);
+	assert_int_equal(c.runs, 1);
+	rec_unload();
+}
+
 /* B-RxPostOneShotTimerRequest-01: once, not before its time. */
 static void one_shot(void *context)
 {
@@ -238,6 +260,7 @@ static void run(void (*scenario)(void *context))
 
 SIM_TEST(dispatch_runs_once)
 SIM_TEST(spin_down_waits)
+SIM_TEST(spin_down_from_inside)
 SIM_TEST(one_shot)
 SIM_TEST(recurrent)
 SIM_TEST(unload_with_timers)
@@ -249,6 +272,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_dispatch_runs_once),
 		cmocka_unit_test(test_spin_down_waits),
+		cmocka_unit_test(test_spin_down_from_inside),
 		cmocka_unit_test(test_one_shot),
 		cmocka_unit_test(test_recurrent),
 		cmocka_unit_test(test_unload_with_timers),
