@@ -85,6 +85,28 @@ static void test_busy_fcb_posts(void **state)
 	file_close(file);
 }
 
+/* B-RxLowIoCompletion-04, E-28: an answer that comes at DISPATCH_LEVEL is completed by a worker. */
+static void test_completion_at_dispatch_level(void **state)
+{
+	PFILE_OBJECT file = file_open(REC_SHARE u"\\a");
+	struct req *write = file_write_make(file, rec.file_size, 10, true);
+	KIRQL irql;
+
+	(void)state;
+	rec.lowio = REC_HOLD;
+	assert_int_equal(req_send(write), STATUS_PENDING);
+	KeRaiseIrql(DISPATCH_LEVEL, &irql);
+	assert_true(rec_release(STATUS_SUCCESS, 10));
+	KeLowerIrql(irql);
+	assert_int_equal(req_end(write, NULL), STATUS_SUCCESS);
+	assert_int_equal(fcb_of(file)->Header.FileSize.QuadPart, rec.file_size + 10);
+	/* a synchronous one is only waked */
+	write = file_write_make(file, 0, 10, false);
+	rec.lowio = REC_INLINE;
+	assert_int_equal(req_run(write, NULL), STATUS_SUCCESS);
+	file_close(file);
+}
+
 /* A pending read is cancelled once; the driver's routine runs once, and its answer is the request's. */
 static void test_cancel_a_pending_read(void **state)
 {
@@ -272,6 +294,7 @@ int main(void)
 		REC_TEST(test_synchronous_read_waits),
 		REC_TEST(test_resource_is_given_back_by_the_completion),
 		REC_TEST(test_busy_fcb_posts),
+		REC_TEST(test_completion_at_dispatch_level),
 		REC_TEST(test_cancel_a_pending_read),
 		REC_TEST(test_cancelled_before_sent),
 		REC_TEST(test_cancel_after_completion),
