@@ -29,7 +29,8 @@
 #include "nt_exec.h"
 #include "serve.h"
 
-#define DETACH_TRIES 10 /* ten times 0.1 s for whoever is just leaving */
+#define DETACH_TRIES 10 /* for whoever is just leaving */
+#define DETACH_PAUSE_MS 100
 
 /* ---- ending ------------------------------------------------------------------------------- */
 
@@ -48,24 +49,30 @@ static void stop_now(struct serve *serve)
 }
 
 /*
- * The mount is in use, and somebody asked for its end.  When the server answers, the user can
- * close his files first, and is told so; when it does not, waiting saves nothing.
+ * Somebody asked for the end of the mount.  While it is in use and the server answers, the user can close his
+ * files first, and is told so; when the server does not answer, waiting saves nothing.  Both are found out
+ * within one second.
  */
 static void unmount(struct serve *serve, bool force)
 {
-	const struct timespec step = {.tv_nsec = 100 * 1000 * 1000};
+	const struct timespec pause = {.tv_nsec = DETACH_PAUSE_MS * 1000000L};
 	struct rdr_error error;
 
-	for (int i = 0; i < DETACH_TRIES && !force; i++) {
+	if (!force) {
 		int code = rdr_detach(serve->request->directory, false, &error);
 
+		if (code == RDR_MOUNT_FAILED)
+			rdr_probe_begin(serve);
+		for (int i = 0; i < DETACH_TRIES && code == RDR_MOUNT_FAILED; i++) {
+			nanosleep(&pause, NULL);
+			code = rdr_detach(serve->request->directory, false, &error);
+		}
 		if (code != RDR_MOUNT_FAILED)
 			return; /* gone: the session ends by itself; or nothing that force would mend */
-		nanosleep(&step, NULL);
-	}
-	if (!force && rdr_probe_server(serve)) {
-		rdr_control_refuse(serve->control, "the mount is in use");
-		return;
+		if (rdr_probe_good(serve)) {
+			rdr_control_refuse(serve->control, "the mount is in use");
+			return;
+		}
 	}
 	stop_now(serve);
 }

@@ -30,7 +30,8 @@ struct serve {
 	struct rdr_probe *probe; /* steward only */
 };
 
-bool rdr_probe_server(struct serve *serve);
+void rdr_probe_begin(struct serve *serve);
+bool rdr_probe_good(struct serve *serve);
 void rdr_probe_end(struct serve *serve);
 void rdr_serve_status(struct serve *serve, struct rdr_json *json);
 

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define VERDICT_MS 4000
+#define VERDICT_MS 4600
 
 static struct rdr_peer *find_peer(struct rdr_peer *peers, const char *absolute)
 {
