@@ -75,6 +75,7 @@ struct _V_NET_ROOT {
 	BOOLEAN ConnectionFinalizationDone; /* RxFinalizeConnection has run; no new opens */
 	RX_BLOCK_CONDITION Condition;
 	volatile LONG AdditionalReferenceForDeleteFsctlTaken;
+	volatile ULONG NumberOfSrvOpens; /* that refer to the view */
 	RX_PREFIX_ENTRY PrefixEntry;
 	UNICODE_STRING NamePrefix; /* put in front of opened names */
 	ULONG PrefixOffsetInBytes;

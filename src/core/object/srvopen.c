@@ -92,6 +92,7 @@ PSRV_OPEN RxCreateSrvOpen(PV_NET_ROOT VNetRoot, PFCB Fcb)
 	InitializeListHead(&so->SrvOpenKeyList);
 
 	RxReferenceVNetRoot(VNetRoot);
+	(void)InterlockedIncrement(&VNetRoot->NumberOfSrvOpens);
 	(void)RxReferenceNetFcb(Fcb);
 	(void)InterlockedIncrement(&Fcb->pNetRoot->NumberOfSrvOpens);
 	rx_fcb_lists_lock(Fcb);
@@ -139,6 +140,7 @@ static void rx_srv_open_destroy(PSRV_OPEN so) RX_REQUIRES(rx_class_fcb)
 		fcb->FcbState &= ~(ULONG)FCB_STATE_SRVOPEN_USED;
 	else
 		ExFreePoolWithTag(so, RX_TAG_SRV_OPEN);
+	(void)InterlockedDecrement(&vnr->NumberOfSrvOpens);
 	RxDereferenceVNetRoot(vnr, LHS_LockNotHeld);
 	(void)RxDereferenceNetFcb(fcb); /* never the last: the caller, who holds the FCB, refers to it */
 }

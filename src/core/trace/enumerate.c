@@ -26,25 +26,26 @@ static uint64_t rx_object_id(const void *object)
 	return (uint64_t)(ULONG_PTR)object;
 }
 
-/* Holders as the hierarchy tells them; what it does not explain is in use by requests. */
-static void rx_record_holders(struct rx_object_record *r, uint32_t known, const char *known_name,
-			      uint32_t children)
+/* One kind of holder; none of it leaves no trace. */
+static void rx_record_holder(struct rx_object_record *r, const char *name, uint32_t count)
 {
-	uint32_t rest;
+	struct rx_object_holder *holder = &r->holders[r->holder_count];
 
-	if (known != 0) {
-		r->holders[r->holder_count].count = known;
-		nt_format(r->holders[r->holder_count++].name, RX_OBJECT_HOLDER_NAME_BYTES, "%s", known_name);
-	}
-	if (children != 0) {
-		r->holders[r->holder_count].count = children;
-		nt_format(r->holders[r->holder_count++].name, RX_OBJECT_HOLDER_NAME_BYTES, "children");
-	}
-	rest = r->reference_count > known + children ? r->reference_count - known - children : 0;
-	if (rest != 0) {
-		r->holders[r->holder_count].count = rest;
-		nt_format(r->holders[r->holder_count++].name, RX_OBJECT_HOLDER_NAME_BYTES, "in use");
-	}
+	if (count == 0 || r->holder_count == RX_OBJECT_MAX_HOLDERS)
+		return;
+	holder->count = count;
+	nt_format(holder->name, sizeof(holder->name), "%s", name);
+	r->holder_count++;
+}
+
+/* What the holders so far do not explain is in use by requests. */
+static void rx_record_rest(struct rx_object_record *r)
+{
+	uint32_t known = 0;
+
+	for (uint32_t i = 0; i < r->holder_count; i++)
+		known += r->holders[i].count;
+	rx_record_holder(r, "requests", r->reference_count > known ? r->reference_count - known : 0);
 }
 
 static void rx_emit(struct rx_enumeration *e, struct rx_object_record *r, PCUNICODE_STRING name)
@@ -76,8 +77,9 @@ static void rx_enumerate_fobx(struct rx_enumeration *e, PFOBX fobx)
 	r.reference_count = RX_PEEK(fobx->NodeReferenceCount);
 	r.condition = Condition_Good;
 	r.flags = RX_PEEK(fobx->Flags);
-	rx_record_holders(&r, min(r.reference_count, 1u),
-			  (r.flags & FOBX_FLAG_MARKED_AS_DORMANT) != 0 ? "delayed close" : "file object", 0);
+	rx_record_holder(&r, (r.flags & FOBX_FLAG_MARKED_AS_DORMANT) != 0 ? "delayed close" : "file object",
+			 min(r.reference_count, 1u));
+	rx_record_rest(&r);
 	rx_emit(e, &r, NULL);
 }
 
@@ -94,7 +96,9 @@ static void rx_enumerate_srv_open(struct rx_enumeration *e, PSRV_OPEN so)
 	r.open_count = RX_PEEK(so->OpenCount);
 	r.unclean_count = RX_PEEK(so->UncleanFobxCount);
 	r.status = (uint32_t)RX_PEEK(so->OpenStatus);
-	rx_record_holders(&r, r.reference_count > children ? 1 : 0, "server open", children);
+	rx_record_holder(&r, "server open", r.reference_count > children ? 1 : 0);
+	rx_record_holder(&r, "children", children);
+	rx_record_rest(&r);
 	rx_emit(e, &r, NULL);
 	for (PLIST_ENTRY link = so->FobxList.Flink; link != &so->FobxList && !e->stopped; link = link->Flink)
 		rx_enumerate_fobx(e, CONTAINING_RECORD(link, FOBX, FobxQLinks));
@@ -116,7 +120,10 @@ static bool rx_enumerate_fcb(PFCB fcb, void *arg)
 	r.flags = RX_PEEK(fcb->FcbState);
 	r.open_count = RX_PEEK(fcb->OpenCount);
 	r.unclean_count = RX_PEEK(fcb->UncleanCount);
-	rx_record_holders(&r, RX_PEEK(fcb->UpperFinalizationDone) ? 0 : 1, "FCB table", children);
+	rx_record_holder(&r, "FCB table", RX_PEEK(fcb->UpperFinalizationDone) ? 0 : 1);
+	rx_record_holder(&r, "children", children);
+	rx_record_holder(&r, "file objects", r.open_count);
+	rx_record_rest(&r);
 	rx_emit(e, &r, &fcb->PrivateAlreadyPrefixedName);
 	for (PLIST_ENTRY link = fcb->SrvOpenList.Flink; link != &fcb->SrvOpenList && !e->stopped;
 	     link = link->Flink)
@@ -135,7 +142,9 @@ static void rx_enumerate_net_root(struct rx_enumeration *e, PNET_ROOT nr)
 	r.flags = nr->Flags;
 	r.status = (uint32_t)nr->ConstructionStatus;
 	r.open_count = RX_PEEK(nr->NumberOfSrvOpens);
-	rx_record_holders(&r, 1, "name table", nr->NumberOfVirtualNetRoots + RX_PEEK(nr->NumberOfFcbs));
+	rx_record_holder(&r, "name table", 1);
+	rx_record_holder(&r, "children", nr->NumberOfVirtualNetRoots + RX_PEEK(nr->NumberOfFcbs));
+	rx_record_rest(&r);
 	rx_emit(e, &r, &nr->NetRootName);
 }
 
@@ -149,7 +158,10 @@ static void rx_enumerate_v_net_root(struct rx_enumeration *e, PV_NET_ROOT vnr)
 	r.flags = vnr->Flags;
 	r.status = (uint32_t)vnr->ConstructionStatus;
 	r.open_count = RX_PEEK(vnr->NumberOfFobxs);
-	rx_record_holders(&r, 1, "name table", 0);
+	rx_record_holder(&r, "name table", 1);
+	rx_record_holder(&r, "children", RX_PEEK(vnr->NumberOfSrvOpens));
+	rx_record_holder(&r, "tree connections", RX_PEEK(vnr->NumberOfOpens));
+	rx_record_rest(&r);
 	rx_emit(e, &r, &vnr->VNetRootName);
 }
 
@@ -161,8 +173,10 @@ static void rx_enumerate_srv_call(struct rx_enumeration *e, PSRV_CALL sc, uint32
 	r.condition = sc->Condition;
 	r.flags = sc->Flags;
 	r.status = (uint32_t)sc->Status;
-	rx_record_holders(&r, sc->FailureRemembered ? 2 : 1,
-			  sc->FailureRemembered ? "name table, failure" : "name table", shares);
+	rx_record_holder(&r, "name table", 1);
+	rx_record_holder(&r, "children", shares);
+	rx_record_holder(&r, "remembered failure", sc->FailureRemembered ? 1 : 0);
+	rx_record_rest(&r);
 	rx_emit(e, &r, &sc->SrvCallName);
 }
 
