@@ -2,8 +2,8 @@
  * log.c - RxLog: the last few thousand lines of what the core did, in memory, in every build.
  *
  * Owns:   the ring.
- * Locks:  none. A writer takes the next slot by one atomic addition and formats into memory of its own; a slot
- *         that two writers share, a whole ring apart, may hold a mixed line and is skipped by the reader.
+ * Locks:  none. A writer takes the next slot by one atomic addition and formats into memory of its own, then
+ *         copies word by word; a slot that two writers share, a whole ring apart, may hold a mixed line.
  *
  * Lines hold names of servers, shares and numbers of objects; never file contents, never secrets.
  */
@@ -11,11 +11,12 @@
 
 #define RX_LOG_SLOTS 2048u
 #define RX_LOG_LINE 120u
+#define RX_LOG_WORDS (RX_LOG_LINE / sizeof(ULONG64))
 
 /* sequence: 2n+1 while line n is being written, 2n+2 when it is complete; 0 never used */
 struct rx_log_slot {
 	volatile LONG64 sequence;
-	volatile CHAR text[RX_LOG_LINE];
+	volatile ULONG64 words[RX_LOG_WORDS];
 };
 
 static struct rx_log_slot rx_log_ring[RX_LOG_SLOTS];
@@ -25,19 +26,21 @@ VOID _RxLog(char *Format, ...)
 {
 	LONG64 n = __atomic_fetch_add(&rx_log_next, 1, __ATOMIC_RELAXED);
 	struct rx_log_slot *slot = &rx_log_ring[(ULONG64)n % RX_LOG_SLOTS];
-	char line[RX_LOG_LINE];
+	union {
+		char text[RX_LOG_LINE];
+		ULONG64 words[RX_LOG_WORDS];
+	} line;
 	va_list arguments;
+	size_t length;
 
 	va_start(arguments, Format);
-	(void)nt_vformat(line, sizeof(line), Format, arguments); /* a long line is cut */
+	length = nt_vformat(line.text, sizeof(line.text), Format, arguments); /* a long line is cut */
 	va_end(arguments);
 
-	__atomic_store_n(&slot->sequence, 2 * n + 1, __ATOMIC_RELEASE);
-	for (unsigned int i = 0; i < RX_LOG_LINE; i++) {
-		__atomic_store_n(&slot->text[i], line[i], __ATOMIC_RELAXED);
-		if (line[i] == '\0')
-			break;
-	}
+	/* an exchange, so that no word is written before it; acquiring loads of words do the same for a reader */
+	(void)__atomic_exchange_n(&slot->sequence, 2 * n + 1, __ATOMIC_ACQ_REL);
+	for (size_t i = 0; i < RX_LOG_WORDS && i * sizeof(ULONG64) <= length; i++)
+		__atomic_store_n(&slot->words[i], line.words[i], __ATOMIC_RELAXED);
 	__atomic_store_n(&slot->sequence, 2 * n + 2, __ATOMIC_RELEASE);
 }
 
@@ -48,14 +51,17 @@ void rx_log_dump(FILE *to)
 
 	for (; n < end; n++) {
 		struct rx_log_slot *slot = &rx_log_ring[(ULONG64)n % RX_LOG_SLOTS];
-		char line[RX_LOG_LINE];
+		union {
+			char text[RX_LOG_LINE];
+			ULONG64 words[RX_LOG_WORDS];
+		} line;
 
 		if (__atomic_load_n(&slot->sequence, __ATOMIC_ACQUIRE) != 2 * n + 2)
 			continue;
-		for (unsigned int i = 0; i < RX_LOG_LINE; i++)
-			line[i] = __atomic_load_n(&slot->text[i], __ATOMIC_RELAXED);
-		line[RX_LOG_LINE - 1] = '\0';
+		for (size_t i = 0; i < RX_LOG_WORDS; i++)
+			line.words[i] = __atomic_load_n(&slot->words[i], __ATOMIC_ACQUIRE);
+		line.text[RX_LOG_LINE - 1] = '\0';
 		if (__atomic_load_n(&slot->sequence, __ATOMIC_ACQUIRE) == 2 * n + 2)
-			fprintf(to, "%s\n", line);
+			fprintf(to, "%s\n", line.text);
 	}
 }
