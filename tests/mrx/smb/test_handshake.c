@@ -258,6 +258,47 @@ static void test_whole_handshake(void **state)
 	assert_int_equal(c->tree->id, FAKE_TREE_ID);
 }
 
+/* One connect, login and tree connect; everything is let go again. */
+static NTSTATUS whole_way(struct client *c)
+{
+	UNICODE_STRING share = NT_STR(u"share");
+	NTSTATUS status = smb_conn_connect(&c->transport, "127.0.0.1", c->server.port, 2 * SMB_SECOND,
+					   &c->options.conn, &c->conn);
+
+	if (status == STATUS_SUCCESS)
+		status = client_negotiate(c);
+	if (status == STATUS_SUCCESS)
+		status = client_login(c);
+	if (status == STATUS_SUCCESS)
+		status = smb_tree_connect(c->session, &c->options, &share, client_deadline(), &c->tree);
+	smb_tree_put(c->tree);
+	smb_session_put(c->session);
+	smb_conn_put(c->conn);
+	c->tree = NULL;
+	c->session = NULL;
+	c->conn = NULL;
+	return status;
+}
+
+/* Whichever allocation fails on the way, the caller gets an error, and nothing is left (the teardown looks). */
+static void test_each_allocation_failure(void **state)
+{
+	struct client *c = *state;
+	NTSTATUS status;
+	long n = 0;
+	bool fired;
+
+	assert_true(fake_start(&c->server, script_whole, NULL));
+	do {
+		nt_fault_arm(n++);
+		status = whole_way(c);
+		fired = nt_fault_disarm();
+		if (!fired)
+			assert_int_equal(status, STATUS_SUCCESS);
+		assert_true(n < 500);
+	} while (fired);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, client_setup, client_teardown)
 
 int main(void)
@@ -280,6 +321,7 @@ int main(void)
 		T(test_login_refused),
 		T(test_guest_instead_of_user),
 		T(test_guest_cannot_sign),
+		T(test_each_allocation_failure),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
