@@ -206,7 +206,7 @@ doumount() {
 	gvfs-smb) gvfs_env; timeout 60 gio mount -u "smb://root@$IP:$SMBPORT/data" >/dev/null 2>&1; fusermount3 -u "$m" || fusermount3 -uz "$m";;
 	*) for ((i = 0; i < 50; i++)); do fusermount3 -u "$m" 2>/dev/null && break; sleep 0.1; done; mountpoint -q "$m" && fusermount3 -uz "$m";;
 	esac; fi
-	[ -n "$p" ] && waitgone "$p"; rm -f "$D/run/$n"
+	[ -n "$p" ] && waitgone "$p"; stoppid "$D/run/$n" # one that does not end by itself is ended
 	[ $n = gvfs-smb ] && { stoppid "$D/run/gvfsd.pid"; stoppid "$D/run/dbus.pid"; rm -f "$D/run/bus"; }
 	rm -rf "$D/cache.$n" "$D/davcache"
 	return 0
