@@ -1,5 +1,5 @@
 /*
- * buffer.c - page-aligned buffers for data on its way to the kernel.
+ * buffer.c - pooled buffers for data on its way to the kernel.
  *
  * Owns:      free buffers in a few size classes, so that a stream of reads touches the same warm pages.
  * Locks:     one spin lock; a leaf.

@@ -77,7 +77,7 @@ void front_op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		status = door_open(fuse->volume, &r->caller, &open, &opened);
 		door_name_free(&open.path);
 	}
-	if (NT_SUCCESS(status) && node->file_id != 0 &&
+	if (NT_SUCCESS(status) && node != fuse->root && node->file_id != 0 &&
 	    (uint64_t)opened.stat.FileId.QuadPart != node->file_id) {
 		/* Another folder has the name by now: the kernel looks it up again and comes back. */
 		(void)door_close(opened.file, NULL);

@@ -107,6 +107,9 @@ static NTSTATUS check_root(struct rdr_fuse *fuse)
 
 	if (NT_SUCCESS(status) && !(stat.FileAttributes & FILE_ATTRIBUTE_DIRECTORY))
 		status = STATUS_NOT_A_DIRECTORY;
+	/* Its number is shown in listings; it is never looked up by it. */
+	if (NT_SUCCESS(status) && stat.FileId.QuadPart != -1)
+		fuse->root->file_id = (uint64_t)stat.FileId.QuadPart;
 	return status;
 }
 
