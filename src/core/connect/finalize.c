@@ -24,7 +24,7 @@ static NTSTATUS rx_view_may_end(PV_NET_ROOT vnr)
 {
 	if (vnr->NumberOfFobxs != 0)
 		return STATUS_FILES_OPEN;
-	if (vnr->NodeReferenceCount > RX_VIEW_IDLE_REFERENCES)
+	if (rx_object_count(&vnr->NodeReferenceCount) > RX_VIEW_IDLE_REFERENCES)
 		return STATUS_CONNECTION_IN_USE;
 	return STATUS_SUCCESS;
 }

@@ -217,18 +217,15 @@ static PV_NET_ROOT rx_find_view(PRX_CONTEXT rxc, PUNICODE_STRING name, PUNICODE_
 	PRX_PREFIX_TABLE table = rxc->RxDeviceObject->pRxNetNameTable;
 	PV_NET_ROOT vnr = NULL;
 	PVOID found;
-	bool usable;
 
 	rx_name_table_lock_shared(table);
-	found = RxPrefixTableLookupName(table, name, rest, id);
-	usable = found != NULL && NodeType(found) == RDBSS_NTC_V_NETROOT &&
-		 ((PV_NET_ROOT)found)->Condition == Condition_Good;
-	rx_name_table_unlock(table);
-
-	if (usable)
+	found = rx_prefix_table_peek(table, name, rest, id);
+	if (found != NULL && NodeType(found) == RDBSS_NTC_V_NETROOT &&
+	    ((PV_NET_ROOT)found)->Condition == Condition_Good) {
 		vnr = found;
-	else if (found != NULL)
-		RxDereference(found, LHS_LockNotHeld);
+		RxReferenceVNetRoot(vnr);
+	}
+	rx_name_table_unlock(table);
 	return vnr;
 }
 

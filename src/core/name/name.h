@@ -32,6 +32,10 @@ bool rx_name_equal(PCUNICODE_STRING a, PCUNICODE_STRING b, USHORT insensitive_by
 PVOID rx_prefix_table_find(PRX_PREFIX_TABLE table, PCUNICODE_STRING name, NODE_TYPE_CODE kind,
 			   PRX_CONNECTION_ID id) RX_REQUIRES_SHARED(rx_class_name_table);
 
+/* RxPrefixTableLookupName() without the reference. Locks: table, shared, as long as the object is looked at. */
+PVOID rx_prefix_table_peek(PRX_PREFIX_TABLE table, PUNICODE_STRING path, PUNICODE_STRING rest,
+			   PRX_CONNECTION_ID id) RX_REQUIRES_SHARED(rx_class_name_table);
+
 /* fcbtable.c */
 
 /* Calls visit for each FCB in the table until it answers false. Locks: table, shared. */

@@ -148,39 +148,62 @@ PVOID rx_prefix_table_find(PRX_PREFIX_TABLE table, PCUNICODE_STRING name, NODE_T
 	return NULL;
 }
 
-PVOID RxPrefixTableLookupName(PRX_PREFIX_TABLE ThisTable, PUNICODE_STRING CanonicalName,
-			      PUNICODE_STRING RemainingName, PRX_CONNECTION_ID RxConnectionId)
+/* The entry with the longest name that leads a path. Locks: table, shared. */
+static PRX_PREFIX_ENTRY rx_prefix_longest(PRX_PREFIX_TABLE table, PUNICODE_STRING path, PRX_CONNECTION_ID id)
 {
-	USHORT count = CanonicalName->Length / sizeof(WCHAR);
+	USHORT count = path->Length / sizeof(WCHAR);
 	ULONG hash = RX_NAME_HASH_START;
 	PRX_PREFIX_ENTRY best = NULL;
 
 	RX_CHECK(count > 0);
-	RX_CHECK(RxIsPrefixTableLockAcquired(ThisTable));
-	if (ThisTable->HashBuckets == NULL)
+	RX_CHECK(RxIsPrefixTableLockAcquired(table));
+	if (table->HashBuckets == NULL)
 		return NULL;
 
-	for (USHORT i = 0; i < count && i * sizeof(WCHAR) < ThisTable->LongestPrefix; i++) {
+	for (USHORT i = 0; i < count && i * sizeof(WCHAR) < table->LongestPrefix; i++) {
 		UNICODE_STRING prefix;
 		PRX_PREFIX_ENTRY entry;
 
-		hash = rx_name_hash_step(hash, rx_name_fold(CanonicalName->Buffer[i]));
-		if (i + 1 < count && CanonicalName->Buffer[i + 1] != u'\\')
+		hash = rx_name_hash_step(hash, rx_name_fold(path->Buffer[i]));
+		if (i + 1 < count && path->Buffer[i + 1] != u'\\')
 			continue;
-		prefix.Buffer = CanonicalName->Buffer;
+		prefix.Buffer = path->Buffer;
 		prefix.Length = prefix.MaximumLength = (USHORT)((i + 1) * sizeof(WCHAR));
-		entry = rx_prefix_match(ThisTable, &prefix, rx_name_hash_end(hash), RxConnectionId);
+		entry = rx_prefix_match(table, &prefix, rx_name_hash_end(hash), id);
 		if (entry != NULL)
 			best = entry;
 	}
-	if (best == NULL)
-		return NULL;
+	return best;
+}
 
-	(void)InterlockedIncrement(best->ContainerRefCount);
-	RemainingName->Buffer = CanonicalName->Buffer + best->Prefix.Length / sizeof(WCHAR);
-	RemainingName->Length = (USHORT)(CanonicalName->Length - best->Prefix.Length);
-	RemainingName->MaximumLength = RemainingName->Length;
-	return best->ContainingRecord;
+static void rx_prefix_rest(PUNICODE_STRING path, PRX_PREFIX_ENTRY entry, PUNICODE_STRING rest)
+{
+	rest->Buffer = path->Buffer + entry->Prefix.Length / sizeof(WCHAR);
+	rest->Length = (USHORT)(path->Length - entry->Prefix.Length);
+	rest->MaximumLength = rest->Length;
+}
+
+PVOID RxPrefixTableLookupName(PRX_PREFIX_TABLE ThisTable, PUNICODE_STRING CanonicalName,
+			      PUNICODE_STRING RemainingName, PRX_CONNECTION_ID RxConnectionId)
+{
+	PRX_PREFIX_ENTRY entry = rx_prefix_longest(ThisTable, CanonicalName, RxConnectionId);
+
+	if (entry == NULL)
+		return NULL;
+	(void)InterlockedIncrement(entry->ContainerRefCount);
+	rx_prefix_rest(CanonicalName, entry, RemainingName);
+	return entry->ContainingRecord;
+}
+
+PVOID rx_prefix_table_peek(PRX_PREFIX_TABLE table, PUNICODE_STRING path, PUNICODE_STRING rest,
+			   PRX_CONNECTION_ID id)
+{
+	PRX_PREFIX_ENTRY entry = rx_prefix_longest(table, path, id);
+
+	if (entry == NULL)
+		return NULL;
+	rx_prefix_rest(path, entry, rest);
+	return entry->ContainingRecord;
 }
 
 static void rx_prefix_note_change(PRX_PREFIX_TABLE table) RX_REQUIRES(rx_class_name_table)

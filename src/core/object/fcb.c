@@ -185,7 +185,7 @@ static void rx_fcb_destroy(PFCB fcb) RX_NO_TSA
 	PNET_ROOT nr = (PNET_ROOT)fcb->pNetRoot;
 	PRDBSS_DEVICE_OBJECT dev = fcb->RxDeviceObject;
 
-	RX_CHECK(fcb->NodeReferenceCount == 0 && IsListEmpty(&fcb->SrvOpenList));
+	RX_CHECK(rx_object_count(&fcb->NodeReferenceCount) == 0 && IsListEmpty(&fcb->SrvOpenList));
 	RX_CHECK((fcb->FcbState & (FCB_STATE_SRVOPEN_USED | FCB_STATE_FOBX_USED)) == 0);
 	(void)rx_call_deallocate_for_fcb(&fcb->Mrx);    /* ignored: the page */
 	RemoveEntryList(&fcb->FcbTableEntry.HashLinks); /* NET_ROOT.OrphanedFcbs */
@@ -389,7 +389,8 @@ NTSTATUS rx_fcb_rename_locked(PFCB fcb, PCUNICODE_STRING new_path)
 /* Finalizes one FCB that only the table refers to, when nobody is at work on it. Return: it is gone. */
 static bool rx_fcb_purge_if_unused(PFCB fcb) RX_NO_TSA
 {
-	if (fcb->NodeReferenceCount != 1 || !ExAcquireResourceExclusiveLite(fcb->Header.Resource, FALSE))
+	if (rx_object_count(&fcb->NodeReferenceCount) != 1 ||
+	    !ExAcquireResourceExclusiveLite(fcb->Header.Resource, FALSE))
 		return false;
 	if (RxFinalizeNetFcb(fcb, FALSE, FALSE, 0))
 		return true;

@@ -137,10 +137,10 @@ BOOLEAN RxFinalizeNetRoot(PNET_ROOT ThisNetRoot, BOOLEAN RecursiveFinalize, BOOL
 	rx_scavenger_unmark(nr);
 	RxRemovePrefixTableEntry(table, &nr->PrefixEntry);
 	nr->Flags |= NETROOT_FLAG_NAME_ALREADY_REMOVED;
-	if (StableCondition(nr->Condition))
+	if (nr->Condition == Condition_Good) /* one that is bad stays so: its waiters read why */
 		RxUpdateCondition(Condition_Closed, &nr->Condition, &nr->TransitionWaitList);
 	RxLog(("nr=%lu finalize force=%u refs=%lu", nr->SerialNumberForEnum, ForceFinalize,
-	       nr->NodeReferenceCount));
+	       rx_object_count(&nr->NodeReferenceCount)));
 	(void)rx_call_finalize_net_root(&nr->Mrx, FALSE); /* ignored, and never forced: the page */
 	nr->Flags &= ~NETROOT_FLAG_FINALIZATION_IN_PROGRESS;
 	rx_flag_set(&nr->UpperFinalizationDone);

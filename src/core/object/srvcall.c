@@ -211,10 +211,10 @@ BOOLEAN RxFinalizeSrvCall(PSRV_CALL ThisSrvCall, BOOLEAN ForceFinalize)
 		sc->Flags |= SRVCALL_FLAG_FORCE_FINALIZED;
 	rx_scavenger_unmark(sc);
 	RxRemovePrefixTableEntry(table, &sc->PrefixEntry);
-	if (StableCondition(sc->Condition))
+	if (sc->Condition == Condition_Good) /* one that is bad stays so: its waiters read why */
 		RxUpdateCondition(Condition_Closed, &sc->Condition, &sc->TransitionWaitList);
 	RxLog(("sc=%lu finalize force=%u refs=%lu", sc->SerialNumberForEnum, ForceFinalize,
-	       sc->NodeReferenceCount));
+	       rx_object_count(&sc->NodeReferenceCount)));
 
 	/* the worker now owns the table's reference */
 	if (rx_srv_call_must_post() &&

@@ -192,14 +192,14 @@ BOOLEAN RxFinalizeVNetRoot(PV_NET_ROOT ThisVNetRoot, BOOLEAN RecursiveFinalize, 
 
 	rx_scavenger_unmark(vnr);
 	RxRemovePrefixTableEntry(table, &vnr->PrefixEntry);
-	if (StableCondition(vnr->Condition))
+	if (vnr->Condition == Condition_Good) /* one that is bad stays so: its waiters read why */
 		RxUpdateCondition(Condition_Closed, &vnr->Condition, &vnr->TransitionWaitList);
 	if (!vnr->UpperFinalizationDone) {
 		RxOrphanSrvOpens(vnr);
 		rx_flag_set(&vnr->UpperFinalizationDone);
 	}
 	RxLog(("vnr=%lu finalize force=%u refs=%lu", vnr->SerialNumberForEnum, ForceFinalize,
-	       vnr->NodeReferenceCount));
+	       rx_object_count(&vnr->NodeReferenceCount)));
 	(void)rx_call_finalize_v_net_root(&vnr->Mrx, FALSE); /* ignored, and never forced: the page */
 
 	RemoveEntryList(&vnr->NetRootListEntry);

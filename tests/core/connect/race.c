@@ -5,6 +5,7 @@
 
 #include "core/support/fixture.h"
 
+#include "core/context/context.h"
 #include "nt_exec.h"
 
 #define MAX_THREADS 16
@@ -261,4 +262,58 @@ void race_forced_end(unsigned int threads, unsigned int rounds)
 	CHECK_EQUAL(recorder_device->NumberOfActiveFcbs, 0);
 	CHECK_EQUAL(recorder.count[REC_FINALIZE_SRV_CALL], recorder.count[REC_CREATE_SRV_CALL]);
 	CHECK_EQUAL(recorder.count[REC_FINALIZE_V_NET_ROOT], recorder.count[REC_CREATE_V_NET_ROOT]);
+}
+
+static void connect_in_vain(void *arg)
+{
+	FIXTURE_NAME(name, u"\\dead\\share");
+	struct racer *r = arg;
+
+	wait_for_go(r);
+	for (unsigned int i = 0; i < r->rounds; i++) {
+		PRX_CONTEXT rxc = fixture_context();
+		UNICODE_STRING rest;
+
+		/* every other request is cancelled before it waits: it may still be the one that asks the server */
+		if (r->shared != NULL && i % 2 == 0)
+			rx_cancel_context(rxc);
+		r->status = RxFindOrConstructVirtualNetRoot(rxc, NULL, &name, NET_ROOT_WILD, &rest);
+		CHECK(rxc->Create.pVNetRoot == NULL);
+		if (r->status != STATUS_CONNECTION_REFUSED && r->status != STATUS_BAD_NETWORK_NAME)
+			CHECK_EQUAL((ULONG)r->status, (ULONG)STATUS_CANCELLED);
+		fixture_context_end(rxc);
+	}
+}
+
+static void race_failures_of(unsigned int threads, unsigned int rounds, NTSTATUS server, NTSTATUS share)
+{
+	static V_NET_ROOT cancelled; /* only a mark */
+	struct racer racers[MAX_THREADS] = {{0}};
+
+	recorder_reset();
+	recorder_set_answer(REC_ANSWER_LATER);
+	recorder.srv_call_status = server;
+	recorder.net_root_status = share;
+	for (unsigned int i = 0; i < threads; i++) {
+		racers[i].rounds = rounds;
+		racers[i].shared = i % 3 == 2 ? &cancelled : NULL;
+	}
+	run_all(racers, threads, connect_in_vain);
+	(void)RxSpinDownMRxDispatcher(recorder_device);
+	fixture_check_objects();
+	CHECK_EQUAL(recorder.count[REC_FINALIZE_V_NET_ROOT], recorder.count[REC_CREATE_V_NET_ROOT]);
+	if (NT_SUCCESS(server)) {
+		CHECK_EQUAL(fixture_names_in_table(), 0);
+		CHECK_EQUAL(recorder.count[REC_FINALIZE_SRV_CALL], recorder.count[REC_CREATE_SRV_CALL]);
+	} else {
+		/* asked once, and remembered, however many asked */
+		CHECK_EQUAL(recorder.count[REC_CREATE_SRV_CALL], 1);
+		CHECK_EQUAL(fixture_names_in_table(), 1);
+	}
+}
+
+void race_failures(unsigned int threads, unsigned int rounds)
+{
+	race_failures_of(threads, rounds, STATUS_SUCCESS, STATUS_BAD_NETWORK_NAME);
+	race_failures_of(threads, rounds, STATUS_CONNECTION_REFUSED, STATUS_SUCCESS);
 }

@@ -14,4 +14,7 @@ void race_open_close(unsigned int threads, unsigned int rounds);
 /* Threads connect, open and close while others force the connection away under them. */
 void race_forced_end(unsigned int threads, unsigned int rounds);
 
+/* Threads want a server, or a share, that is not there, and some are cancelled: each learns why, none hangs. */
+void race_failures(unsigned int threads, unsigned int rounds);
+
 #endif

@@ -37,13 +37,19 @@ static void test_forced_end_against_users(void **state)
 	race_forced_end(6, 200);
 }
 
+/* A failure reaches everybody who waited for it, and no name is left behind. */
+static void test_failures(void **state)
+{
+	(void)state;
+	race_failures(6, 20);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_connection_race),
-		cmocka_unit_test(test_finalize_against_lookup),
-		cmocka_unit_test(test_open_against_close),
-		cmocka_unit_test(test_forced_end_against_users),
+		cmocka_unit_test(test_connection_race),    cmocka_unit_test(test_finalize_against_lookup),
+		cmocka_unit_test(test_open_against_close), cmocka_unit_test(test_forced_end_against_users),
+		cmocka_unit_test(test_failures),
 	};
 
 	return cmocka_run_group_tests(tests, fixture_begin, fixture_end);

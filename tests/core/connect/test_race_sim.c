@@ -36,11 +36,17 @@ static void sim_forced_end(void)
 	race_forced_end(3, 3);
 }
 
+static void sim_failures(void)
+{
+	race_failures(3, 2);
+}
+
 static const struct sim_race races[] = {
 	{"connect", sim_connect},
 	{"finalize against lookup", sim_finalize_against_lookup},
 	{"open against close", sim_open_close},
 	{"forced end against users", sim_forced_end},
+	{"failures", sim_failures},
 };
 
 static void body(void *arg)
