@@ -249,7 +249,8 @@ static NTSTATUS smb_login_finish(struct smb_login *l)
 	NTSTATUS status;
 
 	/* some servers do not mark the session of a login without a name */
-	if (l->spnego.anonymous || (session->flags & (SMB2_SESSION_FLAG_IS_GUEST | SMB2_SESSION_FLAG_IS_NULL)))
+	if (l->spnego.anonymous ||
+	    (session->flags & (SMB2_SESSION_FLAG_IS_GUEST | SMB2_SESSION_FLAG_IS_NULL)))
 		return smb_login_as_guest(l);
 	if (!l->spnego.authenticated)
 		return STATUS_INVALID_NETWORK_RESPONSE;
