@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import time
 
 import pytest
 
@@ -320,6 +321,27 @@ def test_control_socket_is_private_and_survives_nonsense():
     mount.unmount()
 
 
+def test_a_daemon_that_is_stuck_does_not_stand_for_others():
+    """A socket that accepts and never answers delays neither umount nor status of another mount, and not list for long."""
+    mount = rig.Mount("mem:")
+    path = os.path.join(os.path.dirname(control_socket(mount)), "0.sock")
+    with socket.socket(socket.AF_UNIX) as stuck:
+        stuck.bind(path)
+        stuck.listen(16)
+        try:
+            began = time.monotonic()
+            assert mount.status()["pid"] == mount.pid
+            assert time.monotonic() - began < 1.5
+            assert mount.path in rig.rdr("list", timeout=5).stdout
+            began = time.monotonic()
+            done = rig.rdr("umount", mount.path, timeout=5)
+            assert time.monotonic() - began < 1.5
+            assert "no leaks" in done.stdout
+        finally:
+            os.unlink(path)
+    mount.discard()
+
+
 ROOTLESS = """
 set -e
 mknod "$1/fuse" c 10 229 && chmod 666 "$1/fuse" && mount --bind "$1/fuse" /dev/fuse
@@ -328,7 +350,9 @@ exec setpriv --reuid=65534 --regid=65534 --clear-groups env HOME="$1" sh -e -c '
     grep " $1/mnt fuse.rdr " /proc/mounts
     echo hello >"$1/mnt/f"
     grep hello "$1/mnt/f"
-    "$0" list
+    pid=$("$0" list | sed "s/.*(pid \\([0-9]*\\)).*/\\1/")
+    # what root owns in /proc is closed to the user: no core dump, no look into memory
+    test "$(stat -c %u /proc/$pid/status)" = 0
     "$0" umount "$1/mnt"
     ! grep "$1/mnt" /proc/mounts
 ' "$1/rdr" "$1"

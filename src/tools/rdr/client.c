@@ -18,7 +18,9 @@
 #include <unistd.h>
 
 #define MAX_ANSWER (256u << 20) /* bytes; a status with a million objects */
-#define LIST_MS 3000
+#define LIST_MS 2000
+#define MAX_REQUEST 128
+#define MAX_PEERS 1024
 
 static long now_ms(void)
 {
@@ -29,7 +31,7 @@ static long now_ms(void)
 }
 
 /* A connected socket, or -1 with errno. */
-static int connect_to(const char *path)
+static int connect_to(const char *path, int flags)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 
@@ -38,7 +40,7 @@ static int connect_to(const char *path)
 		return -1;
 	}
 	strcpy(address.sun_path, path);
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
 
 	if (fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof(address)) != 0) {
 		int why = errno;
@@ -88,20 +90,26 @@ static char *read_answer(int fd, int timeout_ms, size_t *length)
 	return NULL;
 }
 
+/* One line; @command is a word of ours. */
+static size_t make_request(char request[MAX_REQUEST], const char *command, bool force)
+{
+	return (size_t)snprintf(request, MAX_REQUEST, "{\"rdr\":%d,\"command\":\"%s\",\"force\":%s}\n",
+				RDR_CONTROL_VERSION, command, force ? "true" : "false");
+}
+
 static int ask_path(const char *path, const char *command, bool force, int timeout_ms,
 		    struct rdr_json_value **answer, char **raw, struct rdr_error *error)
 {
-	char request[128];
+	char request[MAX_REQUEST];
 	size_t length = 0;
-	int fd = connect_to(path);
+	int fd = connect_to(path, 0);
 
 	*answer = NULL;
 	if (fd < 0)
 		return rdr_fail(error, RDR_SYSTEM, "cannot reach the daemon: %s", strerror(errno));
-	int size = snprintf(request, sizeof(request), "{\"rdr\":%d,\"command\":\"%s\",\"force\":%s}\n",
-			    RDR_CONTROL_VERSION, command, force ? "true" : "false");
+	size_t size = make_request(request, command, force);
 
-	if (send(fd, request, (size_t)size, MSG_NOSIGNAL) != size) {
+	if (send(fd, request, size, MSG_NOSIGNAL) != (ssize_t)size) {
 		close(fd);
 		return rdr_fail(error, RDR_SYSTEM, "cannot ask the daemon: %s", strerror(errno));
 	}
@@ -139,42 +147,109 @@ int rdr_peer_ask(const struct rdr_peer *peer, const char *command, bool force, i
 	return ask_path(peer->socket_path, command, force, timeout_ms, answer, raw, error);
 }
 
+/* Connects to one socket of a folder and asks who is there; the answer is read later, with all others. */
 static void add_peer(const char *folder, const char *name, bool remove_dead, struct rdr_peer ***link)
 {
-	struct rdr_error error;
+	char request[MAX_REQUEST];
 	struct rdr_peer *peer = calloc(1, sizeof(*peer));
 
 	if (peer == NULL)
 		return;
-	if (asprintf(&peer->socket_path, "%s/%s", folder, name) < 0) {
-		free(peer);
-		return;
-	}
-	int fd = connect_to(peer->socket_path);
-
-	if (fd < 0) {
-		if (remove_dead && errno == ECONNREFUSED)
+	peer->fd = -1;
+	if (asprintf(&peer->socket_path, "%s/%s", folder, name) < 0)
+		peer->socket_path = NULL;
+	else
+		peer->fd = connect_to(peer->socket_path, SOCK_NONBLOCK);
+	if (peer->fd < 0) {
+		if (peer->socket_path != NULL && remove_dead && errno == ECONNREFUSED)
 			(void)unlink(peer->socket_path);
 		rdr_peers_free(peer);
 		return;
 	}
-	close(fd);
-	(void)ask_path(peer->socket_path, "list", false, LIST_MS, &peer->hello, NULL, &error);
-	if (peer->hello == NULL) {
-		rdr_peers_free(peer);
-		return;
-	}
+	(void)send(peer->fd, request, make_request(request, "list", false),
+		   MSG_NOSIGNAL); /* no answer tells */
 	**link = peer;
 	*link = &peer->next;
 }
 
+/* Takes in what has arrived; at the end of the connection the answer is whole. */
+static void read_hello(struct rdr_peer *peer)
+{
+	ssize_t n = recv(peer->fd, peer->text + peer->length, sizeof(peer->text) - peer->length, 0);
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n > 0 && peer->length + (size_t)n < sizeof(peer->text)) {
+		peer->length += (size_t)n;
+		return;
+	}
+	if (n == 0)
+		peer->hello = rdr_json_parse(peer->text, peer->length);
+	close(peer->fd);
+	peer->fd = -1;
+}
+
+static bool is_wanted(const struct rdr_peer *peer, const char *wanted)
+{
+	return wanted != NULL && peer->hello != NULL && strcmp(rdr_peer_directory(peer), wanted) == 0;
+}
+
+/* Reads all answers side by side, so that one daemon that is stuck does not stand for all. */
+static void read_hellos(struct rdr_peer *peers, const char *wanted)
+{
+	long end = now_ms() + LIST_MS;
+
+	for (;;) {
+		struct pollfd ready[MAX_PEERS];
+		struct rdr_peer *asked[MAX_PEERS];
+		nfds_t count = 0;
+
+		for (struct rdr_peer *peer = peers; peer != NULL && count < MAX_PEERS; peer = peer->next) {
+			if (is_wanted(peer, wanted))
+				return;
+			if (peer->fd < 0)
+				continue;
+			ready[count] = (struct pollfd){.fd = peer->fd, .events = POLLIN};
+			asked[count++] = peer;
+		}
+		long left = end - now_ms();
+
+		if (count == 0 || left <= 0 || poll(ready, count, (int)left) <= 0)
+			return;
+		for (nfds_t i = 0; i < count; i++) {
+			if (ready[i].revents != 0)
+				read_hello(asked[i]);
+		}
+	}
+}
+
+/* Takes those out that did not say who they are. */
+static struct rdr_peer *keep_known(struct rdr_peer *peers)
+{
+	struct rdr_peer **link = &peers;
+
+	while (*link != NULL) {
+		struct rdr_peer *peer = *link;
+
+		if (peer->hello != NULL) {
+			link = &peer->next;
+			continue;
+		}
+		*link = peer->next;
+		peer->next = NULL;
+		rdr_peers_free(peer);
+	}
+	return peers;
+}
+
 /**
  * rdr_peers_find - every daemon of this user that answers
+ * @wanted:      the directory that is looked for: its daemon's answer ends the search; NULL: all of them
  * @remove_dead: take sockets without a process away
  *
  * Return: a list for rdr_peers_free(); NULL when there is none.
  */
-struct rdr_peer *rdr_peers_find(bool remove_dead)
+struct rdr_peer *rdr_peers_find(const char *wanted, bool remove_dead)
 {
 	char *folders[3];
 	unsigned int count = rdr_run_directories(folders, 3);
@@ -195,7 +270,8 @@ struct rdr_peer *rdr_peers_find(bool remove_dead)
 			closedir(folder);
 		free(folders[i]);
 	}
-	return peers;
+	read_hellos(peers, wanted);
+	return keep_known(peers);
 }
 
 void rdr_peers_free(struct rdr_peer *peers)
@@ -203,6 +279,8 @@ void rdr_peers_free(struct rdr_peer *peers)
 	while (peers != NULL) {
 		struct rdr_peer *next = peers->next;
 
+		if (peers->fd >= 0)
+			close(peers->fd);
 		rdr_json_value_free(peers->hello);
 		free(peers->socket_path);
 		free(peers);

@@ -17,7 +17,7 @@ int rdr_verb_list(int argc, char **argv)
 		}
 		json = true;
 	}
-	struct rdr_peer *peers = rdr_peers_find(true);
+	struct rdr_peer *peers = rdr_peers_find(NULL, true);
 
 	for (const struct rdr_peer *peer = peers; peer != NULL; peer = peer->next) {
 		const char *source = rdr_json_get_string(peer->hello, "source", "?");

@@ -241,9 +241,13 @@ struct rdr_peer {
 	char *socket_path;
 	struct rdr_json_value *hello; /* its answer to "list" */
 	struct rdr_peer *next;
+	/* while the answer is read */
+	int fd;
+	size_t length; /* bytes of text */
+	char text[16384];
 };
 
-struct rdr_peer *rdr_peers_find(bool remove_dead);
+struct rdr_peer *rdr_peers_find(const char *wanted, bool remove_dead);
 void rdr_peers_free(struct rdr_peer *peers);
 const char *rdr_peer_directory(const struct rdr_peer *peer);
 int rdr_peer_ask(const struct rdr_peer *peer, const char *command, bool force, int timeout_ms,

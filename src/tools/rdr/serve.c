@@ -20,6 +20,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -437,6 +438,9 @@ int rdr_serve(struct rdr_mount_request *request, struct rdr_daemon *daemon)
 	sigset_t watched;
 	char *report = NULL;
 
+	/* No core dump, and no look into our memory for the user's other programs: it holds a password. */
+	if (!request->debug)
+		(void)prctl(PR_SET_DUMPABLE, 0);
 	sigemptyset(&watched);
 	sigaddset(&watched, SIGTERM);
 	sigaddset(&watched, SIGINT);

@@ -169,7 +169,7 @@ int rdr_verb_status(int argc, char **argv)
 	}
 	if (directory != NULL && rdr_directory_resolve(directory, &absolute, &error) != 0)
 		return rdr_print_error(&error);
-	struct rdr_peer *peers = rdr_peers_find(false);
+	struct rdr_peer *peers = rdr_peers_find(absolute, false);
 
 	for (struct rdr_peer *peer = peers; peer != NULL; peer = peer->next) {
 		if (absolute != NULL && strcmp(absolute, rdr_peer_directory(peer)) != 0)

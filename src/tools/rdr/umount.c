@@ -53,7 +53,7 @@ static int unmount(const char *absolute, bool force, bool quiet, struct rdr_erro
 	struct rdr_mount_entry entry;
 	struct rdr_json_value *answer = NULL;
 	bool mounted = rdr_mount_find(absolute, &entry);
-	struct rdr_peer *peers = rdr_peers_find(true);
+	struct rdr_peer *peers = rdr_peers_find(absolute, true);
 	struct rdr_peer *peer = find_peer(peers, absolute);
 	int code;
 
