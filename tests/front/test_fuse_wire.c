@@ -296,7 +296,7 @@ static void test_interrupt_ignored(void **state)
 	began = now_ms();
 	interrupt(id);
 	expect(id, EINTR, &reply);
-	assert_true(now_ms() - began < 1500); /* 1 s, and what a busy machine adds */
+	assert_true(now_ms() - began < 3000); /* 1 s, and what a busy machine adds */
 	assert_int_equal(stuck_reads_held(), 1);
 	rdr_fuse_query_counters(fuse, &counters);
 	assert_int_equal(counters.interrupts, 1);
