@@ -265,8 +265,11 @@ NTSTATUS front_pool_start(struct rdr_fuse *fuse)
 	return spawn(fuse) ? STATUS_SUCCESS : STATUS_INSUFFICIENT_RESOURCES;
 }
 
-/* No thread takes another request; those that wait for one return. */
-void front_pool_interrupt(struct rdr_fuse *fuse)
+/*
+ * One signal to each thread.  It is of the queued kind: sent faster than a thread takes them in, they would be all
+ * that it does, and use up what the whole user may have pending.
+ */
+static void wake_all(struct rdr_fuse *fuse)
 {
 	struct front_pool *pool = &fuse->pool;
 	LIST_ENTRY *l;
@@ -282,7 +285,13 @@ void front_pool_interrupt(struct rdr_fuse *fuse)
 			pthread_kill(t->posix, WAKE_SIGNAL);
 	}
 	KeReleaseSpinLock(&pool->lock, irql);
-	KeSetEvent(&pool->changed, IO_NO_INCREMENT, FALSE);
+}
+
+/* No thread takes another request; those that wait for one return. */
+void front_pool_interrupt(struct rdr_fuse *fuse)
+{
+	wake_all(fuse);
+	KeSetEvent(&fuse->pool.changed, IO_NO_INCREMENT, FALSE);
 }
 
 static struct front_pool_thread *next_ended(struct front_pool *pool, bool *over)
@@ -324,7 +333,7 @@ void front_pool_wait(struct rdr_fuse *fuse)
 		}
 		leaving = pool_stopping(fuse);
 		if (leaving)
-			front_pool_interrupt(fuse);
+			wake_all(fuse); /* not the event: it is what is waited for here */
 		KeWaitForSingleObject(&pool->changed, Executive, KernelMode, FALSE,
 				      leaving ? &timeout : NULL);
 	}
