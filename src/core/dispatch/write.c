@@ -6,8 +6,8 @@
  *         an append, which must find its place and fill it in one step, and a write that grows the file of a
  *         driver with MRxExtendForNonCache. Re-owned by the request when it pends.
  *
- * Nothing is cached here: each write is low I/O. Sizes follow in the completion, as a maximum, under the FCB's
- * size lock.
+ * Nothing is cached here: each write is low I/O. Sizes follow in the completion, as a maximum, atomically: writers
+ * hold the FCB shared, and whoever sets a size holds it exclusive.
  */
 #include "core/dispatch/dispatch.h"
 
@@ -35,24 +35,28 @@ static NTSTATUS rx_write_end(PRX_CONTEXT rxc, NTSTATUS status)
 	return status;
 }
 
-/* The file reaches at least to `end` now. */
+/* Raises *value to at least `least`, whoever else does the same; true when it was below. */
+static bool rx_write_raise(PLARGE_INTEGER value, LONGLONG least)
+{
+	LONGLONG before = __atomic_load_n(&value->QuadPart, __ATOMIC_RELAXED);
+
+	while (before < least)
+		if (__atomic_compare_exchange_n(&value->QuadPart, &before, least, false, __ATOMIC_RELEASE,
+						__ATOMIC_RELAXED))
+			return true;
+	return false;
+}
+
+/* The file reaches at least to `end` now. Any level: no lock, for the completion of a transfer waits for nothing. */
 static void rx_write_note_end(PRX_CONTEXT rxc, PFILE_OBJECT file, LONGLONG end)
 {
 	PFCB fcb = (PFCB)rxc->pFcb;
-	bool grown;
+	bool grown = rx_write_raise(&fcb->Header.FileSize, end);
 
-	ExAcquireFastMutex(fcb->FileSizeLock);
-	grown = end > fcb->Header.FileSize.QuadPart;
-	if (grown) {
-		fcb->Header.FileSize.QuadPart = end;
-		if (fcb->Header.AllocationSize.QuadPart < end)
-			fcb->Header.AllocationSize.QuadPart = end;
-	}
+	(void)rx_write_raise(&fcb->Header.AllocationSize, end);
 	/* the server fills what lies between with zeroes */
-	if (end > fcb->Header.ValidDataLength.QuadPart)
-		fcb->Header.ValidDataLength.QuadPart = end;
-	fcb->IsFileWritten = TRUE;
-	ExReleaseFastMutex(fcb->FileSizeLock);
+	(void)rx_write_raise(&fcb->Header.ValidDataLength, end);
+	__atomic_store_n(&fcb->IsFileWritten, TRUE, __ATOMIC_RELAXED);
 	nt_file_set_flags(file, FO_FILE_MODIFIED | (grown ? FO_FILE_SIZE_CHANGED : 0));
 }
 

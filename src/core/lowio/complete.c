@@ -37,11 +37,22 @@ static VOID NTAPI rx_lowio_finish_worker(PVOID context)
 	rx_lowio_finish(context);
 }
 
-/* Here when this thread may wait or the request says it need not; else on a worker. */
+/*
+ * May the request end at DISPATCH_LEVEL? Transfers of files may: their completion waits for nothing, and NT's rule
+ * for completion routines is that they keep to DISPATCH_LEVEL. So the answer needs no second thread. The others
+ * free, unlock or serialise more than that level allows.
+ */
+static bool rx_lowio_may_finish_at_dispatch(PRX_CONTEXT rxc)
+{
+	if ((rxc->LowIoContext.Flags & LOWIO_CONTEXT_FLAG_CAN_COMPLETE_AT_DPC_LEVEL) != 0)
+		return true;
+	return rxc->LowIoContext.Operation <= LOWIO_OP_WRITE &&
+	       (rxc->FlagsForLowIo & RXCONTEXT_FLAG4LOWIO_PIPE_OPERATION) == 0;
+}
+
 static void rx_lowio_finish_anywhere(PRX_CONTEXT rxc)
 {
-	if (KeGetCurrentIrql() < DISPATCH_LEVEL ||
-	    (rxc->LowIoContext.Flags & LOWIO_CONTEXT_FLAG_CAN_COMPLETE_AT_DPC_LEVEL) != 0)
+	if (KeGetCurrentIrql() < DISPATCH_LEVEL || rx_lowio_may_finish_at_dispatch(rxc))
 		rx_lowio_finish(rxc);
 	else
 		(void)RxPostToWorkerThread(rxc->RxDeviceObject, CriticalWorkQueue, &rxc->WorkQueueItem,

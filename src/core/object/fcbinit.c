@@ -15,7 +15,7 @@
 VOID RxGetFileSizeWithLock(PFCB Fcb, PLONGLONG FileSize)
 {
 	ExAcquireFastMutex(Fcb->FileSizeLock);
-	*FileSize = Fcb->Header.FileSize.QuadPart;
+	*FileSize = __atomic_load_n(&Fcb->Header.FileSize.QuadPart, __ATOMIC_ACQUIRE); /* writes raise it */
 	ExReleaseFastMutex(Fcb->FileSizeLock);
 }
 
@@ -23,7 +23,7 @@ VOID RxGetFileSizeWithLock(PFCB Fcb, PLONGLONG FileSize)
 VOID RxSetFileSizeWithLock(PFCB Fcb, PLONGLONG FileSize)
 {
 	ExAcquireFastMutex(Fcb->FileSizeLock);
-	Fcb->Header.FileSize.QuadPart = *FileSize;
+	__atomic_store_n(&Fcb->Header.FileSize.QuadPart, *FileSize, __ATOMIC_RELEASE);
 	Fcb->ulFileSizeVersion++;
 	ExReleaseFastMutex(Fcb->FileSizeLock);
 }

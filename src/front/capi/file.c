@@ -12,6 +12,8 @@ struct rdbss_op {
 	atomic_uint refs; /* 1 for the transfer, 1 for the owner when he asked for it */
 	rdbss_done_fn done;
 	void *context;
+	ssize_t result;
+	WORK_QUEUE_ITEM later; /* for an end that comes where the caller's code must not run */
 };
 
 static ACCESS_MASK access_of(int flags)
@@ -188,17 +190,30 @@ static void op_put(struct rdbss_op *op)
 		ExFreePoolWithTag(op, CAPI_TAG_OP);
 }
 
+static void op_report(void *context)
+{
+	struct rdbss_op *op = context;
+
+	op->done(op->context, op->result);
+	op_put(op);
+}
+
+/* The caller's routine may start the next transfer, which a transport's thread may not. */
 static void op_done(void *context, NTSTATUS status, ULONG_PTR information)
 {
 	struct rdbss_op *op = context;
-	ssize_t result = (ssize_t)information;
 
+	op->result = (ssize_t)information;
 	if (status == STATUS_END_OF_FILE)
-		result = 0;
+		op->result = 0;
 	else if (!NT_SUCCESS(status))
-		result = status == STATUS_CANCELLED ? -EINTR : capi_result(status);
-	op->done(op->context, result);
-	op_put(op);
+		op->result = status == STATUS_CANCELLED ? -EINTR : capi_result(status);
+	if (KeGetCurrentIrql() < DISPATCH_LEVEL) {
+		op_report(op);
+		return;
+	}
+	ExInitializeWorkItem(&op->later, op_report, op);
+	ExQueueWorkItem(&op->later, CriticalWorkQueue);
 }
 
 static struct rdbss_op *op_create(rdbss_done_fn done, void *context, struct rdbss_op **out)

@@ -85,25 +85,48 @@ static void test_busy_fcb_posts(void **state)
 	file_close(file);
 }
 
-/* B-RxLowIoCompletion-04, E-28: an answer that comes at DISPATCH_LEVEL is completed by a worker. */
-static void test_completion_at_dispatch_level(void **state)
+/* B-RxLowIoCompletion-03: a transfer that is answered at DISPATCH_LEVEL ends there, without another thread. */
+static void test_transfer_ends_at_dispatch_level(void **state)
 {
 	PFILE_OBJECT file = file_open(REC_SHARE u"\\a");
 	struct req *write = file_write_make(file, rec.file_size, 10, true);
+	struct req *read = file_read_make(file, 0, 10, true);
 	KIRQL irql;
 
 	(void)state;
 	rec.lowio = REC_HOLD;
 	assert_int_equal(req_send(write), STATUS_PENDING);
+	assert_int_equal(req_send(read), STATUS_PENDING);
 	KeRaiseIrql(DISPATCH_LEVEL, &irql);
 	assert_true(rec_release(STATUS_SUCCESS, 10));
+	assert_true(rec_release(STATUS_SUCCESS, 10));
+	assert_int_equal(write->completions, 1);
+	assert_int_equal(read->completions, 1);
 	KeLowerIrql(irql);
 	assert_int_equal(req_end(write, NULL), STATUS_SUCCESS);
+	assert_int_equal(req_end(read, NULL), STATUS_SUCCESS);
 	assert_int_equal(fcb_of(file)->Header.FileSize.QuadPart, rec.file_size + 10);
-	/* a synchronous one is only waked */
-	write = file_write_make(file, 0, 10, false);
 	rec.lowio = REC_INLINE;
-	assert_int_equal(req_run(write, NULL), STATUS_SUCCESS);
+	file_close(file);
+}
+
+/* B-RxLowIoCompletion-04, E-28: what may need more than DISPATCH_LEVEL allows is completed by a worker. */
+static void test_lock_ends_on_a_worker(void **state)
+{
+	PFILE_OBJECT file = file_open(REC_SHARE u"\\a");
+	struct req *lock = file_lock_make(file, IRP_MN_LOCK, 0, 10, SL_EXCLUSIVE_LOCK);
+	KIRQL irql;
+
+	(void)state;
+	rec.lowio = REC_HOLD;
+	lock->irp->Flags = 0;
+	assert_int_equal(req_send(lock), STATUS_PENDING);
+	KeRaiseIrql(DISPATCH_LEVEL, &irql);
+	assert_true(rec_release(STATUS_SUCCESS, 0));
+	KeLowerIrql(irql);
+	assert_int_equal(req_end(lock, NULL), STATUS_SUCCESS);
+	rec.lowio = REC_INLINE;
+	assert_int_equal(req_run(file_lock_make(file, IRP_MN_UNLOCK_SINGLE, 0, 10, 0), NULL), STATUS_SUCCESS);
 	file_close(file);
 }
 
@@ -294,7 +317,8 @@ int main(void)
 		REC_TEST(test_synchronous_read_waits),
 		REC_TEST(test_resource_is_given_back_by_the_completion),
 		REC_TEST(test_busy_fcb_posts),
-		REC_TEST(test_completion_at_dispatch_level),
+		REC_TEST(test_transfer_ends_at_dispatch_level),
+		REC_TEST(test_lock_ends_on_a_worker),
 		REC_TEST(test_cancel_a_pending_read),
 		REC_TEST(test_cancelled_before_sent),
 		REC_TEST(test_cancel_after_completion),
