@@ -126,16 +126,19 @@ class Samba:
         self.directory = tempfile.mkdtemp(prefix="rdr-smb-", dir="/tmp")
         self.port = free_port()
         self.password = password
-        run(
-            os.path.join(SUPPORT, "samba", "start"), str(self.port), self.directory,
-            timeout=60, env=dict(os.environ, SAMBA_PASS=password), check=True,
-        )
-        with open(os.path.join(self.directory, "smbd.pid"), encoding="ascii") as file:
-            self.pid = int(file.read())
+        self.start()
         self.credentials = os.path.join(self.directory, "credentials")
         with open(self.credentials, "w", encoding="ascii") as file:
             file.write(f"username={USER}\npassword={password}\n")
         os.chmod(self.credentials, 0o600)
+
+    def start(self):
+        run(
+            os.path.join(SUPPORT, "samba", "start"), str(self.port), self.directory,
+            timeout=60, env=dict(os.environ, SAMBA_PASS=self.password), check=True,
+        )
+        with open(os.path.join(self.directory, "smbd.pid"), encoding="ascii") as file:
+            self.pid = int(file.read())
 
     def unc(self, share="share", path=""):
         return f"//127.0.0.1:{self.port}/{share}{'/' + path if path else ''}"

@@ -139,3 +139,28 @@ def test_a_busy_mount_of_a_living_server_is_not_taken_away(doomed, mount):
         assert "in use" in done.stderr and "umount -f" in done.stderr
         assert mount.alive()
     mount.unmount()
+
+
+def test_a_server_that_comes_back_is_used_again(doomed, mount):
+    """After a restart of the server new opens work, with the same mount; what was open before says it is lost."""
+    path = os.path.join(mount.path, "f")
+    with open(path, "wb") as file:
+        file.write(b"before")
+    held = open(path, "rb", buffering=0)
+    doomed.signal_all(signal.SIGKILL)
+    rig.wait_until("its end", 10, lambda: rig.is_gone(doomed.pid))
+    doomed.start()
+
+    def content():
+        try:
+            with open(path, "rb") as again:
+                return again.read()
+        except OSError:
+            return None
+
+    assert rig.wait_until("the file", 30, content) == b"before"
+    with open(path, "wb") as file:
+        file.write(b"after")
+    assert content() == b"after"
+    held.close()
+    mount.unmount()
