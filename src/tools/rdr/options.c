@@ -240,8 +240,6 @@ static int apply_uid(struct rdr_options *options, const char *name, char *value,
 			return rdr_fail(error, RDR_USAGE, "option %s=%s: no such user here", name, value);
 		number = entry->pw_uid;
 	}
-	if (strcmp(name, "cruid") == 0 || strcmp(name, "backupuid") == 0)
-		return code;
 	options->uid = (uid_t)number;
 	options->has_uid = code == 0;
 	return code;
@@ -395,7 +393,7 @@ static const struct option_row rows[] = {
 	OBEYED("cred", VALUE_NEEDED, apply_credentials),
 	OBEYED("guest", VALUE_NONE, apply_guest),
 	OBEYED("sec", VALUE_NEEDED, apply_sec),
-	OBEYED("cruid", VALUE_NEEDED, apply_uid),
+	NO_EFFECT("cruid", VALUE_NEEDED),
 	REFUSED("multiuser", VALUE_NONE, "one set of credentials serves one mount; mount once per user"),
 	/* where and how */
 	OBEYED("vers", VALUE_NEEDED, apply_vers),
@@ -668,7 +666,6 @@ void rdr_options_help(FILE *out)
 			}
 			column += fprintf(out, "%s%s%s", column == 0 ? "    " : " ", rows[i].name, suffix);
 		}
-		fputc('\n', out);
+		fprintf(out, "%s\n", pass == 1 ? "\n    and any name that begins with x- or X-" : "");
 	}
-	fprintf(out, "    and any option that begins with x- or X-\n");
 }
