@@ -70,9 +70,9 @@ struct smb_received {
 	struct smb_reply *reply;
 };
 
-static bool smb_is_status_unsigned(NTSTATUS status)
+/* The session is no more; the server may have no key left to sign that with. */
+static bool smb_is_session_over(NTSTATUS status)
 {
-	/* the server has no key any more for a session it has forgotten */
 	return status == STATUS_USER_SESSION_DELETED || status == STATUS_NETWORK_SESSION_EXPIRED;
 }
 
@@ -90,7 +90,7 @@ static NTSTATUS smb_check_authentic(struct smb_conn *conn, struct smb_part *part
 	}
 	if (session == NULL || (session->signer == NULL && !part->x->seal))
 		return STATUS_SUCCESS;
-	if ((r->pdu.hdr.flags & SMB2_FLAGS_SIGNED) == 0 && smb_is_status_unsigned(status)) {
+	if ((r->pdu.hdr.flags & SMB2_FLAGS_SIGNED) == 0 && smb_is_session_over(status)) {
 		smb_conn_fail(conn, STATUS_CONNECTION_DISCONNECTED, "the server has ended the session");
 		return STATUS_CONNECTION_DISCONNECTED;
 	}
@@ -179,6 +179,11 @@ static NTSTATUS smb_take_pdu(struct smb_conn *conn, struct smb_received *r, size
 	status = smb_check_authentic(conn, part, r);
 	if (status != STATUS_SUCCESS)
 		return status;
+	if (part->x->session != NULL && smb_is_session_over((NTSTATUS)hdr->status)) {
+		/* the next create logs in again, on a new connection */
+		smb_conn_fail(conn, STATUS_CONNECTION_DISCONNECTED, "the server has ended the session");
+		return STATUS_CONNECTION_DISCONNECTED;
+	}
 	if (conn->rx_part == part)
 		part->placed = placed;
 	else if (part->command == SMB2_READ)

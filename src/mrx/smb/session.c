@@ -47,7 +47,6 @@ static bool smb_session_logoff(struct smb_session *session)
 		return true;
 	}
 	x->part[0].len = smb2_empty_encode(x->part[0].bytes, x->part[0].cap);
-	x->deadline = KeQueryInterruptTime() + 2 * SMB_SECOND;
 	smb_exchange_forget(x);
 	return true;
 }

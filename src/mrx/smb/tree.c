@@ -29,7 +29,6 @@ static void smb_tree_disconnect(struct smb_tree *tree)
 		return;
 	}
 	x->part[0].len = smb2_empty_encode(x->part[0].bytes, x->part[0].cap);
-	x->deadline = KeQueryInterruptTime() + 2 * SMB_SECOND;
 	smb_exchange_forget(x);
 }
 

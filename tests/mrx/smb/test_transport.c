@@ -185,6 +185,29 @@ static void test_no_credits(void **state)
 	client_assert_within(c, 8);
 }
 
+static void then_session_deleted(struct fake_conn *f)
+{
+	fake_answer_error(f, 0xC0000203u);
+}
+
+/* A session that the server has ended is a dead connection: what comes next logs in again. */
+static void test_session_deleted(void **state)
+{
+	echo_ends_with(*state, then_session_deleted, STATUS_CONNECTION_DISCONNECTED);
+}
+
+static void then_session_deleted_unsigned(struct fake_conn *f)
+{
+	f->sign = false;
+	fake_answer_error(f, 0xC0000203u);
+}
+
+/* ... also when it has no key left to sign that with. */
+static void test_session_deleted_unsigned(void **state)
+{
+	echo_ends_with(*state, then_session_deleted_unsigned, STATUS_CONNECTION_DISCONNECTED);
+}
+
 static void then_pending_for_ever(struct fake_conn *f)
 {
 	fake_answer_pending(f, 99);
@@ -602,6 +625,8 @@ int main(void)
 		T(test_pending_then_silence),
 		T(test_interim_then_final),
 		T(test_two_interims),
+		T(test_session_deleted),
+		T(test_session_deleted_unsigned),
 		T(test_break_of_nothing),
 		T(test_read),
 		T(test_read_with_changed_data),

@@ -43,7 +43,6 @@ struct fake_server {
 	pthread_t thread;
 	void (*script)(struct fake_conn *c);
 	void *context;
-	int cancels; /* CANCELs seen by fake_read_skipping_cancel() */
 };
 
 bool fake_start(struct fake_server *s, void (*script)(struct fake_conn *c), void *context);
