@@ -52,6 +52,20 @@ def rdr(*words, timeout=60, env=None, **more):
     return run(RDR, *words, timeout=timeout, env=clean_env() if env is None else env, **more)
 
 
+def threads_of(pid):
+    """Name, state and wait channel of each thread of a process: where a daemon that does not end stands."""
+    lines = []
+    for task in sorted(os.listdir(f"/proc/{pid}/task")) if os.path.isdir(f"/proc/{pid}/task") else []:
+        try:
+            with open(f"/proc/{pid}/task/{task}/status", encoding="ascii", errors="replace") as file:
+                status = dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
+            with open(f"/proc/{pid}/task/{task}/wchan", encoding="ascii", errors="replace") as file:
+                lines.append(f"{task} {status.get('Name')} {status.get('State')} {file.read()}")
+        except OSError:
+            continue
+    return "\n".join(lines)
+
+
 def wait_until(what, limit, condition):
     """Waits for a condition, looking often; fails with `what` after `limit` seconds."""
     end = time.monotonic() + limit
@@ -220,7 +234,10 @@ class Mount:
         """Ends the mount in order and holds the daemon to its verdict."""
         try:
             done = rdr("umount", *arguments, self.path, timeout=limit)
-            wait_until(f"end of the daemon {self.pid}", 20, lambda: is_gone(self.pid))
+            try:
+                wait_until(f"end of the daemon {self.pid}", 60, lambda: is_gone(self.pid))
+            except AssertionError as late:
+                raise AssertionError(f"{late}\n{threads_of(self.pid)}\n{self.read_log()}") from None
             trace = self.read_log()
             assert done.returncode == 0, f"umount: {done.returncode}\n{done.stdout}{done.stderr}\n{trace}"
             assert self.path not in mounts()
