@@ -20,6 +20,7 @@
 #include "fileinfo.h"
 #include "fsctl.h"
 #include "irp.h"
+#include "cache.h"
 #include "ecp.h"
 #include "seh.h"
 #include "filelock.h"

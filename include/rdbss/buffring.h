@@ -8,6 +8,7 @@
 #define RX_BUFFRING_H
 
 #include "rxtypes/forward.h"
+#include "rxworkq.h"
 
 #define RX_REQUEST_PREPARED_FOR_HANDLING 0x10000000
 
@@ -24,13 +25,16 @@ typedef struct _RX_BUFFERING_MANAGER_ {
 	BOOLEAN DispatcherActive;
 	BOOLEAN HandlerInactive;
 	BOOLEAN LastChanceHandlerActive;
-	UCHAR Pad;
+	BOOLEAN DispatcherMustLookAgain; /* an open was bound while the dispatcher was at work */
 	KSPIN_LOCK SpinLock;
 	volatile LONG CumulativeNumberOfBufferingChangeRequests;
 	volatile LONG NumberOfOutstandingOpens;
 	LIST_ENTRY DispatcherList;
 	LIST_ENTRY HandlerList;
 	LIST_ENTRY LastChanceHandlerList;
+	RX_WORK_QUEUE_ITEM DispatcherWorkItem; /* here, so that a break never waits for memory */
+	RX_WORK_QUEUE_ITEM HandlerWorkItem;
+	RX_WORK_QUEUE_ITEM LastChanceHandlerWorkItem;
 	FAST_MUTEX Mutex;
 	LIST_ENTRY SrvOpenLists[1];
 } RX_BUFFERING_MANAGER, *PRX_BUFFERING_MANAGER;

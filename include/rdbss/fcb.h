@@ -166,6 +166,7 @@ struct _FCB {
 	LIST_ENTRY ScavengerFinalizationList;
 	PKEVENT pBufferingStateChangeCompletedEvent;
 	LONG NumberOfBufferingStateChangeWaiters;
+	volatile LONG NumberOfBufferingChangesWaiting; /* requests for its SRV_OPENs, not applied yet */
 	UNICODE_STRING PrivateAlreadyPrefixedName;
 	BOOLEAN UpperFinalizationDone;
 	RX_BLOCK_CONDITION Condition;

@@ -1,7 +1,8 @@
 /*
  * keys.c - the name a server uses for an open when it asks for a change (a lease key, a file id).
  *
- * Owns:      RX_BUFFERING_MANAGER of each SRV_CALL: the list of its SRV_OPENs that are bound to a key.
+ * Owns:      RX_BUFFERING_MANAGER of each SRV_CALL: the list of its SRV_OPENs that are bound to a key. The requests
+ *            in its other lists belong to change.c.
  * Found by:  SRV_CALL.BufferingManager.
  * Locks:     Mutex, a leaf, for the list; SpinLock for the request lists.
  * Dies when: its SRV_CALL does; no SRV_OPEN is bound then.
@@ -56,6 +57,7 @@ VOID RxCompleteSrvOpenKeyAssociation(PSRV_OPEN SrvOpen)
 		InsertTailList(&manager->SrvOpenLists[0], &SrvOpen->SrvOpenKeyList);
 	ExReleaseFastMutex(&manager->Mutex);
 	(void)InterlockedDecrement(&manager->NumberOfOutstandingOpens);
+	rx_buffering_look_again((PSRV_CALL)SrvOpen->pVNetRoot->pNetRoot->pSrvCall);
 }
 
 BOOLEAN rx_srv_open_key_is_bound(PSRV_OPEN so)
@@ -72,8 +74,8 @@ BOOLEAN rx_srv_open_key_is_bound(PSRV_OPEN so)
 /**
  * RxPurgeChangeBufferingStateRequestsForSrvOpen - the server may say nothing about this open any more
  *
- * Takes the open off the key list; from here a request that names its key finds nothing. A second call does
- * nothing.
+ * Takes the open off the key list; from here a request that names its key finds nothing, unless another open of the
+ * file has the same key: that one inherits what waits. A second call does nothing.
  *
  * Locks: FCB exclusive.
  */
@@ -89,4 +91,5 @@ VOID RxPurgeChangeBufferingStateRequestsForSrvOpen(PSRV_OPEN SrvOpen)
 		InitializeListHead(&SrvOpen->SrvOpenKeyList);
 	}
 	ExReleaseFastMutex(&manager->Mutex);
+	rx_buffering_drop_requests(SrvOpen);
 }

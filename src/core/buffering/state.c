@@ -4,8 +4,8 @@
  * Owns:   the FCB_STATE_BUFFERING_STATE_MASK bits of FCB.FcbState.
  * Locks:  FCB exclusive, before and after.
  *
- * No data is cached in this library yet, so nothing is dirty when WRITECACHING goes off: what a state change
- * must flush is what core/cache will hold.
+ * What goes off takes its data along: dirty data is at the server before WRITECACHING is off, and nothing is served
+ * from memory once READCACHING is.
  */
 #include "core/buffering/buffering.h"
 
@@ -30,6 +30,43 @@ static bool rx_fcb_is_unshared(PFCB fcb)
 	return !IsListEmpty(&fcb->SrvOpenList);
 }
 
+/* Data that could not be written is kept, and the open it belongs to is good no longer: nobody is told it was. */
+static void rx_buffering_give_up_writes(PFCB fcb, PSRV_OPEN so)
+{
+	NTSTATUS status = RxFlushFcbInSystemCache(fcb, TRUE);
+
+	if (!NT_SUCCESS(status)) {
+		RxLog(("so=%p write-back failed: %lx", so, status));
+		so->Condition = Condition_Bad;
+	}
+}
+
+/* The old state still holds: what is lost with it is put in order first. Locks: FCB exclusive. */
+static void rx_buffering_leave(PFCB fcb, PSRV_OPEN so, ULONG state)
+{
+	ULONG off = fcb->FcbState & ~state;
+
+	if ((off & FCB_STATE_WRITECACHING_ENABLED) != 0)
+		rx_buffering_give_up_writes(fcb, so);
+	if ((off & FCB_STATE_READCACHING_ENABLED) != 0)
+		(void)RxPurgeFcbInSystemCache(fcb, NULL, 0, FALSE,
+					      FALSE); /* pages in use: their user rereads */
+}
+
+void rx_buffering_open_ended(PFCB fcb)
+{
+	for (PLIST_ENTRY link = fcb->SrvOpenList.Flink; link != &fcb->SrvOpenList; link = link->Flink) {
+		PSRV_OPEN so = CONTAINING_RECORD(link, SRV_OPEN, SrvOpenQLinks);
+
+		if ((so->Flags & (SRVOPEN_FLAG_CLOSED | SRVOPEN_FLAG_ORPHANED)) == 0 &&
+		    so->Condition == Condition_Good)
+			return;
+	}
+	if ((fcb->FcbState & FCB_STATE_READCACHING_ENABLED) != 0)
+		(void)RxPurgeFcbInSystemCache(fcb, NULL, 0, FALSE, FALSE); /* nobody has it open */
+	fcb->FcbState &= ~(ULONG)FCB_STATE_BUFFERING_STATE_MASK;
+}
+
 /**
  * RxChangeBufferingState - make a buffering state hold for an open and its file
  * @SrvOpen:         [in,out] the open
@@ -37,16 +74,19 @@ static bool rx_fcb_is_unshared(PFCB fcb)
  * @ComputeNewState: [in] TRUE: ask the driver; FALSE: SRV_OPEN.BufferingFlags, and everything that is safe when
  *                   nobody shares the file
  *
- * Locks:  FCB exclusive, unchanged on return.
- * Return: STATUS_SUCCESS; an inner error means that nothing is buffered.
+ * Locks:  FCB exclusive, unchanged on return. Blocks while data is written back.
+ * Return: STATUS_SUCCESS; an inner error means that nothing is buffered; when it was the write-back that failed, the
+ *         open is in Condition_Bad.
  * Page:   rxprocs/RxChangeBufferingState, E-14.
  */
 NTSTATUS RxChangeBufferingState(PSRV_OPEN SrvOpen, PVOID Context, BOOLEAN ComputeNewState)
 {
 	PFCB fcb = (PFCB)SrvOpen->pFcb;
+	ULONG was_changing = fcb->FcbState & FCB_STATE_BUFFERSTATE_CHANGING;
 	ULONG state = 0;
 
 	rx_assert_fcb_exclusive(fcb);
+	fcb->FcbState |= FCB_STATE_BUFFERSTATE_CHANGING;
 	if (ComputeNewState) {
 		if (!NT_SUCCESS(rx_call_compute_new_buffering_state(&SrvOpen->Mrx, Context, &state)))
 			state = 0;
@@ -58,7 +98,10 @@ NTSTATUS RxChangeBufferingState(PSRV_OPEN SrvOpen, PVOID Context, BOOLEAN Comput
 	if (fcb->FcbState & FCB_STATE_DISABLE_LOCAL_BUFFERING)
 		state = 0;
 	state &= FCB_STATE_BUFFERING_STATE_MASK;
-	fcb->FcbState = (fcb->FcbState & ~(ULONG)FCB_STATE_BUFFERING_STATE_MASK) | state;
+	rx_buffering_leave(fcb, SrvOpen, state);
+	fcb->FcbState =
+		(fcb->FcbState & ~(ULONG)(FCB_STATE_BUFFERING_STATE_MASK | FCB_STATE_BUFFERSTATE_CHANGING)) |
+		state | was_changing;
 	RxLog(("so=%p buffering %lx", SrvOpen, state));
 	return STATUS_SUCCESS;
 }

@@ -16,9 +16,27 @@ static NTSTATUS rx_acquire_result(PRX_CONTEXT rxc, NTSTATUS status)
 	return status;
 }
 
+/*
+ * What the server wants changed is changed by whoever has the file: a busy one does not keep the server waiting. Not
+ * with the FCB table held: a change may flush, and the table is for short uses.
+ */
+static void rx_acquire_settle(PRX_CONTEXT rxc)
+{
+	PFCB fcb = (PFCB)rxc->pFcb;
+
+	if (__atomic_load_n(&fcb->NumberOfBufferingChangesWaiting, __ATOMIC_ACQUIRE) != 0 &&
+	    RxIsFcbAcquiredExclusive(fcb) && fcb->pNetRoot != NULL &&
+	    !RxIsFcbTableLockExclusive(&((PNET_ROOT)fcb->pNetRoot)->FcbTable))
+		RxProcessFcbChangeBufferingStateRequest(fcb);
+}
+
 NTSTATUS rx_acquire_fcb_exclusive(PRX_CONTEXT rxc)
 {
-	return rx_acquire_result(rxc, RxAcquireExclusiveFcb(rxc, (PFCB)rxc->pFcb));
+	NTSTATUS status = rx_acquire_result(rxc, RxAcquireExclusiveFcb(rxc, (PFCB)rxc->pFcb));
+
+	if (status == STATUS_SUCCESS)
+		rx_acquire_settle(rxc);
+	return status;
 }
 
 NTSTATUS rx_acquire_fcb_shared(PRX_CONTEXT rxc)
@@ -28,6 +46,7 @@ NTSTATUS rx_acquire_fcb_shared(PRX_CONTEXT rxc)
 
 void rx_release_fcb(PRX_CONTEXT rxc)
 {
+	rx_acquire_settle(rxc);
 	rxc->FcbResourceAcquired = FALSE;
 	RxReleaseFcb(rxc, (PFCB)rxc->pFcb);
 }

@@ -11,6 +11,7 @@
  */
 #include "core/dispatch/dispatch.h"
 
+#include "core/buffering/buffering.h"
 #include "core/context/context.h"
 #include "core/minirdr/calldown.h"
 #include "core/work/work.h"
@@ -37,6 +38,7 @@ static void rx_close_at_server(PRX_CONTEXT rxc, PSRV_OPEN so)
 	    (fcb->FcbState & FCB_STATE_ORPHANED) == 0 && so->Condition == Condition_Good)
 		(void)rx_call_close_srv_open(rxc); /* a close cannot fail; the status is traced */
 	so->Flags |= SRVOPEN_FLAG_CLOSED;
+	rx_buffering_open_ended(fcb);
 	/* the creation reference stood for the open at the server; the FOBX still holds the SRV_OPEN */
 	RxDereferenceSrvOpen(so, LHS_ExclusiveLockHeld);
 }

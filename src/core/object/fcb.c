@@ -187,6 +187,7 @@ static void rx_fcb_destroy(PFCB fcb) RX_NO_TSA
 
 	RX_CHECK(rx_object_count(&fcb->NodeReferenceCount) == 0 && IsListEmpty(&fcb->SrvOpenList));
 	RX_CHECK((fcb->FcbState & (FCB_STATE_SRVOPEN_USED | FCB_STATE_FOBX_USED)) == 0);
+	nt_cache_end(&fcb->NonPaged->SectionObjectPointers);
 	(void)rx_call_deallocate_for_fcb(&fcb->Mrx);    /* ignored: the page */
 	RemoveEntryList(&fcb->FcbTableEntry.HashLinks); /* NET_ROOT.OrphanedFcbs */
 	ExReleaseResourceLite(&fcb->NonPaged->HeaderResource);

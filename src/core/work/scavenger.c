@@ -336,6 +336,19 @@ static LONG rx_purge_run(PRDBSS_DEVICE_OBJECT dev, const struct rx_purge *purge,
 	return ended;
 }
 
+void rx_scavenger_end_dormant(PRX_CONTEXT rxc, PFCB fcb)
+{
+	struct rx_purge all = {NULL, NULL, INT64_MAX};
+	PFOBX fobx;
+
+	if (fcb->RxDeviceObject->pRdbssScavenger == NULL)
+		return;
+	while ((fobx = rx_purge_take(fcb->RxDeviceObject->pRdbssScavenger, &all, fcb)) != NULL) {
+		rx_close_srv_open_of(rxc, fobx);
+		rx_drop_fobx(rxc, fobx);
+	}
+}
+
 /* ---- marked objects ---- */
 
 /* Takes one marked object out of a list; the name table lock keeps it from being finalized elsewhere. */

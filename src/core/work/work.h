@@ -56,4 +56,10 @@ void rx_scavenger_unmark(PVOID instance);
  */
 bool rx_scavenger_delay_close(PFOBX fobx);
 
+/*
+ * Ends every dormant FOBX of a file at once; rxc is a context of the caller's own, for the closes.
+ * Locks: FCB exclusive; the caller refers to the FCB. Blocks on the mini-redirector.
+ */
+void rx_scavenger_end_dormant(PRX_CONTEXT rxc, PFCB fcb);
+
 #endif

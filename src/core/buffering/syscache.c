@@ -1,0 +1,50 @@
+/*
+ * syscache.c - the pages of a file that the cache manager keeps for us: written back, or forgotten.
+ *
+ * Owns:   nothing; who keeps pages is in the FCB's SECTION_OBJECT_POINTERS (nt/cache.h).
+ * Locks:  FCB exclusive.
+ */
+#include "core/buffering/buffering.h"
+
+#include "core/object/object.h"
+
+/**
+ * RxFlushFcbInSystemCache - dirty pages reach the server
+ * @SynchronizeWithLazyWriter: [in] TRUE: also what is being written at this moment; that is always so here
+ *
+ * Context: PASSIVE_LEVEL; writes, hence blocks.
+ * Locks:   FCB exclusive.
+ * Return:  STATUS_SUCCESS, or why some of the data is not there; it is still dirty then.
+ */
+NTSTATUS RxFlushFcbInSystemCache(PFCB Fcb, BOOLEAN SynchronizeWithLazyWriter)
+{
+	IO_STATUS_BLOCK iosb = {.Status = STATUS_SUCCESS};
+
+	(void)SynchronizeWithLazyWriter;
+	rx_assert_fcb_exclusive(Fcb);
+	CcFlushCache(&Fcb->NonPaged->SectionObjectPointers, NULL, 0, &iosb);
+	return iosb.Status;
+}
+
+/**
+ * RxPurgeFcbInSystemCache - pages are forgotten
+ * @FileOffset: [in, optional] bytes; NULL: the whole file
+ * @Length:     [in] bytes from there; 0: to the end
+ * @FlushFile:  [in] TRUE: dirty ones are written first
+ *
+ * Locks:  FCB exclusive.
+ * Return: STATUS_SUCCESS; STATUS_UNSUCCESSFUL: some are in use; or what the flush says.
+ */
+NTSTATUS RxPurgeFcbInSystemCache(PFCB Fcb, PLARGE_INTEGER FileOffset, ULONG Length,
+				 BOOLEAN UninitializeCacheMaps, BOOLEAN FlushFile)
+{
+	NTSTATUS status = STATUS_SUCCESS;
+
+	rx_assert_fcb_exclusive(Fcb);
+	if (FlushFile)
+		status = RxFlushFcbInSystemCache(Fcb, TRUE);
+	if (NT_SUCCESS(status) && !CcPurgeCacheSection(&Fcb->NonPaged->SectionObjectPointers, FileOffset,
+						       Length, UninitializeCacheMaps))
+		status = STATUS_UNSUCCESSFUL;
+	return status;
+}
