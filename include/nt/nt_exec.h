@@ -86,6 +86,12 @@ void nt_fault_arm(long n);
 bool nt_fault_disarm(void);
 /* From now on one allocation in `n` fails, by nt_random()'s seed; 0: none. */
 void nt_fault_random(unsigned int n);
+/*
+ * Is this the address of an allocation that was not freed? A check, not a promise: memory that was given out again is
+ * alive. The second asks the same of any bytes, and knows only where the address sanitizer does; else true.
+ */
+bool nt_pool_is_live(const void *memory);
+bool nt_memory_is_live(const void *memory, size_t bytes);
 /* Bytes of pool allocated now. */
 unsigned long nt_pool_bytes(void);
 

@@ -40,6 +40,8 @@ struct _RX_PREFIX_TABLE {
 	ULONG EntryCount;
 	USHORT LongestPrefix;    /* bytes; of all names there ever were */
 	PLIST_ENTRY HashBuckets; /* NULL until the first insertion */
+	/* entries of objects whose name was taken out and that still have users; by MemberQLinks */
+	LIST_ENTRY DepartedQueue;
 };
 
 /**

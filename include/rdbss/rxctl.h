@@ -19,6 +19,13 @@
 #define FSCTL_RX_QUERY_OBJECTS \
 	CTL_CODE(FILE_DEVICE_NETWORK_FILE_SYSTEM, 0x902, METHOD_BUFFERED, FILE_ANY_ACCESS)
 
+/*
+ * Answered by RDBSS: struct rx_check_summary, then a struct rx_check_finding for each disagreement between the
+ * objects. No input. STATUS_BUFFER_OVERFLOW: as many findings as fit were returned; the summary counts them all.
+ */
+#define FSCTL_RX_CHECK_OBJECTS \
+	CTL_CODE(FILE_DEVICE_NETWORK_FILE_SYSTEM, 0x903, METHOD_BUFFERED, FILE_ANY_ACCESS)
+
 enum rx_object_kind {
 	RX_OBJECT_SRV_CALL = 1,
 	RX_OBJECT_NET_ROOT = 2,
@@ -57,6 +64,23 @@ struct rx_object_record {
 	uint32_t name_bytes; /* UTF-16 after this structure, not terminated */
 	uint64_t file_size;  /* FCB: bytes */
 	struct rx_object_holder holders[RX_OBJECT_MAX_HOLDERS];
+};
+
+struct rx_check_summary {
+	uint32_t findings;
+	uint32_t returned; /* findings behind this structure */
+	uint32_t objects;  /* looked at */
+	uint32_t busy;     /* FCBs that a request held: checked only in part */
+};
+
+/* Texts: UTF-8, NUL-terminated, cut at the end. */
+struct rx_check_finding {
+	uint32_t kind; /* enum rx_object_kind; 0: the device itself */
+	uint32_t spare;
+	uint64_t id; /* as in struct rx_object_record; 0: the device itself */
+	char rule[16];
+	char name[256]; /* of the object, or of the file it belongs to; empty: unknown */
+	char text[160];
 };
 
 #endif

@@ -231,6 +231,38 @@ VOID ExFreePool(PVOID P)
 	ExFreePoolWithTag(P, 0);
 }
 
+#if defined(__SANITIZE_ADDRESS__)
+#define NT_HAS_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define NT_HAS_ASAN 1
+#endif
+#endif
+
+#ifdef NT_HAS_ASAN
+void *__asan_region_is_poisoned(void *begin, size_t size);
+
+bool nt_memory_is_live(const void *memory, size_t bytes)
+{
+	return memory != NULL && __asan_region_is_poisoned((void *)memory, bytes) == NULL;
+}
+#else
+bool nt_memory_is_live(const void *memory, size_t bytes)
+{
+	(void)bytes;
+	return memory != NULL;
+}
+#endif
+
+bool nt_pool_is_live(const void *memory)
+{
+	const struct pool_header *header = (const struct pool_header *)memory - 1;
+
+	if (((uintptr_t)memory & (sizeof(*header) - 1)) != 0 || !nt_memory_is_live(memory, 1))
+		return false;
+	return nt_memory_is_live(header, sizeof(*header)) && header->state == NT_POOL_LIVE;
+}
+
 void nt_pool_tag_text(ULONG tag, char text[5])
 {
 	for (int i = 0; i < 4; i++) {

@@ -41,7 +41,7 @@ static NTSTATUS rx_view_end(PV_NET_ROOT vnr, LOGICAL force)
 	if (force == TRUE) {
 		/* new opens build a new connection from here; the old ones lose their server */
 		rx_name_table_lock(table);
-		RxRemovePrefixTableEntry(table, &vnr->PrefixEntry);
+		rx_prefix_table_depart(table, &vnr->PrefixEntry);
 		if (vnr->Condition == Condition_Good)
 			RxUpdateCondition(Condition_Closed, &vnr->Condition, &vnr->TransitionWaitList);
 		rx_name_table_unlock(table);

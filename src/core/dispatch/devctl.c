@@ -5,7 +5,7 @@
  * Locks:  none; counts are interlocked.
  *
  * Both kinds have FsContext == &RxDeviceFCB. Control requests on them go to MRxDevFcbXXXControlFile, except
- * FSCTL_RX_QUERY_OBJECTS, which the core answers itself, so that it is answered while a server is dead.
+ * FSCTL_RX_QUERY_OBJECTS and FSCTL_RX_CHECK_OBJECTS, which the core answers itself, so that it is answered while a server is dead.
  */
 #include "core/dispatch/create.h"
 
@@ -76,7 +76,7 @@ static NTSTATUS NTAPI rx_device_close(PRX_CONTEXT rxc, PIRP irp)
 }
 
 /* METHOD_BUFFERED: one system buffer for both directions. */
-static NTSTATUS rx_device_query_objects(PRX_CONTEXT rxc, PIRP irp)
+static NTSTATUS NTAPI rx_device_query_objects(PRX_CONTEXT rxc, PIRP irp)
 {
 	ULONG capacity = rxc->CurrentIrpSp->Parameters.FileSystemControl.OutputBufferLength;
 	PVOID buffer = irp->AssociatedIrp.SystemBuffer;
@@ -88,6 +88,35 @@ static NTSTATUS rx_device_query_objects(PRX_CONTEXT rxc, PIRP irp)
 	status = rx_query_objects(rxc->RxDeviceObject, buffer, capacity, &written);
 	irp->IoStatus.Information = written;
 	return status;
+}
+
+static NTSTATUS NTAPI rx_device_check_objects(PRX_CONTEXT rxc, PIRP irp)
+{
+	ULONG capacity = rxc->CurrentIrpSp->Parameters.FileSystemControl.OutputBufferLength;
+	PVOID buffer = irp->AssociatedIrp.SystemBuffer;
+	ULONG_PTR written = 0;
+	NTSTATUS status;
+
+	if (buffer == NULL)
+		return STATUS_BUFFER_TOO_SMALL;
+	status = rx_query_check(rxc->RxDeviceObject, buffer, capacity, &written);
+	irp->IoStatus.Information = written;
+	return status;
+}
+
+/* What the core answers itself, so that it is answered while a server is dead. NULL: the driver's. */
+static PRX_DISPATCH rx_device_own_control(PRX_CONTEXT rxc)
+{
+	if (rxc->MajorFunction != IRP_MJ_FILE_SYSTEM_CONTROL)
+		return NULL;
+	switch (rxc->CurrentIrpSp->Parameters.FileSystemControl.FsControlCode) {
+	case FSCTL_RX_QUERY_OBJECTS:
+		return rx_device_query_objects;
+	case FSCTL_RX_CHECK_OBJECTS:
+		return rx_device_check_objects;
+	default:
+		return NULL;
+	}
 }
 
 /* The parameters of a control, as MRxDevFcbXXXControlFile expects them. */
@@ -123,11 +152,11 @@ static bool rx_device_is_prefix_query(PRX_CONTEXT rxc)
 
 static NTSTATUS NTAPI rx_device_control(PRX_CONTEXT rxc, PIRP irp)
 {
+	PRX_DISPATCH own = rx_device_own_control(rxc);
 	NTSTATUS status;
 
-	if (rxc->MajorFunction == IRP_MJ_FILE_SYSTEM_CONTROL &&
-	    rxc->CurrentIrpSp->Parameters.FileSystemControl.FsControlCode == FSCTL_RX_QUERY_OBJECTS)
-		return rx_device_query_objects(rxc, irp);
+	if (own != NULL)
+		return own(rxc, irp);
 	if (rx_device_is_prefix_query(rxc))
 		return RxPrefixClaim(rxc);
 

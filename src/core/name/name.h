@@ -36,6 +36,12 @@ PVOID rx_prefix_table_find(PRX_PREFIX_TABLE table, PCUNICODE_STRING name, NODE_T
 PVOID rx_prefix_table_peek(PRX_PREFIX_TABLE table, PUNICODE_STRING path, PUNICODE_STRING rest,
 			   PRX_CONNECTION_ID id) RX_REQUIRES_SHARED(rx_class_name_table);
 
+/*
+ * Takes the name of an object out; the object stays in the table's DepartedQueue, where the object checker finds it,
+ * until its memory goes (RemoveEntryList of MemberQLinks). Again: nothing. Locks: table, exclusive.
+ */
+void rx_prefix_table_depart(PRX_PREFIX_TABLE table, PRX_PREFIX_ENTRY entry) RX_REQUIRES(rx_class_name_table);
+
 /* fcbtable.c */
 
 /* Calls visit for each FCB in the table until it answers false. Locks: table, shared. */

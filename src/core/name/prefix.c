@@ -34,6 +34,7 @@ VOID RxInitializePrefixTable(PRX_PREFIX_TABLE ThisTable, ULONG TableSize, BOOLEA
 {
 	ZeroAndInitializeNodeType(ThisTable, RDBSS_NTC_PREFIX_TABLE, sizeof(*ThisTable));
 	InitializeListHead(&ThisTable->MemberQueue);
+	InitializeListHead(&ThisTable->DepartedQueue);
 	(void)ExInitializeResourceLite(&ThisTable->TableLock); /* cannot fail: it allocates nothing */
 	ThisTable->Version = 1;
 	ThisTable->CaseInsensitiveMatch = CaseInsensitiveMatch;
@@ -263,6 +264,15 @@ PRX_PREFIX_ENTRY RxPrefixTableInsertName(PRX_PREFIX_TABLE ThisTable, PRX_PREFIX_
 		ThisTable->LongestPrefix = ThisEntry->Prefix.Length;
 	rx_prefix_note_change(ThisTable);
 	return ThisEntry;
+}
+
+void rx_prefix_table_depart(PRX_PREFIX_TABLE table, PRX_PREFIX_ENTRY entry)
+{
+	rx_assert_name_table_exclusive(table);
+	if (IsListEmpty(&entry->HashLinks))
+		return;
+	RxRemovePrefixTableEntry(table, entry);
+	InsertTailList(&table->DepartedQueue, &entry->MemberQLinks);
 }
 
 VOID RxRemovePrefixTableEntry(PRX_PREFIX_TABLE ThisTable, PRX_PREFIX_ENTRY Entry)

@@ -196,6 +196,7 @@ static void rx_fcb_destroy(PFCB fcb) RX_NO_TSA
 	if (fcb->RenamedPath != NULL)
 		ExFreePoolWithTag(fcb->RenamedPath, RX_TAG_FCB);
 	rx_ref_forget(fcb);
+	fcb->Header.NodeTypeCode = NTC_UNDEFINED;
 	ExFreePoolWithTag(fcb, RX_TAG_FCB);
 	(void)InterlockedDecrement(&nr->NumberOfFcbs);
 	(void)InterlockedDecrement(&dev->NumberOfActiveFcbs);

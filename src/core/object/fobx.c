@@ -137,6 +137,7 @@ static void rx_fobx_destroy(PFOBX fobx) RX_REQUIRES(rx_class_fcb)
 	if ((fobx->Flags & FOBX_FLAG_FREE_UNICODE) != 0 && fobx->UnicodeQueryTemplate.Buffer != NULL)
 		ExFreePool(fobx->UnicodeQueryTemplate.Buffer);
 	rx_ref_forget(fobx);
+	fobx->NodeTypeCode = NTC_UNDEFINED; /* also where the place stays */
 	if (fobx == fcb->InternalFobx)
 		fcb->FcbState &= ~(ULONG)FCB_STATE_FOBX_USED;
 	else if (fobx == so->InternalFobx)

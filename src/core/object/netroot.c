@@ -94,8 +94,10 @@ static void rx_net_root_destroy(PNET_ROOT nr)
 		 IsListEmpty(&nr->OrphanedFcbs));
 	RxLog(("nr=%lu freed", nr->SerialNumberForEnum));
 	rx_scavenger_unmark(nr);
+	RemoveEntryList(&nr->PrefixEntry.MemberQLinks); /* the departed */
 	RxFinalizeFcbTable(&nr->FcbTable);
 	rx_ref_forget(nr);
+	nr->NodeTypeCode = NTC_UNDEFINED;
 	ExFreePoolWithTag(nr, RX_TAG_NET_ROOT);
 	RxDereferenceSrvCall(sc, LHS_ExclusiveLockHeld);
 }
@@ -135,7 +137,7 @@ BOOLEAN RxFinalizeNetRoot(PNET_ROOT ThisNetRoot, BOOLEAN RecursiveFinalize, BOOL
 	}
 
 	rx_scavenger_unmark(nr);
-	RxRemovePrefixTableEntry(table, &nr->PrefixEntry);
+	rx_prefix_table_depart(table, &nr->PrefixEntry);
 	nr->Flags |= NETROOT_FLAG_NAME_ALREADY_REMOVED;
 	if (nr->Condition == Condition_Good) /* one that is bad stays so: its waiters read why */
 		RxUpdateCondition(Condition_Closed, &nr->Condition, &nr->TransitionWaitList);

@@ -136,10 +136,12 @@ static void rx_srv_call_destroy(PSRV_CALL sc)
 	RX_CHECK(rx_object_count(&sc->NodeReferenceCount) == 0);
 	RxLog(("sc=%lu freed", sc->SerialNumberForEnum));
 	rx_scavenger_unmark(sc);
+	RemoveEntryList(&sc->PrefixEntry.MemberQLinks); /* the departed */
 	RxTearDownBufferingManager(sc);
 	if (sc->DomainName.Buffer != NULL)
 		ExFreePoolWithTag(sc->DomainName.Buffer, RX_TAG_SRV_CALL);
 	rx_ref_forget(sc);
+	sc->NodeTypeCode = NTC_UNDEFINED;
 	ExFreePoolWithTag(sc, RX_TAG_SRV_CALL);
 }
 
@@ -210,7 +212,7 @@ BOOLEAN RxFinalizeSrvCall(PSRV_CALL ThisSrvCall, BOOLEAN ForceFinalize)
 	if (ForceFinalize)
 		sc->Flags |= SRVCALL_FLAG_FORCE_FINALIZED;
 	rx_scavenger_unmark(sc);
-	RxRemovePrefixTableEntry(table, &sc->PrefixEntry);
+	rx_prefix_table_depart(table, &sc->PrefixEntry);
 	if (sc->Condition == Condition_Good) /* one that is bad stays so: its waiters read why */
 		RxUpdateCondition(Condition_Closed, &sc->Condition, &sc->TransitionWaitList);
 	RxLog(("sc=%lu finalize force=%u refs=%lu", sc->SerialNumberForEnum, ForceFinalize,

@@ -136,6 +136,7 @@ static void rx_srv_open_destroy(PSRV_OPEN so) RX_REQUIRES(rx_class_fcb)
 	RX_CHECK(IsListEmpty(&so->FobxList) && (so->Flags & SRVOPEN_FLAG_FOBX_USED) == 0);
 	rx_scavenger_unmark(so);
 	rx_ref_forget(so);
+	so->NodeTypeCode = NTC_UNDEFINED; /* also where the place stays */
 	if (so == fcb->InternalSrvOpen)
 		fcb->FcbState &= ~(ULONG)FCB_STATE_SRVOPEN_USED;
 	else

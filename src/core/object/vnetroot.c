@@ -155,8 +155,10 @@ static void rx_v_net_root_destroy(PV_NET_ROOT vnr)
 	RX_CHECK(rx_object_count(&vnr->NodeReferenceCount) == 0);
 	RxLog(("vnr=%lu freed", vnr->SerialNumberForEnum));
 	rx_scavenger_unmark(vnr);
+	RemoveEntryList(&vnr->PrefixEntry.MemberQLinks); /* the departed */
 	rx_v_net_root_wipe_credentials(vnr);
 	rx_ref_forget(vnr);
+	vnr->NodeTypeCode = NTC_UNDEFINED;
 	ExFreePoolWithTag(vnr, RX_TAG_V_NET_ROOT);
 	RxDereferenceNetRoot(nr, LHS_ExclusiveLockHeld);
 }
@@ -191,7 +193,7 @@ BOOLEAN RxFinalizeVNetRoot(PV_NET_ROOT ThisVNetRoot, BOOLEAN RecursiveFinalize, 
 		return FALSE;
 
 	rx_scavenger_unmark(vnr);
-	RxRemovePrefixTableEntry(table, &vnr->PrefixEntry);
+	rx_prefix_table_depart(table, &vnr->PrefixEntry);
 	if (vnr->Condition == Condition_Good) /* one that is bad stays so: its waiters read why */
 		RxUpdateCondition(Condition_Closed, &vnr->Condition, &vnr->TransitionWaitList);
 	if (!vnr->UpperFinalizationDone) {

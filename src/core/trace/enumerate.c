@@ -8,12 +8,10 @@
  * Fields that belong to the FCB's lock are read without it: each is one aligned word, and a status display may be
  * one request late. They are read as atomics, so that the compiler and the race detector know it.
  */
-#include "core/trace/trace.h"
+#include "core/trace/check.h"
 
 #include "core/name/name.h"
 #include "core/object/object.h"
-
-#define RX_PEEK(field) __atomic_load_n(&(field), __ATOMIC_RELAXED)
 
 struct rx_enumeration {
 	rx_object_visit *visit;

@@ -6,6 +6,7 @@
 #include "nt_exec.h"
 
 #include "core/trace/trace.h"
+#include "quiet.h"
 
 static PDRIVER_OBJECT fixture_driver;
 
@@ -17,6 +18,7 @@ void fixture_load(void)
 
 void fixture_unload(void)
 {
+	fixture_check_quiet();
 	nt_driver_unload(fixture_driver);
 	fixture_driver = NULL;
 }
@@ -107,15 +109,14 @@ bool fixture_fcb_end(PRX_CONTEXT rxc, PFCB fcb)
 	return false;
 }
 
-static void fixture_report(void *arg, const char *line)
-{
-	(void)arg;
-	fprintf(stderr, "%s\n", line);
-}
-
 void fixture_check_objects(void)
 {
-	CHECK_EQUAL(rx_check_objects(recorder_device, fixture_report, NULL), 0);
+	CHECK_EQUAL(rx_check_objects(recorder_device, RX_CHECK_LIVE, rx_check_print, NULL, NULL), 0);
+}
+
+void fixture_check_quiet(void)
+{
+	CHECK_EQUAL(check_when_quiet(recorder_device), 0);
 }
 
 ULONG fixture_names_in_table(void)

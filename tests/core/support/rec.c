@@ -3,6 +3,8 @@
  */
 #include "rec.h"
 
+#include "quiet.h"
+
 #define REC_TAG 'tceR'
 
 struct rec rec;
@@ -586,6 +588,11 @@ void rec_load(void)
 	assert_non_null(rec_device_file);
 }
 
+void rec_check_quiet(void)
+{
+	assert_int_equal(check_when_quiet(rec.device), 0);
+}
+
 NTSTATUS rec_control(ULONG code)
 {
 	struct req *r = req_make(rec_device_file, IRP_MJ_FILE_SYSTEM_CONTROL, IRP_MN_USER_FS_REQUEST);
@@ -626,6 +633,7 @@ int rec_teardown(void **state)
 {
 	(void)state;
 	rec.scavenger_s = 0;
+	rec_check_quiet();
 	(void)rec_control(FSCTL_RX_STOP); /* a test may have stopped it already */
 	rec_unload();
 	return nt_shutdown(stderr) == 0 ? 0 : -1;

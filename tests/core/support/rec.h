@@ -100,6 +100,8 @@ LONG rec_seen(enum rec_slot slot);
 /* Loads the driver and opens its device; then start it. The runtime must be there. */
 void rec_load(void);
 NTSTATUS rec_control(ULONG code);
+/* The objects agree, with exact counts: no request is at work. */
+void rec_check_quiet(void);
 void rec_unload(void);
 /* Completes one held request; false: none. */
 bool rec_release(NTSTATUS status, ULONG_PTR information);
