@@ -8,7 +8,11 @@
 
 #include "rxtypes/forward.h"
 
-/* To the mini-redirector's MRxDevFcbXXXControlFile, which calls RxStartMinirdr or RxStopMinirdr. No buffers. */
+/*
+ * To the mini-redirector's MRxDevFcbXXXControlFile, which calls RxStartMinirdr or RxStopMinirdr. No buffers. When the
+ * driver refuses it as a code it does not know (a driver is started by a code of its own on Windows), RDBSS starts or
+ * stops it itself.
+ */
 #define FSCTL_RX_START CTL_CODE(FILE_DEVICE_NETWORK_FILE_SYSTEM, 0x900, METHOD_BUFFERED, FILE_ANY_ACCESS)
 #define FSCTL_RX_STOP CTL_CODE(FILE_DEVICE_NETWORK_FILE_SYSTEM, 0x901, METHOD_BUFFERED, FILE_ANY_ACCESS)
 /*
@@ -82,5 +86,10 @@ struct rx_check_finding {
 	char name[256]; /* of the object, or of the file it belongs to; empty: unknown */
 	char text[160];
 };
+
+/* The redirector that a driver registered first, or NULL; *referenced*: ObDereferenceObject(). Any thread. */
+PDEVICE_OBJECT rx_driver_first_redirector(PDRIVER_OBJECT driver);
+/* FALSE when the redirector registered with RX_REGISTERMINI_FLAG_DONT_PROVIDE_UNCS. */
+BOOLEAN rx_device_provides_uncs(PDEVICE_OBJECT device);
 
 #endif

@@ -10,6 +10,7 @@
  */
 #include "core/connect/internal.h"
 
+#include "core/dispatch/create.h"
 #include "core/name/name.h"
 #include "core/object/object.h"
 
@@ -119,12 +120,17 @@ NTSTATUS RxPrefixClaim(PRX_CONTEXT RxContext)
 		return status;
 
 	rx_claim_dress_context(RxContext, &claim);
-	status = RxFindOrConstructVirtualNetRoot(RxContext, irp, &name, NET_ROOT_WILD, &rest);
+	status = rx_create_parse_credentials(
+		RxContext); /* of the open that will follow: the view is found by them */
+	if (NT_SUCCESS(status))
+		status = RxFindOrConstructVirtualNetRoot(RxContext, irp, &name, NET_ROOT_WILD, &rest);
 	if (NT_SUCCESS(status)) {
 		((PQUERY_PATH_RESPONSE)irp->UserBuffer)->LengthAccepted = rx_claim_length(&claim.path);
 		irp->IoStatus.Information = sizeof(QUERY_PATH_RESPONSE);
 		RxDereferenceVNetRoot((PV_NET_ROOT)RxContext->Create.pVNetRoot, LHS_LockNotHeld);
 	}
+	RxContext->Create.EaBuffer = NULL; /* the asker's, who wipes it himself */
+	rx_create_forget_credentials(RxContext);
 	RtlZeroMemory(&RxContext->Create, sizeof(RxContext->Create));
 	RxContext->MajorFunction = major;
 	ExFreePool(name.Buffer);

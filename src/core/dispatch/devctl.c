@@ -150,6 +150,30 @@ static bool rx_device_is_prefix_query(PRX_CONTEXT rxc)
 	       (code == IOCTL_REDIR_QUERY_PATH || code == IOCTL_REDIR_QUERY_PATH_EX);
 }
 
+static bool rx_device_is_unknown_code(NTSTATUS status)
+{
+	return status == STATUS_INVALID_DEVICE_REQUEST || status == STATUS_NOT_IMPLEMENTED ||
+	       status == STATUS_NOT_SUPPORTED || status == STATUS_INVALID_PARAMETER;
+}
+
+/*
+ * The general start and stop, for a driver that has only codes of its own for them: what its control routine would
+ * do. The answer stands as it is for any other code, and for a driver that knows these.
+ */
+static NTSTATUS rx_device_start_stop(PRX_CONTEXT rxc, NTSTATUS answer)
+{
+	if (rxc->MajorFunction != IRP_MJ_FILE_SYSTEM_CONTROL || !rx_device_is_unknown_code(answer))
+		return answer;
+	switch (rxc->CurrentIrpSp->Parameters.FileSystemControl.FsControlCode) {
+	case FSCTL_RX_START:
+		return RxStartMinirdr(rxc, &rxc->PostRequest);
+	case FSCTL_RX_STOP:
+		return RxStopMinirdr(rxc, &rxc->PostRequest);
+	default:
+		return answer;
+	}
+}
+
 static NTSTATUS NTAPI rx_device_control(PRX_CONTEXT rxc, PIRP irp)
 {
 	PRX_DISPATCH own = rx_device_own_control(rxc);
@@ -163,7 +187,7 @@ static NTSTATUS NTAPI rx_device_control(PRX_CONTEXT rxc, PIRP irp)
 	rx_device_control_parameters(rxc, irp);
 	rxc->InformationToReturn = 0;
 	rxc->PostRequest = FALSE;
-	status = rx_call_dev_fcb_control(rxc);
+	status = rx_device_start_stop(rxc, rx_call_dev_fcb_control(rxc));
 	if (status == STATUS_PENDING) {
 		ASSERT(rxc->PostRequest); /* a device control does not pend in another way */
 		return RxFsdPostRequest(rxc);

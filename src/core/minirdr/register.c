@@ -14,6 +14,7 @@
 #include "core/dispatch/dispatch.h"
 #include "core/object/object.h"
 #include "core/work/work.h"
+#include "rxctl.h"
 
 #define RX_REGISTER_TAG 'gRxR'
 
@@ -105,12 +106,6 @@ NTSTATUS RxDriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath
 		rx_rdbss.process = PsGetCurrentProcess();
 	rx_fill_driver_dispatch(DriverObject);
 	return STATUS_SUCCESS;
-}
-
-/* RxUnload - the driver goes; its redirectors must be unregistered. Page: routines provided by RDBSS. */
-VOID RxUnload(PDRIVER_OBJECT DriverObject)
-{
-	(void)DriverObject;
 }
 
 /* Once, at registration: what nobody asks again later. */
@@ -249,6 +244,50 @@ VOID RxUnregisterMinirdr(PRDBSS_DEVICE_OBJECT RxDeviceObject)
 {
 	RxpUnregisterMinirdr(RxDeviceObject);
 	InterlockedDecrement(&rx_rdbss.device.ReferenceCount);
+}
+
+PDEVICE_OBJECT rx_driver_first_redirector(PDRIVER_OBJECT driver)
+{
+	PDEVICE_OBJECT found = NULL;
+	PLIST_ENTRY at;
+
+	if (!rx_rdbss.ready) /* a driver that never called RxDriverEntry has none */
+		return NULL;
+	ExAcquireFastMutex(&rx_rdbss.mutex);
+	for (at = rx_rdbss.minirdrs.Flink; at != &rx_rdbss.minirdrs && found == NULL; at = at->Flink) {
+		PRDBSS_DEVICE_OBJECT dev = CONTAINING_RECORD(at, RDBSS_DEVICE_OBJECT, MiniRdrListLinks);
+
+		if (dev->DeviceObject.DriverObject == driver)
+			found = &dev->DeviceObject;
+	}
+	if (found != NULL)
+		ObReferenceObject(found);
+	ExReleaseFastMutex(&rx_rdbss.mutex);
+	return found;
+}
+
+BOOLEAN rx_device_provides_uncs(PDEVICE_OBJECT device)
+{
+	return ((PRDBSS_DEVICE_OBJECT)device)->RegisterUncProvider;
+}
+
+/**
+ * RxUnload - the driver that contains RDBSS goes
+ *
+ * Redirectors of the driver that are still registered are unregistered: the library goes away with the driver, and
+ * with it all they are made of.
+ *
+ * Context: PASSIVE_LEVEL, the driver's unload routine; blocks.
+ * Page:    routines provided by RDBSS.
+ */
+VOID RxUnload(PDRIVER_OBJECT DriverObject)
+{
+	PDEVICE_OBJECT device;
+
+	while ((device = rx_driver_first_redirector(DriverObject)) != NULL) {
+		RxUnregisterMinirdr((PRDBSS_DEVICE_OBJECT)device);
+		ObDereferenceObject(device);
+	}
 }
 
 /* RxMakeLateDeviceAvailable - a device made after the driver was loaded takes requests. */

@@ -65,13 +65,36 @@ NTSTATUS door_device_control(struct door *door, ULONG code, void *out, ULONG out
 	return door_request_run(r, NULL, returned);
 }
 
-NTSTATUS door_start(const struct door_driver *driver, struct door **out)
+static NTSTATUS find_device(const struct door_driver *driver, struct door *door)
 {
 	UNICODE_STRING name = {0};
+	NTSTATUS status;
+
+	if (driver->device == NULL) {
+		door->device = rx_driver_first_redirector(door->driver);
+		return door->device != NULL ? STATUS_SUCCESS : STATUS_NO_SUCH_DEVICE;
+	}
+	status = device_name(driver->device, &name);
+	if (NT_SUCCESS(status))
+		status = nt_device_open(&name, &door->device);
+	door_name_free(&name);
+	return status;
+}
+
+NTSTATUS door_start(const struct door_driver *driver, struct door **out)
+{
+	enum door_stage stage;
+
+	return door_start_staged(driver, out, &stage);
+}
+
+NTSTATUS door_start_staged(const struct door_driver *driver, struct door **out, enum door_stage *stage)
+{
 	struct door *door;
 	NTSTATUS status;
 
 	*out = NULL;
+	*stage = DOOR_STAGE_ENTRY;
 	door = ExAllocatePoolWithTag(NonPagedPool, sizeof(*door), DOOR_TAG_DOOR);
 	if (door == NULL)
 		return STATUS_INSUFFICIENT_RESOURCES;
@@ -79,18 +102,19 @@ NTSTATUS door_start(const struct door_driver *driver, struct door **out)
 	status = nt_driver_load(driver->name, driver->entry, &door->driver);
 	if (!NT_SUCCESS(status))
 		goto out_free;
-	status = device_name(driver->device, &name);
-	if (NT_SUCCESS(status))
-		status = nt_device_open(&name, &door->device);
+	*stage = DOOR_STAGE_REGISTER;
+	status = find_device(driver, door);
 	if (!NT_SUCCESS(status))
 		goto out_unload;
+	*stage = DOOR_STAGE_OPEN;
 	status = open_control(door);
 	if (!NT_SUCCESS(status))
 		goto out_device;
+	*stage = DOOR_STAGE_START;
 	status = door_device_control(door, FSCTL_RX_START, NULL, 0, NULL);
 	if (!NT_SUCCESS(status))
 		goto out_control;
-	door_name_free(&name);
+	*stage = DOOR_STAGE_STARTED;
 	*out = door;
 	return STATUS_SUCCESS;
 
@@ -100,7 +124,6 @@ out_control:
 out_device:
 	ObDereferenceObject(door->device);
 out_unload:
-	door_name_free(&name);
 	nt_driver_unload(door->driver);
 out_free:
 	ExFreePoolWithTag(door, DOOR_TAG_DOOR);

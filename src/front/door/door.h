@@ -69,7 +69,16 @@ typedef void (*door_done_fn)(void *context, NTSTATUS status, ULONG_PTR informati
 struct door_driver {
 	const char *name;         /* "RdrMem": label of the driver object */
 	PDRIVER_INITIALIZE entry; /* DriverEntry */
-	const char *device;       /* "\\Device\\RdrMem", ASCII */
+	const char *device;       /* "\\Device\\RdrMem", ASCII; NULL: the first one the driver registers */
+};
+
+/* How far a start came. */
+enum door_stage {
+	DOOR_STAGE_ENTRY,    /* DriverEntry failed */
+	DOOR_STAGE_REGISTER, /* DriverEntry succeeded and no redirector is registered under that name */
+	DOOR_STAGE_OPEN,     /* the device refused to be opened */
+	DOOR_STAGE_START,    /* the start was refused, or MRxStart failed */
+	DOOR_STAGE_STARTED
 };
 
 /* The drivers this library carries, by URL scheme ("mem", "smb"); NULL when @scheme is unknown or not built. */
@@ -82,6 +91,9 @@ const struct door_driver *door_builtin_driver(const char *scheme);
  * Return: STATUS_SUCCESS; what DriverEntry or the start answered otherwise (nothing stays loaded).
  */
 NTSTATUS door_start(const struct door_driver *driver, struct door **out);
+
+/* The same; @stage tells which step answered. */
+NTSTATUS door_start_staged(const struct door_driver *driver, struct door **out, enum door_stage *stage);
 
 /**
  * door_stop - stop the device and unload the driver
@@ -111,6 +123,17 @@ struct door_connect {
 	const char *domain;   /* UTF-8; NULL = none */
 	const char *options; /* UTF-8 "key=value,flag" for the mini-redirector ("rdr.Options"); NULL = none */
 };
+
+/**
+ * door_volume_claim - ask whether the driver serves a name, as the multiple UNC provider does before any open
+ * @connect: the name, and the credentials it would be opened with
+ *
+ * Sends IOCTL_REDIR_QUERY_PATH_EX.  A driver that registered with RX_REGISTERMINI_FLAG_DONT_PROVIDE_UNCS is never
+ * asked on Windows and is not asked here.
+ * Return: STATUS_SUCCESS; why the driver does not serve it.
+ */
+NTSTATUS door_volume_claim(struct door *door, const struct door_caller *caller,
+			   const struct door_connect *connect);
 
 /**
  * door_volume_connect - connect a tree and keep it connected

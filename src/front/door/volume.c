@@ -91,10 +91,9 @@ static void ea_wipe(struct ea_list *list)
 	ExFreePoolWithTag(list->bytes, DOOR_TAG_EA);
 }
 
-/* "\server@port\share" */
-static NTSTATUS build_root(struct door_volume *volume, const struct door_connect *c)
+/* "\server@port\share", for door_name_free(), also after a failure. */
+static NTSTATUS build_root(const struct door_connect *c, char *text, size_t size, UNICODE_STRING *root)
 {
-	char text[512];
 	ULONG bytes = 0;
 	int n;
 
@@ -102,23 +101,72 @@ static NTSTATUS build_root(struct door_volume *volume, const struct door_connect
 	    strpbrk(c->server, "\\/@") != NULL || strpbrk(c->share, "\\/") != NULL)
 		return STATUS_BAD_NETWORK_PATH;
 	if (c->port != 0)
-		n = snprintf(text, sizeof(text), "\\%s@%u\\%s", c->server, c->port, c->share);
+		n = snprintf(text, size, "\\%s@%u\\%s", c->server, c->port, c->share);
 	else
-		n = snprintf(text, sizeof(text), "\\%s\\%s", c->server, c->share);
-	if (n < 0 || (size_t)n >= sizeof(text))
+		n = snprintf(text, size, "\\%s\\%s", c->server, c->share);
+	if (n < 0 || (size_t)n >= size)
 		return STATUS_NAME_TOO_LONG;
-	volume->name = ExAllocatePoolWithTag(NonPagedPool, (SIZE_T)n + 1, DOOR_TAG_VOLUME);
-	volume->root.Buffer =
-		ExAllocatePoolWithTag(NonPagedPool, ((SIZE_T)n + 1) * sizeof(WCHAR), DOOR_TAG_NAME);
-	if (volume->name == NULL || volume->root.Buffer == NULL)
+	root->Buffer = ExAllocatePoolWithTag(NonPagedPool, ((SIZE_T)n + 1) * sizeof(WCHAR), DOOR_TAG_NAME);
+	if (root->Buffer == NULL)
 		return STATUS_INSUFFICIENT_RESOURCES;
-	RtlCopyMemory(volume->name, text, (SIZE_T)n + 1);
-	volume->root.MaximumLength = (USHORT)(((SIZE_T)n + 1) * sizeof(WCHAR));
-	if (RtlUTF8ToUnicodeN(volume->root.Buffer, volume->root.MaximumLength, &bytes, text, (ULONG)n) !=
-	    STATUS_SUCCESS)
+	root->MaximumLength = (USHORT)(((SIZE_T)n + 1) * sizeof(WCHAR));
+	if (RtlUTF8ToUnicodeN(root->Buffer, root->MaximumLength, &bytes, text, (ULONG)n) != STATUS_SUCCESS)
 		return STATUS_BAD_NETWORK_PATH;
-	volume->root.Length = (USHORT)bytes;
+	root->Length = (USHORT)bytes;
 	return STATUS_SUCCESS;
+}
+
+static NTSTATUS name_volume(struct door_volume *volume, const struct door_connect *c)
+{
+	char text[512];
+	NTSTATUS status = build_root(c, text, sizeof(text), &volume->root);
+	SIZE_T bytes;
+
+	if (!NT_SUCCESS(status))
+		return status;
+	bytes = strlen(text) + 1;
+	volume->name = ExAllocatePoolWithTag(NonPagedPool, bytes, DOOR_TAG_VOLUME);
+	if (volume->name == NULL)
+		return STATUS_INSUFFICIENT_RESOURCES;
+	RtlCopyMemory(volume->name, text, bytes);
+	return STATUS_SUCCESS;
+}
+
+NTSTATUS door_volume_claim(struct door *door, const struct door_caller *caller,
+			   const struct door_connect *connect)
+{
+	IO_SECURITY_CONTEXT security = {.DesiredAccess = SYNCHRONIZE};
+	QUERY_PATH_REQUEST_EX query = {.pSecurityContext = &security};
+	QUERY_PATH_RESPONSE response = {0};
+	struct ea_list eas = {0};
+	struct door_request *r;
+	PIO_STACK_LOCATION stack;
+	char text[512];
+	NTSTATUS status;
+
+	if (!rx_device_provides_uncs(door->device))
+		return STATUS_SUCCESS;
+	status = build_root(connect, text, sizeof(text), &query.PathName);
+	if (NT_SUCCESS(status))
+		status = ea_build(connect, &eas);
+	if (NT_SUCCESS(status))
+		status = door_request_create(door, door->control, NULL, caller, IRP_MJ_DEVICE_CONTROL, 0, &r);
+	if (NT_SUCCESS(status)) {
+		query.pEaBuffer = eas.used != 0 ? eas.bytes : NULL;
+		query.EaLength = eas.used;
+		stack = door_request_stack(r);
+		stack->Parameters.DeviceIoControl.IoControlCode = IOCTL_REDIR_QUERY_PATH_EX;
+		stack->Parameters.DeviceIoControl.InputBufferLength = sizeof(query);
+		stack->Parameters.DeviceIoControl.OutputBufferLength = sizeof(response);
+		stack->Parameters.DeviceIoControl.Type3InputBuffer = &query;
+		r->irp->UserBuffer = &response;
+		status = door_request_run(r, caller, NULL);
+	}
+	if (NT_SUCCESS(status) && response.LengthAccepted == 0)
+		status = STATUS_BAD_NETWORK_PATH;
+	ea_wipe(&eas);
+	door_name_free(&query.PathName);
+	return status;
 }
 
 static NTSTATUS connect_tree(struct door_volume *volume, const struct door_caller *caller,
@@ -180,7 +228,7 @@ NTSTATUS door_volume_connect(struct door *door, const struct door_caller *caller
 	KeInitializeEvent(&volume->idle, NotificationEvent, FALSE);
 	for (i = 0; i < DOOR_ID_BUCKETS; i++)
 		InitializeListHead(&volume->by_id[i]);
-	status = build_root(volume, connect);
+	status = name_volume(volume, connect);
 	if (NT_SUCCESS(status))
 		status = connect_tree(volume, caller, connect);
 	if (!NT_SUCCESS(status)) {
