@@ -337,7 +337,9 @@ int rdr_credentials_gather(const struct rdr_spec *spec, struct rdr_options *opti
 	}
 	if (code == 0 && options->credentials != NULL)
 		code = from_file(options->credentials, credentials, &has_password, error);
-	if (code != 0 || options->guest)
+	/* a loadable driver need not know what a user is: nobody is asked for what nobody named */
+	if (code != 0 || options->guest ||
+	    (spec->scheme == RDR_SCHEME_DRIVER && credentials->user == NULL && !has_password))
 		return code;
 	code = from_environment(credentials, &has_password, error);
 	if (code == 0)

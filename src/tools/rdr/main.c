@@ -13,7 +13,7 @@ static const struct {
 	int (*run)(int argc, char **argv);
 } verbs[] = {
 	{"mount", rdr_verb_mount}, {"umount", rdr_verb_umount}, {"unmount", rdr_verb_umount},
-	{"list", rdr_verb_list},   {"status", rdr_verb_status},
+	{"list", rdr_verb_list},   {"status", rdr_verb_status}, {"build-minirdr", rdr_verb_build_minirdr},
 };
 
 int main(int argc, char **argv)

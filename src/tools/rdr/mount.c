@@ -11,7 +11,9 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { OPTION_LOG_FILE = 256, OPTION_HELP, OPTION_JSON_LOG };
+#include "front/door/loadable.h"
+
+enum { OPTION_LOG_FILE = 256, OPTION_MINIRDR };
 
 static void request_free(struct rdr_mount_request *request)
 {
@@ -21,25 +23,41 @@ static void request_free(struct rdr_mount_request *request)
 	free(request->directory);
 	free(request->source);
 	free(request->log_file);
+	free(request->minirdr);
 	memset(request, 0, sizeof(*request));
 }
 
-/* A log file is named before the daemon leaves its directory. */
-static int take_log_file(struct rdr_mount_request *request, const char *name, struct rdr_error *error)
+/* Files are named before the daemon leaves its directory. */
+static int take_file(char **taken, const char *name, struct rdr_error *error)
 {
 	char *here = name[0] == '/' ? NULL : getcwd(NULL, 0);
-	int length = name[0] == '/' ? asprintf(&request->log_file, "%s", name)
-				    : asprintf(&request->log_file, "%s/%s", here != NULL ? here : "", name);
+	int length;
 
+	free(*taken);
+	length = name[0] == '/' ? asprintf(taken, "%s", name)
+				: asprintf(taken, "%s/%s", here != NULL ? here : "", name);
 	free(here);
-	return length >= 0 ? 0 : rdr_fail(error, RDR_SYSTEM, "out of memory");
+	if (length >= 0)
+		return 0;
+	*taken = NULL;
+	return rdr_fail(error, RDR_SYSTEM, "out of memory");
+}
+
+static int parse_spec(struct rdr_mount_request *request, char *spec, struct rdr_error *error)
+{
+	char driver[64];
+
+	if (request->minirdr == NULL)
+		return rdr_spec_parse(spec, &request->spec, error);
+	door_loadable_name(request->minirdr, driver, sizeof(driver));
+	return rdr_spec_parse_driver(spec, driver, &request->spec, error);
 }
 
 /* SPEC and DIR, with what the URL says as options of lower rank than -o. */
 static int take_names(struct rdr_mount_request *request, char *spec, const char *directory, char **lists,
 		      int list_count, struct rdr_error *error)
 {
-	int code = rdr_spec_parse(spec, &request->spec, error);
+	int code = parse_spec(request, spec, error);
 
 	if (code == 0 && request->spec.arguments != NULL)
 		code = rdr_options_parse(request->spec.arguments, &request->options, error);
@@ -61,6 +79,8 @@ static int go(struct rdr_mount_request *request, struct rdr_error *error)
 	bool is_parent = true;
 	int code = rdr_fuse_check(&request->options, error);
 
+	if (code == 0 && request->minirdr != NULL)
+		code = rdr_minirdr_check(request->minirdr, error);
 	if (code == 0)
 		code = rdr_credentials_gather(&request->spec, &request->options, &request->credentials,
 					      error);
@@ -108,11 +128,12 @@ static void say_without_effect(const struct rdr_options *options)
 		rdr_say("without effect: %s", options->without_effect);
 }
 
-/* rdr mount [-fdsv] [--log-file FILE] [-o OPTIONS] SPEC DIR */
+/* rdr mount [-fdsv] [--log-file FILE] [--minirdr FILE] [-o OPTIONS] SPEC DIR */
 int rdr_verb_mount(int argc, char **argv)
 {
 	static const struct option long_options[] = {
 		{"log-file", required_argument, NULL, OPTION_LOG_FILE},
+		{"minirdr", required_argument, NULL, OPTION_MINIRDR},
 		{"foreground", no_argument, NULL, 'f'},
 		{"debug", no_argument, NULL, 'd'},
 		{"verbose", no_argument, NULL, 'v'},
@@ -161,9 +182,10 @@ int rdr_verb_mount(int argc, char **argv)
 			rdr_help(stdout);
 			return finish(&request, RDR_OK, &error);
 		case OPTION_LOG_FILE:
-			free(request.log_file);
-			request.log_file = NULL;
-			code = take_log_file(&request, optarg, &error);
+			code = take_file(&request.log_file, optarg, &error);
+			break;
+		case OPTION_MINIRDR:
+			code = take_file(&request.minirdr, optarg, &error);
 			break;
 		case ':':
 			code = rdr_fail(&error, RDR_USAGE, "%s needs a value; see rdr --help",
@@ -175,12 +197,18 @@ int rdr_verb_mount(int argc, char **argv)
 			break;
 		}
 	}
-	if (code == 0 && argc - optind != 2)
-		code = rdr_fail(&error, RDR_USAGE,
-				"usage: rdr mount [-o OPTIONS] SPEC DIR, where SPEC is "
-				"//server/share, smb://user@server/share or mem:");
+	bool nameless = request.minirdr != NULL && argc - optind == 1; /* the driver's own name */
+
+	if (code == 0 && argc - optind != 2 && !nameless)
+		code = rdr_fail(
+			&error, RDR_USAGE,
+			request.minirdr != NULL
+				? "usage: rdr mount --minirdr DRIVER.so [-o OPTIONS] [//server/share] DIR"
+				: "usage: rdr mount [-o OPTIONS] SPEC DIR, where SPEC is "
+				  "//server/share, smb://user@server/share or mem:");
 	if (code == 0)
-		code = take_names(&request, argv[optind], argv[optind + 1], lists, list_count, &error);
+		code = take_names(&request, nameless ? NULL : argv[optind], argv[argc - 1], lists, list_count,
+				  &error);
 	if (code == 0) {
 		say_without_effect(&request.options);
 		code = go(&request, &error);

@@ -59,7 +59,7 @@ void rdr_secret_wipe(struct rdr_secret *secret);
 
 /* url.c -------------------------------------------------------------------- */
 
-enum rdr_scheme { RDR_SCHEME_MEM, RDR_SCHEME_SMB };
+enum rdr_scheme { RDR_SCHEME_MEM, RDR_SCHEME_SMB, RDR_SCHEME_DRIVER };
 
 struct rdr_spec {
 	enum rdr_scheme scheme;
@@ -74,6 +74,7 @@ struct rdr_spec {
 };
 
 int rdr_spec_parse(char *argument, struct rdr_spec *spec, struct rdr_error *error);
+int rdr_spec_parse_driver(char *argument, const char *driver, struct rdr_spec *spec, struct rdr_error *error);
 char *rdr_spec_display(const struct rdr_spec *spec);
 void rdr_spec_free(struct rdr_spec *spec);
 
@@ -264,12 +265,19 @@ void rdr_daemon_free(struct rdr_daemon *daemon);
 int rdr_log_open(const char *file, struct rdr_error *error);
 void rdr_notify(const char *state);
 
+/* minirdr.c ------------------------------------------------------------------ */
+
+struct door;
+int rdr_minirdr_check(const char *object, struct rdr_error *error);
+int rdr_minirdr_start(const char *object, struct door **door, struct rdr_error *error);
+
 /* serve.c -------------------------------------------------------------------- */
 
 struct rdr_mount_request {
 	struct rdr_spec spec;
 	struct rdr_options options;
 	struct rdr_credentials credentials;
+	char *minirdr;   /* absolute name of a loadable driver; NULL: one of ours */
 	char *directory; /* absolute */
 	char *source;    /* what /proc/mounts shows */
 	char *log_file;
@@ -288,6 +296,7 @@ int rdr_verb_mount_helper(int argc, char **argv);
 int rdr_verb_umount(int argc, char **argv);
 int rdr_verb_list(int argc, char **argv);
 int rdr_verb_status(int argc, char **argv);
+int rdr_verb_build_minirdr(int argc, char **argv);
 void rdr_help(FILE *out);
 
 #endif

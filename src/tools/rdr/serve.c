@@ -210,11 +210,27 @@ static int start_control(struct serve *serve, struct rdr_error *error)
 
 /* ---- mounting ------------------------------------------------------------------------------- */
 
+static int start_driver(struct serve *serve, struct rdr_error *error)
+{
+	const struct rdr_mount_request *request = serve->request;
+	const char *scheme = request->spec.scheme == RDR_SCHEME_MEM ? "mem" : "smb";
+	const struct door_driver *driver;
+	NTSTATUS status;
+
+	if (request->minirdr != NULL)
+		return rdr_minirdr_start(request->minirdr, &serve->door, error);
+	driver = door_builtin_driver(scheme);
+	if (driver == NULL)
+		return rdr_fail(error, RDR_SYSTEM, "this build has no driver for %s:", scheme);
+	status = door_start(driver, &serve->door);
+	if (!NT_SUCCESS(status))
+		return rdr_explain(error, request->source, "starting the driver", status);
+	return 0;
+}
+
 static int connect_share(struct serve *serve, struct rdr_error *error)
 {
 	struct rdr_mount_request *request = serve->request;
-	const char *scheme = request->spec.scheme == RDR_SCHEME_MEM ? "mem" : "smb";
-	const struct door_driver *driver = door_builtin_driver(scheme);
 	struct door_caller caller = {.cancel = &serve->cancel};
 	char *options = rdr_options_for_driver(&request->options);
 	struct door_connect connect = {
@@ -226,6 +242,7 @@ static int connect_share(struct serve *serve, struct rdr_error *error)
 		.domain = request->credentials.domain,
 		.options = options,
 	};
+	const char *step = NULL;
 	NTSTATUS status;
 
 	caller.requester.pid = getpid();
@@ -233,20 +250,17 @@ static int connect_share(struct serve *serve, struct rdr_error *error)
 	caller.requester.gid = getgid();
 	if (options == NULL)
 		return rdr_fail(error, RDR_SYSTEM, "out of memory");
-	if (driver == NULL) {
-		free(options);
-		return rdr_fail(error, RDR_SYSTEM, "this build has no driver for %s:", scheme);
-	}
-	status = door_start(driver, &serve->door);
-	if (!NT_SUCCESS(status)) {
-		free(options);
-		return rdr_explain(error, request->source, "starting the driver", status);
-	}
-	status = door_volume_connect(serve->door, &caller, &connect, &serve->volume);
+	status = STATUS_SUCCESS;
+	if (request->minirdr != NULL)
+		status = door_volume_claim(serve->door, &caller, &connect);
+	if (NT_SUCCESS(status))
+		status = door_volume_connect(serve->door, &caller, &connect, &serve->volume);
+	else
+		step = "asking the driver whether it serves the name";
 	free(options);
 	rdr_credentials_forget(&request->credentials);
 	if (!NT_SUCCESS(status))
-		return rdr_explain(error, request->source, NULL, status);
+		return rdr_explain(error, request->source, step, status);
 	return 0;
 }
 
@@ -355,8 +369,10 @@ static int mount_fuse(struct serve *serve, struct rdr_error *error)
 
 static int run(struct serve *serve, struct rdr_error *error)
 {
-	int code = connect_share(serve, error);
+	int code = start_driver(serve, error);
 
+	if (code == 0)
+		code = connect_share(serve, error);
 	if (code == 0)
 		code = mount_fuse(serve, error);
 	if (code == 0)
@@ -438,8 +454,11 @@ int rdr_serve(struct rdr_mount_request *request, struct rdr_daemon *daemon)
 	sigset_t watched;
 	char *report = NULL;
 
-	/* No core dump, and no look into our memory for the user's other programs: it holds a password. */
-	if (!request->debug)
+	/*
+	 * No core dump, and no look into our memory for the user's other programs: it holds a password.  A mount of a
+	 * driver under development without one is open to a debugger.
+	 */
+	if (!request->debug && (request->minirdr == NULL || request->credentials.password.bytes != NULL))
 		(void)prctl(PR_SET_DUMPABLE, 0);
 	sigemptyset(&watched);
 	sigaddset(&watched, SIGTERM);

@@ -4,6 +4,7 @@
  *   //server[:port]/share[/path]        \\server[:port]\share
  *   smb://[domain;][user[:password]@]server[:port]/share[/path][?option=value&...]
  *   mem:[volume]
+ * and, for a loadable driver, the first form or a plain name.
  *
  * Owns:      struct rdr_spec between rdr_spec_parse() and rdr_spec_free().
  * Rules:     a password in a URL is taken, blanked in the argument itself (argv is what
@@ -340,6 +341,33 @@ int rdr_spec_parse(char *argument, struct rdr_spec *spec, struct rdr_error *erro
 		return parse_mem(argument, spec, error);
 	return rdr_fail(error, RDR_USAGE,
 			"cannot tell what to mount; write //server/share, smb://user@server/share or mem:");
+}
+
+/**
+ * rdr_spec_parse_driver - what a loadable driver shall mount
+ * @argument: [in, out] //server/share[/path], a name NAME for //NAME/share, or NULL for //@driver/share
+ * @driver:   [in] the driver's name
+ * @spec:     [out] to be given to rdr_spec_free(), also after an error
+ *
+ * Return: 0, RDR_USAGE, RDR_SYSTEM.
+ */
+int rdr_spec_parse_driver(char *argument, const char *driver, struct rdr_spec *spec, struct rdr_error *error)
+{
+	const char *name = argument != NULL ? argument : driver;
+	int code;
+
+	memset(spec, 0, sizeof(*spec));
+	spec->scheme = RDR_SCHEME_DRIVER;
+	if (strncmp(name, "//", 2) == 0 || strncmp(name, "\\\\", 2) == 0)
+		return parse_unc(argument, spec, error);
+	code = parse_server(name, name + strlen(name), spec, error);
+	if (code != 0)
+		return code;
+	spec->share = strdup("share");
+	spec->path = strdup("");
+	if (spec->share == NULL || spec->path == NULL)
+		return rdr_fail(error, RDR_SYSTEM, "out of memory");
+	return 0;
 }
 
 /* //server[:port]/share[/path] or mem:volume, for people and /proc/mounts; malloc'ed, NULL without memory. */
