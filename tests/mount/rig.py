@@ -231,8 +231,11 @@ class Mount:
             pass
 
     def unmount(self, *arguments, limit=20):
-        """Ends the mount in order and holds the daemon to its verdict."""
+        """Ends the mount in order, with objects that agree, and holds the daemon to its verdict."""
         try:
+            if self.alive():
+                checked = rdr("status", "--check", self.path, timeout=20)
+                assert checked.returncode == 0, f"check: {checked.returncode}\n{checked.stdout}{checked.stderr}"
             done = rdr("umount", *arguments, self.path, timeout=limit)
             try:
                 wait_until(f"end of the daemon {self.pid}", 60, lambda: is_gone(self.pid))

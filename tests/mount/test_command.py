@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 
 import pytest
@@ -205,6 +206,65 @@ def test_status_lists_the_objects_and_who_holds_them(kind, request):
         for word in ["SRV_CALL", "NET_ROOT", "V_NET_ROOT", "FCB", "SRV_OPEN", "FOBX", "held-open", "refs"]:
             assert word in text
     os.unlink(os.path.join(mount.path, "held-open"))
+    mount.unmount()
+
+
+def test_status_check_finds_the_objects_in_agreement():
+    """--check looks at every object and says that they agree: text and --json, exit code 0."""
+    mount = rig.Mount("mem:check")
+    with open(os.path.join(mount.path, "open"), "wb"):
+        done = rig.rdr("status", "--check", "--json", mount.path)
+        answer = json.loads(done.stdout)
+        assert done.returncode == 0 and answer["directory"] == mount.path
+        # SRV_CALL, NET_ROOT, V_NET_ROOT; FCB, SRV_OPEN and FOBX of the file
+        assert answer["checked"] >= 6 and answer["disagreements"] == 0 and answer["findings"] == []
+        done = rig.rdr("status", "--check", mount.path)
+        assert done.returncode == 0
+        assert " 0 disagreements" in done.stdout and mount.path in done.stdout
+    assert rig.rdr("status", "--chekc", mount.path).returncode == 1
+    mount.unmount()
+
+
+def serve_answers(listener, answers):
+    """A daemon's end of the control socket, with answers of ours; ends when the listener is closed."""
+    while True:
+        try:
+            peer, _ = listener.accept()
+        except OSError:
+            return
+        with peer:
+            peer.settimeout(5)
+            command = json.loads(peer.recv(4096))["command"]
+            peer.sendall(json.dumps(answers[command]).encode() + b"\n")
+
+
+@pytest.mark.parametrize("broken", [True, False])
+def test_status_check_tells_a_disagreement(tmp_path, broken):
+    """A finding is printed with rule, object and name, and the exit code is 4; a daemon that cannot check gives 2."""
+    hello = {"rdr": 1, "ok": True, "version": "0", "pid": 1, "source": "mem:x", "directory": str(tmp_path)}
+    found = {"checked": 9, "busy": 1, "disagreements": 1,
+             "findings": [{"rule": "count", "kind": "FCB", "id": 4096, "name": "\\a\\b", "text": "is 1"}]}
+    mount = rig.Mount("mem:")
+    path = os.path.join(os.path.dirname(control_socket(mount)), "1.sock")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen(16)
+        answers = {"list": hello, "check": {**hello, **(found if broken else {"check_error": "STATUS_X"})}}
+        thread = threading.Thread(target=serve_answers, args=(listener, answers), daemon=True)
+        thread.start()
+        try:
+            done = rig.rdr("status", "--check", str(tmp_path))
+            if broken:
+                assert done.returncode == 4
+                assert "9 objects checked (1 files busy), 1 disagreements" in done.stdout
+                assert 'rule count: FCB 0x1000 "\\a\\b": is 1' in done.stdout
+                assert rig.rdr("status", "--check").returncode == 4
+            else:
+                assert done.returncode == 2 and "STATUS_X" in done.stderr
+        finally:
+            os.unlink(path)
+            listener.shutdown(socket.SHUT_RDWR)
+    thread.join(5)
     mount.unmount()
 
 

@@ -152,3 +152,12 @@ NTSTATUS door_query_objects(struct door *door, void *buffer, ULONG length, ULONG
 	*needed = (ULONG)returned;
 	return status;
 }
+
+NTSTATUS door_check_objects(struct door *door, void *buffer, ULONG length, ULONG *filled)
+{
+	ULONG_PTR returned = 0;
+	NTSTATUS status = door_device_control(door, FSCTL_RX_CHECK_OBJECTS, buffer, length, &returned);
+
+	*filled = (ULONG)returned;
+	return status;
+}

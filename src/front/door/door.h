@@ -112,6 +112,16 @@ NTSTATUS door_stop(struct door *door);
  */
 NTSTATUS door_query_objects(struct door *door, void *buffer, ULONG length, ULONG *needed);
 
+/**
+ * door_check_objects - do the objects of the device agree with each other (FSCTL_RX_CHECK_OBJECTS)?
+ * @buffer: receives struct rx_check_summary, then its findings (rxctl.h); 8-byte aligned
+ * @filled: [out] bytes
+ *
+ * Answers while servers are dead.
+ * Return: STATUS_SUCCESS; STATUS_BUFFER_OVERFLOW: the summary and as many findings as fit.
+ */
+NTSTATUS door_check_objects(struct door *door, void *buffer, ULONG length, ULONG *filled);
+
 /* ---- volume ---------------------------------------------------------------------------------------- */
 
 struct door_connect {

@@ -4,6 +4,7 @@
  * One line of JSON in, one line out, then the connection ends:
  *   {"rdr":1,"command":"list"}     who this daemon is
  *   {"rdr":1,"command":"status"}   the same, its objects and counters
+ *   {"rdr":1,"command":"check"}    the same, and whether its objects agree with each other
  *   {"rdr":1,"command":"umount","force":false}   answered when the daemon ends, with its verdict,
  *                                  or at once when the mount is in use
  *
@@ -121,11 +122,14 @@ static bool answer(struct rdr_control *control, int fd, const char *line, size_t
 
 	if (rdr_json_get_number(request, "rdr", 0) != RDR_CONTROL_VERSION) {
 		send_refusal(fd, "unknown version of the control protocol");
-	} else if (strcmp(command, "list") == 0 || strcmp(command, "status") == 0) {
+	} else if (strcmp(command, "list") == 0 || strcmp(command, "status") == 0 ||
+		   strcmp(command, "check") == 0) {
 		begin_answer(&json, true);
 		put_identity(control, &json);
 		if (command[0] == 's')
 			control->info.status(control->info.context, &json);
+		else if (command[0] == 'c')
+			control->info.check(control->info.context, &json);
 		send_json(fd, &json);
 	} else if (strcmp(command, "umount") == 0) {
 		kept = add_waiter(control, fd);

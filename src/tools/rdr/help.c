@@ -12,6 +12,7 @@ static const char text[] =
 	"  rdr umount [-f] DIR               end a mount; says whether all memory was freed\n"
 	"  rdr list [--json]                 the mounts of this user\n"
 	"  rdr status [--json] [DIR]         servers, shares and open files, and who holds them\n"
+	"  rdr status --check [--json] [DIR] whether these objects agree with each other; exit code 4: no\n"
 	"  rdr --help, rdr --version\n"
 	"\n"
 	"SPEC is one of\n"
@@ -46,7 +47,8 @@ static const char tail[] =
 	"there.  As mount.rdr or mount.fuse.rdr the program is a helper of mount(8).\n"
 	"\n"
 	"Exit codes, as mount(8): 0 done; 1 bad invocation or permission; 2 system error; 4 internal\n"
-	"error, such as a leak; 8 interrupted; 32 the mount (or unmount) failed.  They can be added up.\n";
+	"error, such as a leak or objects that disagree; 8 interrupted; 32 the mount (or unmount) failed.  "
+	"They can be added up.\n";
 
 void rdr_help(FILE *out)
 {

@@ -1,7 +1,8 @@
 /*
- * objects.c - what a daemon says about itself: counters, and every live object with its holders.
+ * objects.c - what a daemon says about itself: counters, every live object with its holders, and whether the
+ * objects agree with each other.
  *
- * Rules:     reads FSCTL_RX_QUERY_OBJECTS, which takes short table locks only: it answers while
+ * Rules:     reads FSCTL_RX_QUERY_OBJECTS and FSCTL_RX_CHECK_OBJECTS, which take short table locks only: it answers while
  *            the server is dead.  The records come from our own core, and are still checked
  *            against the buffer they lie in.
  * Locks:     serve->lock while the FUSE session is asked, so that it cannot end meanwhile.
@@ -203,4 +204,58 @@ void rdr_serve_status(struct serve *serve, struct rdr_json *json)
 	pthread_mutex_unlock(&serve->lock);
 	if (serve->door != NULL)
 		rdr_status_put_objects(serve->door, json);
+}
+
+/* ---- check ---- */
+
+#define MOST_FINDINGS 64
+
+struct check_answer {
+	struct rx_check_summary summary;
+	struct rx_check_finding findings[MOST_FINDINGS];
+};
+
+static void put_finding(const struct rx_check_finding *finding, struct rdr_json *json)
+{
+	rdr_json_open(json, NULL, '{');
+	rdr_json_string(json, "rule", finding->rule);
+	if (finding->id != 0) {
+		rdr_json_string(json, "kind", kind_name(finding->kind));
+		rdr_json_number(json, "id", (long long)finding->id);
+		rdr_json_string(json, "name", finding->name);
+	}
+	rdr_json_string(json, "text", finding->text);
+	rdr_json_close(json, '}');
+}
+
+static void put_check(const struct check_answer *answer, ULONG filled, struct rdr_json *json)
+{
+	uint32_t there = answer->summary.returned;
+
+	rdr_json_number(json, "checked", answer->summary.objects);
+	rdr_json_number(json, "busy", answer->summary.busy);
+	rdr_json_number(json, "disagreements", answer->summary.findings);
+	rdr_json_open(json, "findings", '[');
+	for (uint32_t i = 0; i < there && i < MOST_FINDINGS; i++) {
+		if (sizeof(answer->summary) + (i + 1) * sizeof(answer->findings[0]) > filled)
+			break;
+		put_finding(&answer->findings[i], json);
+	}
+	rdr_json_close(json, ']');
+}
+
+/* The members of a check answer: the count, and the first disagreements.  Any thread that the runtime knows. */
+void rdr_serve_check(struct serve *serve, struct rdr_json *json)
+{
+	struct check_answer *answer = calloc(1, sizeof(*answer));
+	NTSTATUS status = STATUS_INSUFFICIENT_RESOURCES;
+	ULONG filled = 0;
+
+	if (answer != NULL && serve->door != NULL)
+		status = door_check_objects(serve->door, answer, sizeof(*answer), &filled);
+	if ((NT_SUCCESS(status) || status == STATUS_BUFFER_OVERFLOW) && filled >= sizeof(answer->summary))
+		put_check(answer, filled, json);
+	else
+		rdr_json_string(json, "check_error", nt_status_name(status));
+	free(answer);
 }

@@ -222,6 +222,8 @@ struct rdr_control_info {
 	const char *directory;
 	/* appends the members of a status answer; called on the control thread; never waits for a server */
 	void (*status)(void *context, struct rdr_json *json);
+	/* the same of a check answer: whether the objects agree with each other */
+	void (*check)(void *context, struct rdr_json *json);
 	/* asks the daemon to end the mount; returns at once; @force: also when it is in use */
 	void (*unmount)(void *context, bool force);
 	/* brackets the life of the control thread, on that thread */

@@ -181,6 +181,11 @@ static void control_status(void *context, struct rdr_json *json)
 	rdr_serve_status(context, json);
 }
 
+static void control_check(void *context, struct rdr_json *json)
+{
+	rdr_serve_check(context, json);
+}
+
 static void control_begin(void *context)
 {
 	(void)context;
@@ -199,6 +204,7 @@ static int start_control(struct serve *serve, struct rdr_error *error)
 		.source = serve->request->source,
 		.directory = serve->request->directory,
 		.status = control_status,
+		.check = control_check,
 		.unmount = control_unmount,
 		.thread_begin = control_begin,
 		.thread_end = control_end,

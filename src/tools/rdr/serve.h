@@ -34,5 +34,6 @@ void rdr_probe_begin(struct serve *serve);
 bool rdr_probe_good(struct serve *serve);
 void rdr_probe_end(struct serve *serve);
 void rdr_serve_status(struct serve *serve, struct rdr_json *json);
+void rdr_serve_check(struct serve *serve, struct rdr_json *json);
 
 #endif

@@ -1,5 +1,6 @@
 /*
- * status.c - `rdr status [--json] [DIR]`: every object of a mount, as a tree, with who holds it.
+ * status.c - `rdr status [--json] [DIR]`: every object of a mount, as a tree, with who holds it; with --check
+ * whether the objects agree with each other.
  *
  * The daemon sends JSON; --json hands it on as it is, one object per mount and line.
  */
@@ -130,19 +131,59 @@ static void print_status(const struct rdr_json_value *answer)
 		print_tree(objects);
 }
 
-static int show(const struct rdr_peer *peer, bool json)
+static void print_finding(const struct rdr_json_value *finding)
+{
+	const char *kind = rdr_json_get_string(finding, "kind", NULL);
+
+	printf("  rule %s: ", rdr_json_get_string(finding, "rule", "?"));
+	if (kind != NULL)
+		printf("%s 0x%llx \"%s\": ", kind, (unsigned long long)rdr_json_get_number(finding, "id", 0),
+		       rdr_json_get_string(finding, "name", ""));
+	printf("%s\n", rdr_json_get_string(finding, "text", ""));
+}
+
+static void print_check(const struct rdr_json_value *answer)
+{
+	const struct rdr_json_value *findings = rdr_json_member(answer, "findings");
+
+	printf("%s on %s: %.0f objects checked (%.0f files busy), %.0f disagreements\n",
+	       rdr_json_get_string(answer, "source", "?"), rdr_json_get_string(answer, "directory", "?"),
+	       rdr_json_get_number(answer, "checked", 0), rdr_json_get_number(answer, "busy", 0),
+	       rdr_json_get_number(answer, "disagreements", 0));
+	for (const struct rdr_json_value *f = findings != NULL ? findings->first : NULL; f != NULL;
+	     f = f->next)
+		print_finding(f);
+}
+
+/* The exit code that a check answer stands for. A disagreement is a bug of ours. */
+static int check_code(const struct rdr_peer *peer, const struct rdr_json_value *answer)
+{
+	if (rdr_json_member(answer, "disagreements") == NULL) {
+		fprintf(stderr, "rdr: check of %s: %s\n", rdr_peer_directory(peer),
+			rdr_json_get_string(answer, "check_error", "no answer"));
+		return RDR_SYSTEM;
+	}
+	return rdr_json_get_number(answer, "disagreements", 0) != 0 ? RDR_BUG : RDR_OK;
+}
+
+static int show(const struct rdr_peer *peer, bool check, bool json)
 {
 	struct rdr_json_value *answer = NULL;
 	char *raw = NULL;
 	struct rdr_error error;
-	int code = rdr_peer_ask(peer, "status", false, ANSWER_MS, &answer, &raw, &error);
+	int code = rdr_peer_ask(peer, check ? "check" : "status", false, ANSWER_MS, &answer, &raw, &error);
 
 	if (code != 0) {
 		fprintf(stderr, "rdr: status of %s: %s\n", rdr_peer_directory(peer), error.text);
-	} else if (json) {
-		fputs(raw, stdout);
 	} else {
-		print_status(answer);
+		if (check)
+			code = check_code(peer, answer);
+		if (json)
+			fputs(raw, stdout);
+		else if (!check)
+			print_status(answer);
+		else if (code != RDR_SYSTEM)
+			print_check(answer);
 	}
 	rdr_json_value_free(answer);
 	free(raw);
@@ -152,6 +193,7 @@ static int show(const struct rdr_peer *peer, bool json)
 int rdr_verb_status(int argc, char **argv)
 {
 	bool json = false;
+	bool check = false;
 	const char *directory = NULL;
 	char *absolute = NULL;
 	struct rdr_error error;
@@ -161,9 +203,12 @@ int rdr_verb_status(int argc, char **argv)
 	for (int i = 1; i < argc; i++) {
 		if (strcmp(argv[i], "--json") == 0)
 			json = true;
+		else if (strcmp(argv[i], "--check") == 0)
+			check = true;
 		else if (argv[i][0] == '-' || directory != NULL)
 			return rdr_print_error(
-				(rdr_fail(&error, RDR_USAGE, "usage: rdr status [--json] [DIR]"), &error));
+				(rdr_fail(&error, RDR_USAGE, "usage: rdr status [--check] [--json] [DIR]"),
+				 &error));
 		else
 			directory = argv[i];
 	}
@@ -175,7 +220,7 @@ int rdr_verb_status(int argc, char **argv)
 		if (absolute != NULL && strcmp(absolute, rdr_peer_directory(peer)) != 0)
 			continue;
 		found = true;
-		code |= show(peer, json);
+		code |= show(peer, check, json);
 	}
 	rdr_peers_free(peers);
 	if (absolute != NULL && !found) {
