@@ -22,7 +22,7 @@ static void rx_view_drop_extra_reference(PV_NET_ROOT vnr)
 
 static NTSTATUS rx_view_may_end(PV_NET_ROOT vnr)
 {
-	if (vnr->NumberOfFobxs != 0)
+	if (rx_object_count(&vnr->NumberOfFobxs) != 0)
 		return STATUS_FILES_OPEN;
 	if (rx_object_count(&vnr->NodeReferenceCount) > RX_VIEW_IDLE_REFERENCES)
 		return STATUS_CONNECTION_IN_USE;

@@ -14,6 +14,7 @@
 #include "core/buffering/buffering.h"
 #include "core/context/context.h"
 #include "core/minirdr/calldown.h"
+#include "core/object/object.h"
 #include "core/work/work.h"
 
 /* What the close at the server needs to know, whoever runs it. */
@@ -95,7 +96,8 @@ static bool rx_close_may_be_delayed(PFCB fcb, PFOBX fobx)
 	if ((so->Flags & (SRVOPEN_FLAG_CLOSED | SRVOPEN_FLAG_ORPHANED | SRVOPEN_FLAG_FILE_RENAMED |
 			  SRVOPEN_FLAG_FILE_DELETED | SRVOPEN_FLAG_COLLAPSING_DISABLED)) != 0)
 		return false;
-	if (so->Condition != Condition_Good || ((PV_NET_ROOT)so->pVNetRoot)->ConnectionFinalizationDone)
+	if (so->Condition != Condition_Good ||
+	    rx_flag_is_set(&((PV_NET_ROOT)so->pVNetRoot)->ConnectionFinalizationDone))
 		return false;
 	if ((fobx->Flags & (FOBX_FLAG_DELETE_ON_CLOSE | FOBX_FLAG_BAD_HANDLE)) != 0)
 		return false;

@@ -27,6 +27,8 @@ LONG rec_seen(enum rec_slot slot)
 struct rec_held {
 	LIST_ENTRY links;
 	PRX_CONTEXT rxc;
+	bool ready;     /* its slot is done with it: who takes it may complete it */
+	bool cancelled; /* before that: its slot completes it */
 };
 
 static KSPIN_LOCK rec_lock;
@@ -39,6 +41,7 @@ static void rec_finish(PRX_CONTEXT rxc, NTSTATUS status, ULONG_PTR information)
 	(void)RxLowIoCompletion(rxc);
 }
 
+/* NULL: the first that is ready. A request whose slot is still at work is only marked. */
 static struct rec_held *rec_take(PRX_CONTEXT rxc)
 {
 	struct rec_held *found = NULL;
@@ -49,7 +52,9 @@ static struct rec_held *rec_take(PRX_CONTEXT rxc)
 	for (entry = rec_held_list.Flink; entry != &rec_held_list && found == NULL; entry = entry->Flink) {
 		struct rec_held *held = CONTAINING_RECORD(entry, struct rec_held, links);
 
-		if (rxc == NULL || held->rxc == rxc)
+		if (rxc != NULL && held->rxc == rxc && !held->ready)
+			held->cancelled = true;
+		else if (held->ready && (rxc == NULL || held->rxc == rxc))
 			found = held;
 	}
 	if (found != NULL) {
@@ -89,22 +94,28 @@ static NTSTATUS NTAPI rec_cancel(PRX_CONTEXT rxc)
 static NTSTATUS rec_hold(PRX_CONTEXT rxc)
 {
 	struct rec_held *held = ExAllocatePoolWithTag(NonPagedPool, sizeof(*held), REC_TAG);
+	bool cancelled;
 	KIRQL irql;
 
 	if (held == NULL)
 		return STATUS_INSUFFICIENT_RESOURCES;
-	held->rxc = rxc;
+	*held = (struct rec_held){.rxc = rxc};
 	KeAcquireSpinLock(&rec_lock, &irql);
 	InsertTailList(&rec_held_list, &held->links);
-	rec.held++;
 	KeReleaseSpinLock(&rec_lock, irql);
-	if (RxSetMinirdrCancelRoutine(rxc, rec_cancel) == STATUS_CANCELLED) {
-		struct rec_held *mine = rec_take(rxc);
-
-		if (mine != NULL) {
-			ExFreePoolWithTag(mine, REC_TAG);
-			rec_finish(rxc, STATUS_CANCELLED, 0);
-		}
+	/* from the moment it is ready the context may be completed, and gone */
+	cancelled = RxSetMinirdrCancelRoutine(rxc, rec_cancel) == STATUS_CANCELLED;
+	KeAcquireSpinLock(&rec_lock, &irql);
+	cancelled = cancelled || held->cancelled;
+	held->ready = true;
+	if (cancelled)
+		RemoveEntryList(&held->links);
+	else
+		rec.held++;
+	KeReleaseSpinLock(&rec_lock, irql);
+	if (cancelled) {
+		ExFreePoolWithTag(held, REC_TAG);
+		rec_finish(rxc, STATUS_CANCELLED, 0);
 	}
 	return STATUS_PENDING;
 }
@@ -175,14 +186,18 @@ static NTSTATUS NTAPI rec_create_vnr(PMRX_CREATENETROOT_CONTEXT context)
 {
 	PMRX_V_NET_ROOT vnr = (PMRX_V_NET_ROOT)context->pVNetRoot;
 
-	rec_remember_credential(rec.user, vnr->pUserName);
-	rec_remember_credential(rec.password, vnr->pPassword);
-	rec_remember_credential(rec.domain, vnr->pUserDomainName);
-	vnr->pNetRoot->Type = NET_ROOT_DISK;
-	vnr->pNetRoot->DeviceType = FILE_DEVICE_DISK;
+	if (!rec.quiet) {
+		rec_remember_credential(rec.user, vnr->pUserName);
+		rec_remember_credential(rec.password, vnr->pPassword);
+		rec_remember_credential(rec.domain, vnr->pUserDomainName);
+	}
+	if (vnr->pNetRoot->Context == NULL) { /* its first view; later the share is in use */
+		vnr->pNetRoot->Type = NET_ROOT_DISK;
+		vnr->pNetRoot->DeviceType = FILE_DEVICE_DISK;
+		vnr->pNetRoot->Context = &rec;
+	}
 	context->VirtualNetRootStatus = rec_note(REC_CREATE_VNR);
 	context->NetRootStatus = context->VirtualNetRootStatus;
-	vnr->pNetRoot->Context = &rec;
 	context->Callback(context);
 	return STATUS_PENDING;
 }
@@ -355,6 +370,22 @@ static VOID NTAPI rec_lowio_later(PVOID context)
 	rec_finish(rxc, STATUS_SUCCESS, information);
 }
 
+static enum rec_mode rec_mode_of(PRX_CONTEXT rxc)
+{
+	static volatile LONG turn;
+
+	if (rec.lowio != REC_MIXED)
+		return rec.lowio;
+	switch (InterlockedIncrement(&turn) % 3) {
+	case 0:
+		return REC_INLINE;
+	case 1:
+		return (rxc->LowIoContext.Flags & LOWIO_CONTEXT_FLAG_SYNCCALL) == 0 ? REC_HOLD : REC_WORKER;
+	default:
+		return REC_WORKER;
+	}
+}
+
 static NTSTATUS rec_lowio(PRX_CONTEXT rxc, enum rec_slot slot)
 {
 	NTSTATUS status = rec_note(slot);
@@ -364,9 +395,10 @@ static NTSTATUS rec_lowio(PRX_CONTEXT rxc, enum rec_slot slot)
 		rec.last_lowio = rxc->LowIoContext;
 	if (status != STATUS_SUCCESS)
 		return status;
-	switch (rec.lowio) {
+	switch (rec_mode_of(rxc)) {
 	case REC_HOLD:
 		return rec_hold(rxc);
+	case REC_MIXED: /* was replaced */
 	case REC_WORKER:
 		if (RxDispatchToWorkerThread(rxc->RxDeviceObject, DelayedWorkQueue, rec_lowio_later, rxc) ==
 		    STATUS_SUCCESS)

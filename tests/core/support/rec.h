@@ -57,7 +57,8 @@ enum rec_slot {
 enum rec_mode {
 	REC_INLINE, /* answer at once */
 	REC_WORKER, /* answer from a worker */
-	REC_HOLD    /* keep the request until rec_release() or a cancel */
+	REC_HOLD,   /* keep the request until rec_release() or a cancel */
+	REC_MIXED   /* one after the other: at once, from a worker, and keep those that need no thread */
 };
 
 struct rec {
