@@ -240,6 +240,7 @@ static void test_grows_with_the_number_of_names(void **state)
 	ExFreePoolWithTag(text, 'tset');
 }
 
+/* got[0]: exclusive, got[1]: shared. */
 static void held_by_another(void *answers)
 {
 	BOOLEAN *got = answers;
@@ -248,17 +249,39 @@ static void held_by_another(void *answers)
 	got[1] = RxAcquirePrefixTableLockShared(&table, FALSE);
 }
 
-/* Without Wait, a table that is held exclusive is refused at once. */
-static void test_B_RxpAcquirePrefixTableLock_01_no_wait(void **state)
+/* Asks for a table that the caller holds exclusive, from another thread and without Wait. */
+static void ask_from_another_thread(BOOLEAN got[2])
 {
-	BOOLEAN got[2] = {TRUE, TRUE};
 	struct nt_thread *thread;
 
-	(void)state;
+	got[0] = got[1] = TRUE;
 	CHECK_EQUAL(nt_thread_create("taker", held_by_another, got, &thread), STATUS_SUCCESS);
 	nt_thread_join(thread);
-	CHECK(!got[0] && !got[1]);
 	CHECK(RxIsPrefixTableLockExclusive(&table) && RxIsPrefixTableLockAcquired(&table));
+}
+
+/* Without Wait, exclusive access to a busy table is refused at once; to a free one it is granted. */
+static void test_B_RxpAcquirePrefixTableLockExclusive_01_no_wait(void **state)
+{
+	BOOLEAN got[2];
+
+	(void)state;
+	ask_from_another_thread(got);
+	CHECK(!got[0]);
+	RxReleasePrefixTableLock(&table);
+	CHECK(!RxIsPrefixTableLockAcquired(&table));
+	CHECK(RxpAcquirePrefixTableLockExclusive(&table, FALSE));
+	CHECK(RxIsPrefixTableLockExclusive(&table));
+}
+
+/* Without Wait, shared access to a table that is held exclusive is refused at once. */
+static void test_B_RxpAcquirePrefixTableLockShared_01_no_wait(void **state)
+{
+	BOOLEAN got[2];
+
+	(void)state;
+	ask_from_another_thread(got);
+	CHECK(!got[1]);
 }
 
 int main(void)
@@ -272,7 +295,8 @@ int main(void)
 		cmocka_unit_test(test_same_name_twice),
 		cmocka_unit_test(test_version_and_member_queue),
 		cmocka_unit_test(test_grows_with_the_number_of_names),
-		cmocka_unit_test(test_B_RxpAcquirePrefixTableLock_01_no_wait),
+		cmocka_unit_test(test_B_RxpAcquirePrefixTableLockExclusive_01_no_wait),
+		cmocka_unit_test(test_B_RxpAcquirePrefixTableLockShared_01_no_wait),
 	};
 
 	return cmocka_run_group_tests(tests, begin, end);

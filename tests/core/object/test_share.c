@@ -123,7 +123,7 @@ static void test_B_RxCreateVNetRoot_02_and_B_RxFinalizeVNetRoot_05(void **state)
 }
 
 /* Forced: the call-down once, the name free; the memory and the share stay for the last user. */
-static void test_B_RxFinalizeVNetRoot_forced(void **state)
+static void test_view_finalized_by_force(void **state)
 {
 	PNET_ROOT nr = make_share(0);
 	PV_NET_ROOT vnr = make_view(nr, u"\\server\\share"), next;
@@ -246,7 +246,7 @@ int main(void)
 		cmocka_unit_test(test_B_RxCreateNetRoot_02_03_05),
 		cmocka_unit_test(test_B_RxFinalizeNetRoot_02_03),
 		cmocka_unit_test(test_B_RxCreateVNetRoot_02_and_B_RxFinalizeVNetRoot_05),
-		cmocka_unit_test(test_B_RxFinalizeVNetRoot_forced),
+		cmocka_unit_test(test_view_finalized_by_force),
 		cmocka_unit_test(test_credentials_are_wiped),
 		cmocka_unit_test(test_B_RxReference_02_and_B_RxDereference_02_03),
 		cmocka_unit_test(test_B_RxpTrackReference_01),
