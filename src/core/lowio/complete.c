@@ -24,17 +24,17 @@ RX_NO_TSA void rx_lowio_release_resource(PRX_CONTEXT rxc)
 	RxReleaseFcbForThread(rxc, (PFCB)rxc->pFcb, lowio->ResourceThreadId);
 }
 
-void rx_lowio_finish(PRX_CONTEXT rxc)
+NTSTATUS rx_lowio_finish(PRX_CONTEXT rxc)
 {
 	NTSTATUS status = rxc->LowIoContext.CompletionRoutine(rxc);
 
 	rx_lowio_release_resource(rxc);
-	(void)RxCompleteRequest(rxc, status);
+	return RxCompleteRequest(rxc, status);
 }
 
 static VOID NTAPI rx_lowio_finish_worker(PVOID context)
 {
-	rx_lowio_finish(context);
+	(void)rx_lowio_finish(context);
 }
 
 /*
@@ -50,13 +50,18 @@ static bool rx_lowio_may_finish_at_dispatch(PRX_CONTEXT rxc)
 	       (rxc->FlagsForLowIo & RXCONTEXT_FLAG4LOWIO_PIPE_OPERATION) == 0;
 }
 
-static void rx_lowio_finish_anywhere(PRX_CONTEXT rxc)
+static NTSTATUS rx_lowio_finish_anywhere(PRX_CONTEXT rxc)
 {
 	if (KeGetCurrentIrql() < DISPATCH_LEVEL || rx_lowio_may_finish_at_dispatch(rxc))
-		rx_lowio_finish(rxc);
-	else
-		(void)RxPostToWorkerThread(rxc->RxDeviceObject, CriticalWorkQueue, &rxc->WorkQueueItem,
-					   rx_lowio_finish_worker, rxc);
+		return rx_lowio_finish(rxc);
+	(void)RxPostToWorkerThread(rxc->RxDeviceObject, CriticalWorkQueue, &rxc->WorkQueueItem,
+				   rx_lowio_finish_worker, rxc);
+	return STATUS_MORE_PROCESSING_REQUIRED;
+}
+
+static void rx_lowio_finish_after_cancel(PRX_CONTEXT rxc)
+{
+	(void)rx_lowio_finish_anywhere(rxc);
 }
 
 /**
@@ -64,21 +69,18 @@ static void rx_lowio_finish_anywhere(PRX_CONTEXT rxc)
  * @RxContext: [in] StoredStatus and InformationToReturn are set; not the caller's any more
  *
  * Context: any thread, no lock held; does not wait.
- * Return:  STATUS_MORE_PROCESSING_REQUIRED when the waiter, or a cancel routine that runs at this moment,
- *          goes on with the request; else the status the request was completed with.
+ * Return:  STATUS_MORE_PROCESSING_REQUIRED when the waiter, a worker, or a cancel routine that runs at this moment
+ *          goes on with the request; else what its completion routine answered.
  * Page:    lowio/RxLowIoCompletion, E-28.
  */
 NTSTATUS RxLowIoCompletion(PRX_CONTEXT RxContext)
 {
-	NTSTATUS status = RxContext->StoredStatus;
-
-	ASSERT(status != STATUS_PENDING);
+	ASSERT(RxContext->StoredStatus != STATUS_PENDING);
 	if ((RxContext->LowIoContext.Flags & LOWIO_CONTEXT_FLAG_SYNCCALL) != 0) {
 		KeSetEvent(&RxContext->SyncEvent, IO_NO_INCREMENT, FALSE);
 		return STATUS_MORE_PROCESSING_REQUIRED;
 	}
-	if (!rx_cancel_disarm_or_defer(RxContext, rx_lowio_finish_anywhere))
+	if (!rx_cancel_disarm_or_defer(RxContext, rx_lowio_finish_after_cancel))
 		return STATUS_MORE_PROCESSING_REQUIRED;
-	rx_lowio_finish_anywhere(RxContext);
-	return status;
+	return rx_lowio_finish_anywhere(RxContext);
 }

@@ -16,8 +16,11 @@ void rx_lowio_prepare(PRX_CONTEXT rxc, USHORT operation);
 NTSTATUS rx_lowio_lock_buffer(PRX_CONTEXT rxc, PIRP irp, LOCK_OPERATION access, ULONG length);
 
 /* complete.c */
-/* Ends an asynchronous request whose driver has answered: runs the completion routine, completes the IRP. */
-void rx_lowio_finish(PRX_CONTEXT rxc);
+/*
+ * Ends an asynchronous request whose driver has answered: runs the completion routine, completes the IRP. What the
+ * routine answered.
+ */
+NTSTATUS rx_lowio_finish(PRX_CONTEXT rxc);
 /* Gives back the FCB resource that the request holds, from whatever thread. Idempotent. */
 void rx_lowio_release_resource(PRX_CONTEXT rxc);
 

@@ -95,7 +95,7 @@ static NTSTATUS rx_lowio_submit_async(PRX_CONTEXT rxc, PIRP irp)
 
 	/* the driver answered at once; nobody else knows the request: complete it as any other */
 	rxc->StoredStatus = status;
-	rx_lowio_finish(rxc);
+	(void)rx_lowio_finish(rxc);
 	return STATUS_PENDING;
 }
 

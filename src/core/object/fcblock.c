@@ -104,9 +104,27 @@ VOID RxReleaseFcbResourceInMRx(PMRX_FCB pFcb)
 	RxReleaseFcb(NULL, (PFCB)pFcb);
 }
 
+/*
+ * The driver may give up what its request holds, before it goes to the network: then the completion has nothing left
+ * to release. A thread that holds the resource more than once gives up a hold of its own first.
+ */
+static void rx_fcb_forget_hold_of_request(PRX_CONTEXT rxc, PFCB fcb, ERESOURCE_THREAD owner)
+{
+	PLOWIO_CONTEXT lowio = &rxc->LowIoContext;
+
+	if (lowio->Resource != fcb->Header.Resource || lowio->ResourceThreadId != owner)
+		return;
+	if (owner == ExGetCurrentResourceThread() && ExIsResourceAcquiredSharedLite(lowio->Resource) > 1)
+		return;
+	lowio->Resource = NULL;
+	rxc->FcbResourceAcquired = FALSE;
+}
+
 VOID RxReleaseFcbResourceForThreadInMRx(PRX_CONTEXT pRxContext, PMRX_FCB MrxFcb,
 					ERESOURCE_THREAD ResourceThreadId)
 {
+	if (pRxContext != NULL)
+		rx_fcb_forget_hold_of_request(pRxContext, (PFCB)MrxFcb, ResourceThreadId);
 	RxReleaseFcbForThread(pRxContext, (PFCB)MrxFcb, ResourceThreadId);
 }
 

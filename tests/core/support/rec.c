@@ -603,6 +603,7 @@ NTSTATUS rec_driver_entry(PDRIVER_OBJECT driver, PUNICODE_STRING path)
 }
 
 static PFILE_OBJECT rec_device_file;
+static MINIRDR_DISPATCH rec_dispatch_as_written; /* a test may put routines of its own into the table */
 
 void rec_reset(void)
 {
@@ -616,6 +617,7 @@ void rec_reset(void)
 void rec_load(void)
 {
 	assert_int_equal(nt_driver_load("rec", rec_driver_entry, &rec.driver), STATUS_SUCCESS);
+	rec_dispatch_as_written = rec_dispatch;
 	rec_device_file = file_open(u"");
 	assert_non_null(rec_device_file);
 }
@@ -638,6 +640,7 @@ void rec_unload(void)
 	file_close(rec_device_file);
 	rec_device_file = NULL;
 	nt_driver_unload(rec.driver);
+	rec_dispatch = rec_dispatch_as_written;
 }
 
 int rec_setup_not_started(void **state)
