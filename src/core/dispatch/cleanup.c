@@ -87,6 +87,9 @@ static void rx_cleanup_fobx(PRX_CONTEXT rxc, PFCB fcb, PFOBX fobx, PFILE_OBJECT 
 	if ((fobx->Flags & FOBX_FLAG_DELETE_ON_CLOSE) != 0)
 		fcb->FcbState |= FCB_STATE_DELETE_ON_CLOSE;
 	rx_locks_cleanup(rxc, fcb, fobx);
+	/* a server sets the time of the writes when the handle closes: that must not come seconds later */
+	if ((nt_file_flags(file) & FO_FILE_MODIFIED) != 0)
+		so->Flags |= SRVOPEN_FLAG_COLLAPSING_DISABLED;
 	ASSERT(so->UncleanFobxCount > 0);
 	so->UncleanFobxCount--;
 	if (rx_check_server_open(rxc) != STATUS_SUCCESS)

@@ -50,6 +50,13 @@ static NTSTATUS rx_set_driver(PRX_CONTEXT rxc, PIRP irp)
 	return rx_call_set_file_info(rxc);
 }
 
+/* A new attribute may forbid what the opens of the file are allowed (read-only): the server decides anew. */
+static void rx_set_forbid_collapsing(PFCB fcb)
+{
+	for (PLIST_ENTRY link = fcb->SrvOpenList.Flink; link != &fcb->SrvOpenList; link = link->Flink)
+		CONTAINING_RECORD(link, SRV_OPEN, SrvOpenQLinks)->Flags |= SRVOPEN_FLAG_COLLAPSING_DISABLED;
+}
+
 /* A handle whose user has set a time himself does not have it moved by its writes. */
 static NTSTATUS rx_set_basic(PRX_CONTEXT rxc, PIRP irp)
 {
@@ -77,8 +84,10 @@ static NTSTATUS rx_set_basic(PRX_CONTEXT rxc, PIRP irp)
 		fcb->LastChangeTime = info->ChangeTime;
 		fobx->Flags |= FOBX_FLAG_USER_SET_LAST_CHANGE;
 	}
-	if (info->FileAttributes != 0)
+	if (info->FileAttributes != 0 && info->FileAttributes != fcb->Attributes) {
 		fcb->Attributes = info->FileAttributes;
+		rx_set_forbid_collapsing(fcb);
+	}
 	return status;
 }
 
@@ -204,7 +213,10 @@ static bool rx_set_is_link(FILE_INFORMATION_CLASS information_class)
 	return information_class == FileLinkInformation || information_class == FileLinkInformationEx;
 }
 
-/* Other opens of ours that only sleep would stand in the way of a deletion or a new name at the server. */
+/*
+ * Other opens of ours that only sleep would stand in the way of a deletion or a new name at the server; and their closes
+ * would come after times or attributes that are set now.
+ */
 static void rx_set_wake_sleepers(PRX_CONTEXT rxc, FILE_INFORMATION_CLASS information_class)
 {
 	PNET_ROOT nr = (PNET_ROOT)rxc->pFcb->pNetRoot;
@@ -212,7 +224,7 @@ static void rx_set_wake_sleepers(PRX_CONTEXT rxc, FILE_INFORMATION_CLASS informa
 
 	if (!rx_set_is_rename(information_class) && !rx_set_is_link(information_class) &&
 	    information_class != FileDispositionInformation &&
-	    information_class != FileDispositionInformationEx)
+	    information_class != FileDispositionInformationEx && information_class != FileBasicInformation)
 		return;
 	/* a directory: all of the share, for those below it; a target that is replaced may sleep as well */
 	(void)RxPurgeRelatedFobxs(nr, rxc, TRUE,

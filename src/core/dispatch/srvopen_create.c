@@ -14,6 +14,7 @@
 
 #include "core/context/context.h"
 #include "core/minirdr/calldown.h"
+#include "core/work/work.h"
 
 /* Options that change what a handle does at the server. */
 #define RX_COLLAPSE_OPTIONS \
@@ -144,12 +145,29 @@ static void rx_open_apply_buffering(PSRV_OPEN so)
 		(void)RxChangeBufferingState(so, NULL, FALSE); /* always STATUS_SUCCESS */
 }
 
+/* A file goes with its last handle: ours that only sleep must not keep one that is opened to be deleted. */
+static void rx_open_end_sleepers(PRX_CONTEXT rxc)
+{
+	PFCB fcb = (PFCB)rxc->pFcb;
+	PRX_CONTEXT own;
+
+	if ((rxc->Create.NtCreateParameters.CreateOptions & FILE_DELETE_ON_CLOSE) == 0)
+		return;
+	own = RxCreateRxContext(NULL, fcb->RxDeviceObject, RX_CONTEXT_FLAG_WAIT);
+	if (own == NULL)
+		return; /* the file goes when their time is over */
+	rx_scavenger_end_dormant(own, fcb);
+	RxDereferenceAndDeleteRxContext(own);
+}
+
 NTSTATUS rx_open_at_server(PRX_CONTEXT rxc)
 {
 	PFCB fcb = (PFCB)rxc->pFcb;
-	PSRV_OPEN so = rx_open_new_srv_open(rxc);
 	NTSTATUS status;
+	PSRV_OPEN so;
 
+	rx_open_end_sleepers(rxc);
+	so = rx_open_new_srv_open(rxc);
 	if (so == NULL)
 		return STATUS_INSUFFICIENT_RESOURCES;
 	rx_open_expect_fresh_metadata(fcb);

@@ -102,6 +102,8 @@ void smb_conn_fail(struct smb_conn *conn, NTSTATUS status, const char *reason)
 		nt_stream_close(conn->stream);
 	conn->stream = NULL;
 	conn->rx_part = NULL;
+	if (conn->transport->lost != NULL)
+		conn->transport->lost(conn); /* before its requests end: their callers open anew */
 	smb_conn_end_list(&conn->sent, status);
 	smb_conn_end_list(&conn->queue, status);
 	if (!conn->connect_over) {

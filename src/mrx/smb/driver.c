@@ -4,7 +4,7 @@
  * Owns:      the device object and the driver-wide state (struct smb_driver).
  * Dies when: DriverUnload; the transport's thread ends when the driver stops.
  */
-#include "mrx/smb/smb.h"
+#include "mrx/smb/lease.h"
 
 #include "rxctl.h"
 
@@ -12,11 +12,16 @@ struct smb_driver mrx_smb;
 
 static NTSTATUS mrx_smb_start(PRX_CONTEXT RxContext, PRDBSS_DEVICE_OBJECT RxDeviceObject)
 {
+	NTSTATUS status;
+
 	(void)RxContext;
 	(void)RxDeviceObject;
 	if (!smb2_random(mrx_smb.client_guid, sizeof(mrx_smb.client_guid)))
 		return STATUS_ENCRYPTION_FAILED;
-	return smb_transport_start(&mrx_smb.transport);
+	status = smb_transport_start(&mrx_smb.transport);
+	mrx_smb.transport.lease_broken = smb_lease_break;
+	mrx_smb.transport.lost = smb_leases_lost;
+	return status;
 }
 
 static NTSTATUS mrx_smb_stop(PRX_CONTEXT RxContext, PRDBSS_DEVICE_OBJECT RxDeviceObject)
@@ -67,12 +72,15 @@ MINIRDR_DISPATCH mrx_smb_dispatch = {
 	.MRxCleanupFobx = mrx_smb_cleanup_fobx,
 	.MRxCloseSrvOpen = mrx_smb_close_srv_open,
 	.MRxForceClosed = mrx_smb_force_closed,
+	.MRxDeallocateForFcb = mrx_smb_deallocate_for_fcb,
 	.MRxDeallocateForFobx = mrx_smb_deallocate_for_fobx,
 	.MRxFlush = mrx_smb_flush,
 	.MRxTruncate = mrx_smb_truncate,
 	.MRxZeroExtend = mrx_smb_zero_extend,
 	.MRxAreFilesAliased = mrx_smb_are_files_aliased,
 	.MRxIsValidDirectory = mrx_smb_is_valid_directory,
+	.MRxComputeNewBufferingState = mrx_smb_compute_new_buffering_state,
+	.MRxCompleteBufferingStateChangeRequest = mrx_smb_complete_buffering_state_change,
 
 	.MRxQueryDirectory = mrx_smb_query_directory,
 	.MRxQueryFileInfo = mrx_smb_query_file_info,
@@ -121,6 +129,7 @@ NTSTATUS mrx_smb_driver_entry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING Regis
 		return status;
 	RtlZeroMemory(&mrx_smb, sizeof(mrx_smb));
 	KeInitializeSpinLock(&mrx_smb.call_lock);
+	smb_leases_init();
 	status = RxRegisterMinirdr(&mrx_smb.device, DriverObject, &mrx_smb_dispatch,
 				   RX_REGISTERMINI_FLAG_DONT_PROVIDE_MAILSLOTS, &name, 0,
 				   FILE_DEVICE_NETWORK_FILE_SYSTEM, FILE_REMOTE_DEVICE);

@@ -34,7 +34,7 @@ static void smb_offer(struct smb_conn *conn, const struct smb_options *options, 
 	req->security_mode =
 		SMB2_NEGOTIATE_SIGNING_ENABLED | (options->sign ? SMB2_NEGOTIATE_SIGNING_REQUIRED : 0);
 	if (options->max_dialect >= SMB2_DIALECT_210)
-		req->capabilities = SMB2_GLOBAL_CAP_LARGE_MTU;
+		req->capabilities = SMB2_GLOBAL_CAP_LARGE_MTU | SMB2_GLOBAL_CAP_LEASING;
 	if (options->max_dialect >= SMB2_DIALECT_300)
 		req->capabilities |= SMB2_GLOBAL_CAP_ENCRYPTION;
 	if (options->max_dialect >= SMB2_DIALECT_210)

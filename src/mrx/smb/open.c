@@ -7,7 +7,7 @@
  * Query on create: what the opener wants to know rides with the CREATE in one related compound, and so does the CLOSE
  * when the opener closes at once: one round trip for a lookup.
  */
-#include "mrx/smb/smb.h"
+#include "mrx/smb/lease.h"
 
 #include "rxecp.h"
 
@@ -44,6 +44,7 @@ struct smb_creating {
 	struct smb_exchange *x;
 	struct smb_part *query; /* NULL: not asked */
 	struct smb_part *close; /* NULL: stays open */
+	struct smb_creating_lease lease;
 	struct smb2_create_response rsp;
 	FILE_STAT_INFORMATION stat;
 };
@@ -63,11 +64,14 @@ static PRX_QUERY_ON_CREATE_ECP smb_find_ecp(PRX_CONTEXT RxContext)
 	return ecp;
 }
 
-/* Extended attributes, allocation, and the question for the file's id. */
-static bool smb_add_contexts(PRX_CONTEXT RxContext, struct smb2_create_context_list *list)
+/* The lease, extended attributes, allocation, and the question for the file's id. */
+static bool smb_add_contexts(PRX_CONTEXT RxContext, const struct smb_creating_lease *lease,
+			     struct smb2_create_context_list *list)
 {
 	const NT_CREATE_PARAMETERS *params = &RxContext->Create.NtCreateParameters;
 
+	if (lease->lease != NULL && !smb2_lease_append(list, &lease->asked))
+		return false;
 	if (!smb2_disk_id_request_append(list))
 		return false;
 	if (params->AllocationSize.QuadPart > 0 && params->Disposition != FILE_OPEN &&
@@ -86,7 +90,7 @@ static NTSTATUS smb_add_create(struct smb_creating *c, const UNICODE_STRING *pat
 	size_t contexts = CONTEXTS_CAP + c->rxc->Create.EaLength;
 	struct smb2_create_context_list list = {.cap = contexts};
 	struct smb2_create_request req = {
-		.oplock_level = SMB2_OPLOCK_LEVEL_NONE,
+		.oplock_level = c->lease.lease != NULL ? SMB2_OPLOCK_LEVEL_LEASE : SMB2_OPLOCK_LEVEL_NONE,
 		.impersonation = SMB2_IMPERSONATION_IMPERSONATION,
 		.desired_access = params->DesiredAccess,
 		.file_attributes = params->FileAttributes,
@@ -102,7 +106,7 @@ static NTSTATUS smb_add_create(struct smb_creating *c, const UNICODE_STRING *pat
 
 	part = smb_exchange_add(c->x, SMB2_CREATE, CREATE_HEAD + path->Length + 16 + contexts, 0);
 	list.buf = ExAllocatePoolWithTag(NonPagedPool, contexts, SMB_TAG_CREATE_BUFFER);
-	if (part == NULL || list.buf == NULL || !smb_add_contexts(c->rxc, &list)) {
+	if (part == NULL || list.buf == NULL || !smb_add_contexts(c->rxc, &c->lease, &list)) {
 		if (list.buf != NULL)
 			ExFreePoolWithTag(list.buf, SMB_TAG_CREATE_BUFFER);
 		return STATUS_INSUFFICIENT_RESOURCES;
@@ -148,10 +152,22 @@ static bool smb_may_close_at_once(const struct smb_creating *c)
 	return c->ecp != NULL && (c->ecp->Requested & RX_QOC_CLOSE) != 0;
 }
 
+/* An open that goes on, and may read or write: something to keep. */
+static bool smb_has_data_access(const struct smb_creating *c)
+{
+	const NT_CREATE_PARAMETERS *params = &c->rxc->Create.NtCreateParameters;
+
+	return (params->CreateOptions & (FILE_DIRECTORY_FILE | FILE_DELETE_ON_CLOSE)) == 0 &&
+	       (params->DesiredAccess &
+		(FILE_READ_DATA | FILE_WRITE_DATA | FILE_APPEND_DATA | FILE_EXECUTE)) != 0;
+}
+
 static NTSTATUS smb_build_create(struct smb_creating *c, const UNICODE_STRING *path)
 {
 	NTSTATUS status;
 
+	if (!smb_may_close_at_once(c))
+		smb_lease_prepare(c->rxc, c->tree, smb_has_data_access(c), &c->lease);
 	c->x = smb_tree_exchange(c->tree);
 	if (c->x == NULL)
 		return STATUS_INSUFFICIENT_RESOURCES;
@@ -301,12 +317,38 @@ static void smb_close_unheard(struct smb_tree *tree, struct smb2_file_id id)
 	smb_exchange_forget(x);
 }
 
+/*
+ * The name belongs to another file than the one that we keep open under it (somebody at the server replaced it): the
+ * users of that one keep it, and the open is done again for a file of its own.
+ */
+static bool smb_is_another_file(const struct smb_creating *c)
+{
+	PMRX_FCB fcb = c->rxc->pFcb;
+	PLIST_ENTRY link;
+
+	if (fcb->IndexNumber.QuadPart == 0 || c->stat.FileId.QuadPart == 0 ||
+	    fcb->IndexNumber.QuadPart == c->stat.FileId.QuadPart)
+		return false;
+	for (link = fcb->SrvOpenList.Flink; link != &fcb->SrvOpenList; link = link->Flink)
+		if (smb_open_of(CONTAINING_RECORD(link, MRX_SRV_OPEN, SrvOpenQLinks)) != NULL)
+			return true;
+	return false;
+}
+
 static NTSTATUS smb_take_open(struct smb_creating *c)
 {
 	PMRX_SRV_OPEN so = c->rxc->pRelevantSrvOpen;
 	struct smb_open *open = NULL;
 	bool stat_known;
 
+	smb_stat_from_create(c);
+	stat_known = smb_stat_from_query(c);
+	if (smb_is_another_file(c)) {
+		if (c->close == NULL)
+			smb_close_unheard(c->tree, c->rsp.file_id);
+		c->rxc->pFcb->fShouldBeOrphaned = TRUE;
+		return STATUS_RETRY;
+	}
 	c->rxc->pFobx = RxCreateNetFobx(c->rxc, so);
 	if (c->rxc->pFobx != NULL && c->close == NULL)
 		open = ExAllocatePoolZero(NonPagedPool, sizeof(*open), SMB_TAG_OPEN);
@@ -316,8 +358,6 @@ static NTSTATUS smb_take_open(struct smb_creating *c)
 		return STATUS_INSUFFICIENT_RESOURCES;
 	}
 	c->rxc->pFobx->OffsetOfNextEaToReturn = 1;
-	smb_stat_from_create(c);
-	stat_known = smb_stat_from_query(c);
 	if (open != NULL) {
 		open->tree = c->tree;
 		smb_tree_get(c->tree);
@@ -328,6 +368,7 @@ static NTSTATUS smb_take_open(struct smb_creating *c)
 	} else {
 		so->Flags |= SRVOPEN_FLAG_CLOSED;
 	}
+	smb_lease_take(c->rxc, c->tree, &c->lease, &c->rsp);
 	smb_answer_ecp(c, open, stat_known);
 	smb_finish_fcb(c->rxc->pFcb, &c->stat);
 	return STATUS_SUCCESS;
@@ -398,7 +439,7 @@ NTSTATUS mrx_smb_should_try_to_collapse(PRX_CONTEXT RxContext)
 {
 	PMRX_SRV_OPEN so = RxContext->pRelevantSrvOpen;
 
-	if (so == NULL || !(so->BufferingFlags & FCB_STATE_COLLAPSING_ENABLED) || smb_open_of(so) == NULL ||
+	if (so == NULL || !smb_lease_has_handle_caching(so->pFcb) || smb_open_of(so) == NULL ||
 	    smb_tree_is_dead(smb_open_of(so)->tree))
 		return STATUS_MORE_PROCESSING_REQUIRED;
 	return STATUS_SUCCESS;
@@ -443,18 +484,26 @@ NTSTATUS mrx_smb_close_srv_open(PRX_CONTEXT RxContext)
 		status = smb_exchange_run_unless_silent(x);
 	smb_exchange_put(x);
 	smb_open_free(open);
+	smb_lease_open_ended(so->pFcb);
 	return status;
+}
+
+void smb_open_end(PMRX_SRV_OPEN so)
+{
+	struct smb_open *open = smb_open_of(so);
+
+	so->Context = NULL;
+	so->Flags |= SRVOPEN_FLAG_CLOSED;
+	if (open != NULL) {
+		smb_close_unheard(open->tree, open->id);
+		smb_open_free(open);
+		smb_lease_open_ended(so->pFcb);
+	}
 }
 
 NTSTATUS mrx_smb_force_closed(PMRX_SRV_OPEN SrvOpen)
 {
-	struct smb_open *open = smb_open_of(SrvOpen);
-
-	SrvOpen->Context = NULL;
-	if (open != NULL) {
-		smb_close_unheard(open->tree, open->id);
-		smb_open_free(open);
-	}
+	smb_open_end(SrvOpen);
 	return STATUS_SUCCESS;
 }
 

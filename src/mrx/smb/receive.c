@@ -149,10 +149,13 @@ static NTSTATUS smb_take_break(struct smb_conn *conn, const struct smb2_pdu *pdu
 {
 	struct smb2_break brk;
 
-	/* MS-SMB2 3.2.5.19; no grant was asked for, so there is nothing to give back */
 	if (pdu->hdr.command != SMB2_OPLOCK_BREAK || !smb2_break_notification_decode(pdu, &brk))
 		return smb_protocol_error(conn, "an unsolicited message that is no oplock break");
-	DbgPrint("smb: %s:%u breaks %s that it never granted\n", conn->host, conn->port,
+	if (brk.is_lease && conn->transport->lease_broken != NULL &&
+	    conn->transport->lease_broken(conn, &brk))
+		return STATUS_SUCCESS;
+	/* MS-SMB2 3.2.5.19: what we do not hold needs no answer */
+	DbgPrint("smb: %s:%u breaks %s that is not held\n", conn->host, conn->port,
 		 brk.is_lease ? "a lease" : "an oplock");
 	return STATUS_SUCCESS;
 }

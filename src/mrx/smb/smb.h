@@ -5,6 +5,7 @@
  *   NET_ROOT.Context    struct smb_server   (a reference; says that the share is known)
  *   V_NET_ROOT.Context  struct smb_share    credentials, and the connected share in use
  *   SRV_OPEN.Context    struct smb_open     a handle of the server, and the connected share it belongs to
+ *   FCB.Context         struct smb_lease    what the server lets us keep of the file (lease.c)
  *   FOBX.Context        struct smb_dir      a listing under way (RDBSS allocates it)
  *
  * A connection that dies takes its sessions, trees and handles with it; the next create makes new ones.
@@ -144,6 +145,9 @@ static inline struct smb_open *smb_open_of_request(PRX_CONTEXT RxContext)
 		       ? smb_open_of(RxContext->pFobx->pSrvOpen)
 		       : NULL;
 }
+
+/* Closes the handle behind a SRV_OPEN that nobody uses; nobody waits for the answer. Locks: FCB exclusive. */
+void smb_open_end(PMRX_SRV_OPEN so);
 
 /* `\dir\file` as the server wants it: without backslashes at either end. */
 UNICODE_STRING smb_relative_path(const UNICODE_STRING *name);

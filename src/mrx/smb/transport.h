@@ -234,6 +234,10 @@ struct smb_transport {
 	KEVENT idle; /* set while conn_count is 0 */
 	struct nt_loop_task kill_task;
 	LIST_ENTRY conns; /* loop thread */
+	/* Set after the start, before there is a connection; NULL allowed. (loop) */
+	bool (*lease_broken)(struct smb_conn *conn,
+			     const struct smb2_break *brk); /* false: nobody holds it */
+	void (*lost)(struct smb_conn *conn);
 };
 
 NTSTATUS smb_transport_start(struct smb_transport *t);

@@ -1,0 +1,346 @@
+/*
+ * lease.c - leases (MS-SMB2 3.2.5.7.5, 3.2.5.19.2): asked for with a create, shrunk by breaks, lost with a connection.
+ *
+ * Owns:      struct smb_lease behind FCB.Context, from the first create that asks to the end of the FCB.
+ * Found by:  FCB.Context; SRV_OPEN.Key of every open that it covers; by its key in the driver's table, for breaks.
+ * Locks:     FCB exclusive for `state`; smb_leases.lock, a spin lock, for the table and for `conn`. RDBSS is told of a
+ *            break under the latter: as long as a lease is in the table its SRV_CALL lives.
+ * Dies when: RDBSS deallocates the FCB.
+ *
+ * A lease belongs to the file, not to a handle: every create of ours on the file names the key, so that none of them
+ * breaks it. Its state only grows by the answer to a create and only shrinks by a break; a server that grants what was
+ * not asked for, or breaks to more than we hold, gets nothing kept.
+ *
+ * What is asked for is R and H. W would let us write later; data is written through.
+ */
+#include "mrx/smb/lease.h"
+
+#define SMB_TAG_LEASE 'lBmS'
+#define SMB_LEASE_BUCKETS 1024 /* a power of two */
+
+#define SMB_LEASE_WANTED (SMB2_LEASE_READ_CACHING | SMB2_LEASE_HANDLE_CACHING)
+
+struct smb_lease {
+	LIST_ENTRY link; /* in the table */
+	uint8_t key[SMB2_LEASE_KEY_SIZE];
+	PMRX_SRV_CALL srv_call;
+	struct smb_conn *conn; /* that granted it; not referenced, only compared; NULL: nothing is granted */
+	uint32_t state;        /* SMB2_LEASE_... */
+	uint8_t version;       /* 1 or 2 */
+	uint16_t epoch;        /* version 2: of the last grant or break */
+};
+
+static struct {
+	KSPIN_LOCK lock;
+	uint64_t last; /* makes keys differ */
+	LIST_ENTRY bucket[SMB_LEASE_BUCKETS];
+} smb_leases;
+
+/* What a break asks for, as RDBSS carries it around: nothing to free when it is dropped. */
+#define SMB_BREAK_ACK 0x100u
+
+static PVOID smb_break_context(uint32_t new_state, bool acknowledge)
+{
+	return (PVOID)(ULONG_PTR)((new_state & 0xFFu) | (acknowledge ? SMB_BREAK_ACK : 0));
+}
+
+void smb_leases_init(void)
+{
+	KeInitializeSpinLock(&smb_leases.lock);
+	smb_leases.last = 0;
+	for (size_t i = 0; i < SMB_LEASE_BUCKETS; i++)
+		InitializeListHead(&smb_leases.bucket[i]);
+}
+
+/* The counter stands in the first bytes of a key. */
+static PLIST_ENTRY smb_lease_bucket(const uint8_t *key)
+{
+	return &smb_leases.bucket[(key[0] | key[1] << 8) & (SMB_LEASE_BUCKETS - 1)];
+}
+
+static struct smb_lease *smb_lease_find_locked(const uint8_t *key)
+{
+	PLIST_ENTRY bucket = smb_lease_bucket(key);
+
+	for (PLIST_ENTRY link = bucket->Flink; link != bucket; link = link->Flink) {
+		struct smb_lease *lease = CONTAINING_RECORD(link, struct smb_lease, link);
+
+		if (RtlEqualMemory(lease->key, key, SMB2_LEASE_KEY_SIZE))
+			return lease;
+	}
+	return NULL;
+}
+
+static struct smb_lease *smb_lease_create(PMRX_FCB fcb)
+{
+	struct smb_lease *lease = ExAllocatePoolZero(NonPagedPool, sizeof(*lease), SMB_TAG_LEASE);
+	uint64_t number;
+	KIRQL irql;
+
+	if (lease == NULL)
+		return NULL;
+	lease->srv_call = fcb->pNetRoot->pSrvCall;
+	KeAcquireSpinLock(&smb_leases.lock, &irql);
+	number = ++smb_leases.last;
+	for (size_t i = 0; i < 8; i++)
+		lease->key[i] = (uint8_t)(number >> (8 * i));
+	/* the rest tells this client's keys from another's where a server forgets to ask who it is */
+	RtlCopyMemory(lease->key + 8, mrx_smb.client_guid, 8);
+	InsertTailList(smb_lease_bucket(lease->key), &lease->link);
+	KeReleaseSpinLock(&smb_leases.lock, irql);
+	fcb->Context = lease;
+	return lease;
+}
+
+NTSTATUS mrx_smb_deallocate_for_fcb(PMRX_FCB Fcb)
+{
+	struct smb_lease *lease = Fcb->Context;
+	KIRQL irql;
+
+	if (lease == NULL)
+		return STATUS_SUCCESS;
+	Fcb->Context = NULL;
+	KeAcquireSpinLock(&smb_leases.lock, &irql);
+	RemoveEntryList(&lease->link);
+	KeReleaseSpinLock(&smb_leases.lock, irql);
+	ExFreePoolWithTag(lease, SMB_TAG_LEASE);
+	return STATUS_SUCCESS;
+}
+
+/* ---- states ---- */
+
+static ULONG smb_lease_flags(uint32_t state)
+{
+	ULONG flags = 0;
+
+	if ((state & SMB2_LEASE_READ_CACHING) == 0)
+		return 0;
+	flags |= FCB_STATE_READCACHING_ENABLED | FCB_STATE_READBUFFERING_ENABLED;
+	if ((state & SMB2_LEASE_HANDLE_CACHING) != 0)
+		flags |= FCB_STATE_COLLAPSING_ENABLED;
+	return flags;
+}
+
+static struct smb_conn *smb_lease_conn(struct smb_lease *lease)
+{
+	struct smb_conn *conn;
+	KIRQL irql;
+
+	KeAcquireSpinLock(&smb_leases.lock, &irql);
+	conn = lease->conn;
+	KeReleaseSpinLock(&smb_leases.lock, irql);
+	return conn;
+}
+
+static void smb_lease_set(struct smb_lease *lease, struct smb_conn *conn, uint32_t state)
+{
+	KIRQL irql;
+
+	KeAcquireSpinLock(&smb_leases.lock, &irql);
+	lease->conn = state != 0 ? conn : NULL;
+	KeReleaseSpinLock(&smb_leases.lock, irql);
+	lease->state = state;
+}
+
+bool smb_lease_has_handle_caching(PMRX_FCB fcb)
+{
+	struct smb_lease *lease = fcb->Context;
+
+	return lease != NULL && (lease->state & SMB2_LEASE_HANDLE_CACHING) != 0 &&
+	       smb_lease_conn(lease) != NULL;
+}
+
+/* ---- with a create ---- */
+
+static uint8_t smb_lease_version(const struct smb_conn *conn)
+{
+	if (conn->neg.dialect < SMB2_DIALECT_210 || (conn->neg.capabilities & SMB2_GLOBAL_CAP_LEASING) == 0)
+		return 0;
+	return conn->neg.dialect >= SMB2_DIALECT_300 ? 2 : 1;
+}
+
+void smb_lease_prepare(PRX_CONTEXT RxContext, struct smb_tree *tree, bool data_access,
+		       struct smb_creating_lease *request)
+{
+	PMRX_FCB fcb = RxContext->pFcb;
+	struct smb_conn *conn = tree->session->conn;
+	struct smb_lease *lease = fcb->Context;
+	uint8_t version = smb_lease_version(conn);
+
+	RtlZeroMemory(request, sizeof(*request));
+	if (version == 0 || (lease == NULL && !data_access))
+		return;
+	if (lease == NULL)
+		lease = smb_lease_create(fcb);
+	if (lease == NULL)
+		return;
+	if (smb_lease_conn(lease) != conn) /* granted by a connection that is gone, or not at all */
+		smb_lease_set(lease, NULL, 0);
+	lease->version = version;
+	request->lease = lease;
+	request->asked.version = version;
+	RtlCopyMemory(request->asked.key, lease->key, SMB2_LEASE_KEY_SIZE);
+	/* what is held is named again: a create never takes a lease back */
+	request->asked.state = lease->state | (data_access ? SMB_LEASE_WANTED : 0);
+	request->asked.epoch = lease->epoch;
+}
+
+/* What the server says it granted; 0 when it says nothing, or nonsense. */
+static uint32_t smb_lease_granted(const struct smb_creating_lease *request,
+				  const struct smb2_create_response *rsp, uint16_t *epoch)
+{
+	struct wire_slice data;
+	struct smb2_lease lease;
+
+	if (rsp->oplock_level != SMB2_OPLOCK_LEVEL_LEASE ||
+	    !smb2_create_context_find(rsp->contexts, SMB2_CREATE_LEASE, &data) ||
+	    !smb2_lease_decode(data, &lease) || lease.version != request->asked.version ||
+	    !RtlEqualMemory(lease.key, request->asked.key, SMB2_LEASE_KEY_SIZE))
+		return 0;
+	if ((lease.state & ~request->asked.state) != 0) {
+		DbgPrint(
+			"smb: a lease was granted that was not asked for (%lx, asked %lx): nothing is kept\n",
+			(ULONG)lease.state, (ULONG)request->asked.state);
+		return 0;
+	}
+	*epoch = lease.epoch;
+	return lease.state;
+}
+
+void smb_lease_take(PRX_CONTEXT RxContext, struct smb_tree *tree, const struct smb_creating_lease *request,
+		    const struct smb2_create_response *rsp)
+{
+	PMRX_SRV_OPEN so = RxContext->pRelevantSrvOpen;
+	struct smb_lease *lease = RxContext->pFcb->Context;
+
+	if (request->lease != NULL) {
+		uint32_t state = smb_lease_granted(request, rsp, &lease->epoch);
+
+		smb_lease_set(lease, tree->session->conn, state);
+		so->Key = lease;
+	}
+	/* RDBSS takes the state of the file from the open it saw last */
+	so->BufferingFlags = lease != NULL ? smb_lease_flags(lease->state) : 0;
+}
+
+void smb_lease_open_ended(PMRX_FCB fcb)
+{
+	struct smb_lease *lease = fcb->Context;
+	PLIST_ENTRY link;
+
+	if (lease == NULL)
+		return;
+	for (link = fcb->SrvOpenList.Flink; link != &fcb->SrvOpenList; link = link->Flink)
+		if (smb_open_of(CONTAINING_RECORD(link, MRX_SRV_OPEN, SrvOpenQLinks)) != NULL)
+			return;
+	smb_lease_set(lease, NULL, 0);
+}
+
+/* ---- breaks ---- */
+
+bool smb_lease_break(struct smb_conn *conn, const struct smb2_break *brk)
+{
+	struct smb_lease *lease;
+	bool ours;
+	KIRQL irql;
+
+	KeAcquireSpinLock(&smb_leases.lock, &irql);
+	lease = smb_lease_find_locked(brk->lease_key);
+	/* not `conn`: the answer to the create that was granted it may have been read but not yet looked at */
+	ours = lease != NULL && (lease->conn == conn || lease->conn == NULL);
+	if (ours)
+		RxIndicateChangeOfBufferingState(
+			lease->srv_call, lease,
+			smb_break_context(brk->new_state,
+					  (brk->flags & SMB2_NOTIFY_BREAK_LEASE_FLAG_ACK_REQUIRED) != 0));
+	KeReleaseSpinLock(&smb_leases.lock, irql);
+	return ours;
+}
+
+void smb_leases_lost(struct smb_conn *conn)
+{
+	KIRQL irql;
+
+	KeAcquireSpinLock(&smb_leases.lock, &irql);
+	for (size_t i = 0; i < SMB_LEASE_BUCKETS; i++) {
+		PLIST_ENTRY bucket = &smb_leases.bucket[i];
+
+		for (PLIST_ENTRY link = bucket->Flink; link != bucket; link = link->Flink) {
+			struct smb_lease *lease = CONTAINING_RECORD(link, struct smb_lease, link);
+
+			if (lease->conn != conn)
+				continue;
+			lease->conn = NULL;
+			RxIndicateChangeOfBufferingState(lease->srv_call, lease, smb_break_context(0, false));
+		}
+	}
+	KeReleaseSpinLock(&smb_leases.lock, irql);
+}
+
+/*
+ * MRxContext: what a break asked for. A break takes away; one that "gives" takes nothing.
+ */
+NTSTATUS mrx_smb_compute_new_buffering_state(PMRX_SRV_OPEN SrvOpen, PVOID MRxContext,
+					     PULONG NewBufferingState)
+{
+	PMRX_FCB fcb = SrvOpen->pFcb;
+	struct smb_lease *lease = fcb->Context;
+	PLIST_ENTRY link;
+
+	*NewBufferingState = 0;
+	if (lease == NULL)
+		return STATUS_SUCCESS;
+	smb_lease_set(lease, smb_lease_conn(lease), lease->state & ((uint32_t)(ULONG_PTR)MRxContext & 0xFFu));
+	*NewBufferingState = smb_lease_flags(lease->state);
+	for (link = fcb->SrvOpenList.Flink; link != &fcb->SrvOpenList; link = link->Flink)
+		CONTAINING_RECORD(link, MRX_SRV_OPEN, SrvOpenQLinks)->BufferingFlags = *NewBufferingState;
+	return STATUS_SUCCESS;
+}
+
+static void smb_lease_acknowledge(struct smb_lease *lease, struct smb_tree *tree)
+{
+	struct smb2_break ack = {.is_lease = true, .new_state = lease->state};
+	struct smb_exchange *x = smb_tree_exchange(tree);
+	struct smb_part *part =
+		x != NULL ? smb_exchange_add(x, SMB2_OPLOCK_BREAK, SMB2_HDR_SIZE + 64, 0) : NULL;
+
+	if (part == NULL) {
+		smb_exchange_put(x);
+		return; /* the server's patience ends it */
+	}
+	RtlCopyMemory(ack.lease_key, lease->key, SMB2_LEASE_KEY_SIZE);
+	part->len = smb2_break_ack_encode(part->bytes, part->cap, &ack);
+	smb_exchange_forget(x);
+}
+
+/*
+ * Handles that are only kept for a later open are closed when the server takes handle caching back: whoever it asked
+ * for wants them gone. The acknowledgement follows the closes on the same connection; without a handle left the lease
+ * has ended with the last close, and nobody waits for one.
+ */
+NTSTATUS mrx_smb_complete_buffering_state_change(PRX_CONTEXT RxContext, PMRX_SRV_OPEN SrvOpen,
+						 PVOID MRxContext)
+{
+	PMRX_FCB fcb = SrvOpen->pFcb;
+	struct smb_lease *lease = fcb->Context;
+	struct smb_tree *tree = NULL;
+	PLIST_ENTRY link;
+
+	(void)RxContext;
+	if (lease == NULL)
+		return STATUS_SUCCESS;
+	for (link = fcb->SrvOpenList.Flink; link != &fcb->SrvOpenList; link = link->Flink) {
+		PMRX_SRV_OPEN so = CONTAINING_RECORD(link, MRX_SRV_OPEN, SrvOpenQLinks);
+		const struct smb_open *open = smb_open_of(so);
+
+		if (open == NULL || smb_tree_is_dead(open->tree))
+			continue;
+		if (so->UncleanFobxCount == 0 && (lease->state & SMB2_LEASE_HANDLE_CACHING) == 0)
+			smb_open_end(so);
+		else if (tree == NULL)
+			tree = open->tree;
+	}
+	if (tree != NULL && ((ULONG_PTR)MRxContext & SMB_BREAK_ACK) != 0)
+		smb_lease_acknowledge(lease, tree);
+	return STATUS_SUCCESS;
+}

@@ -1,0 +1,45 @@
+/*
+ * lease.h - what a server lets us keep of a file: a lease, one for all our opens of it.
+ */
+#ifndef MRX_SMB_LEASE_H
+#define MRX_SMB_LEASE_H
+
+#include "mrx/smb/smb.h"
+
+struct smb_lease;
+
+struct smb_creating_lease {
+	struct smb_lease *lease; /* NULL: nothing is asked for */
+	struct smb2_lease asked;
+};
+
+void smb_leases_init(void);
+
+/*
+ * The lease that a create should ask for, or name so as not to break it; request->lease is NULL when there is none.
+ * Locks: FCB exclusive. Without memory nothing is asked for.
+ */
+void smb_lease_prepare(PRX_CONTEXT RxContext, struct smb_tree *tree, bool data_access,
+		       struct smb_creating_lease *request);
+/* What the create was granted; fills SRV_OPEN.Key and BufferingFlags. Locks: FCB exclusive. */
+void smb_lease_take(PRX_CONTEXT RxContext, struct smb_tree *tree, const struct smb_creating_lease *request,
+		    const struct smb2_create_response *rsp);
+
+/* A handle of the file is gone: with the last one the server has forgotten the lease. Locks: FCB exclusive. */
+void smb_lease_open_ended(PMRX_FCB fcb);
+
+/* (loop) A break that the server sends. False: it names a lease that we do not hold. */
+bool smb_lease_break(struct smb_conn *conn, const struct smb2_break *brk);
+/* (loop) All leases of a connection have ended with it. */
+void smb_leases_lost(struct smb_conn *conn);
+
+/* The server tells us before somebody else's open, or removal, of the file succeeds. Locks: FCB. */
+bool smb_lease_has_handle_caching(PMRX_FCB fcb);
+
+NTSTATUS mrx_smb_compute_new_buffering_state(PMRX_SRV_OPEN SrvOpen, PVOID MRxContext,
+					     PULONG NewBufferingState);
+NTSTATUS mrx_smb_complete_buffering_state_change(PRX_CONTEXT RxContext, PMRX_SRV_OPEN SrvOpen,
+						 PVOID MRxContext);
+NTSTATUS mrx_smb_deallocate_for_fcb(PMRX_FCB Fcb);
+
+#endif
