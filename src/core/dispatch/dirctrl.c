@@ -95,7 +95,9 @@ static NTSTATUS rx_dir_query_locked(PRX_CONTEXT rxc, PIRP irp)
 	if (rxc->Info.Buffer == NULL || length == 0)
 		return STATUS_BUFFER_TOO_SMALL;
 	status = rx_call_query_directory(rxc);
-	if (NT_ERROR(status) && status != STATUS_NO_SUCH_FILE && rxc->QueryDirectory.InitialQuery)
+	/* nothing was answered: the next query, or this one again on a worker, is the initial one */
+	if (rxc->QueryDirectory.InitialQuery &&
+	    (rxc->PostRequest || (NT_ERROR(status) && status != STATUS_NO_SUCH_FILE)))
 		rx_dir_forget_template(fobx);
 	if (!NT_ERROR(status) && status != STATUS_PENDING && rxc->Info.LengthRemaining >= 0 &&
 	    (ULONG)rxc->Info.LengthRemaining <= length)

@@ -190,7 +190,8 @@ NTSTATUS NTAPI rx_common_query_information(PRX_CONTEXT rxc, PIRP irp)
 
 	if (rxc->pFobx == NULL)
 		return STATUS_INVALID_DEVICE_REQUEST;
-	if (out.buffer == NULL || out.length > INT32_MAX)
+	/* a file's information is no list: there is nothing an index could be of (page MRxQueryFileInfo) */
+	if (out.buffer == NULL || out.length > INT32_MAX || (sp->Flags & SL_INDEX_SPECIFIED) != 0)
 		return STATUS_INVALID_PARAMETER;
 	status = rx_acquire_fcb_shared(rxc);
 	if (status != STATUS_SUCCESS)
