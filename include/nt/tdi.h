@@ -42,8 +42,8 @@ typedef struct _TDI_ADDRESS_IP6 {
 #define TDI_ADDRESS_LENGTH_IP sizeof(TDI_ADDRESS_IP)
 #define TDI_ADDRESS_LENGTH_IP6 sizeof(TDI_ADDRESS_IP6)
 
-_Static_assert(sizeof(TDI_ADDRESS_IP) == 14, "as on the wire of TDI");
-_Static_assert(sizeof(TDI_ADDRESS_IP6) == 26, "as on the wire of TDI");
+C_ASSERT(sizeof(TDI_ADDRESS_IP) == 14);
+C_ASSERT(sizeof(TDI_ADDRESS_IP6) == 26);
 
 /* One address of that family, as most callers build it. */
 typedef struct _TA_ADDRESS_IP {

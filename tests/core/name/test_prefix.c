@@ -274,7 +274,7 @@ static void test_B_RxpAcquirePrefixTableLockExclusive_01_no_wait(void **state)
 	CHECK(RxIsPrefixTableLockExclusive(&table));
 }
 
-/* Without Wait, shared access to a table that is held exclusive is refused at once. */
+/* Without Wait, shared access to a table that is held exclusive is refused at once; to a free one it is granted. */
 static void test_B_RxpAcquirePrefixTableLockShared_01_no_wait(void **state)
 {
 	BOOLEAN got[2];
@@ -282,6 +282,11 @@ static void test_B_RxpAcquirePrefixTableLockShared_01_no_wait(void **state)
 	(void)state;
 	ask_from_another_thread(got);
 	CHECK(!got[1]);
+	RxReleasePrefixTableLock(&table);
+	CHECK(RxpAcquirePrefixTableLockShared(&table, FALSE));
+	CHECK(RxIsPrefixTableLockAcquired(&table) && !RxIsPrefixTableLockExclusive(&table));
+	RxReleasePrefixTableLock(&table);
+	CHECK(RxpAcquirePrefixTableLockExclusive(&table, FALSE)); /* as the end of each test expects it */
 }
 
 int main(void)
