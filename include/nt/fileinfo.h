@@ -22,6 +22,14 @@
 #define FILE_ATTRIBUTE_OFFLINE 0x00001000
 #define FILE_ATTRIBUTE_NOT_CONTENT_INDEXED 0x00002000
 #define FILE_ATTRIBUTE_ENCRYPTED 0x00004000
+#define FILE_ATTRIBUTE_INTEGRITY_STREAM 0x00008000
+#define FILE_ATTRIBUTE_VIRTUAL 0x00010000
+#define FILE_ATTRIBUTE_NO_SCRUB_DATA 0x00020000
+#define FILE_ATTRIBUTE_EA 0x00040000
+#define FILE_ATTRIBUTE_PINNED 0x00080000
+#define FILE_ATTRIBUTE_UNPINNED 0x00100000
+#define FILE_ATTRIBUTE_RECALL_ON_OPEN 0x00040000
+#define FILE_ATTRIBUTE_RECALL_ON_DATA_ACCESS 0x00400000
 
 #define FILE_SHARE_READ 0x1
 #define FILE_SHARE_WRITE 0x2
@@ -111,14 +119,48 @@ typedef enum _FILE_INFORMATION_CLASS {
 	FileIdFullDirectoryInformation = 38,
 	FileValidDataLengthInformation = 39,
 	FileShortNameInformation = 40,
+	FileIoCompletionNotificationInformation = 41,
+	FileIoStatusBlockRangeInformation = 42,
+	FileIoPriorityHintInformation = 43,
+	FileSfioReserveInformation = 44,
+	FileSfioVolumeInformation = 45,
+	FileHardLinkInformation = 46,
+	FileProcessIdsUsingFileInformation = 47,
 	FileNormalizedNameInformation = 48,
+	FileNetworkPhysicalNameInformation = 49,
+	FileIdGlobalTxDirectoryInformation = 50,
+	FileIsRemoteDeviceInformation = 51,
+	FileUnusedInformation = 52,
+	FileNumaNodeInformation = 53,
+	FileStandardLinkInformation = 54,
+	FileRemoteProtocolInformation = 55,
+	FileRenameInformationBypassAccessCheck = 56,
+	FileLinkInformationBypassAccessCheck = 57,
+	FileVolumeNameInformation = 58,
 	FileIdInformation = 59,
 	FileIdExtdDirectoryInformation = 60,
+	FileReplaceCompletionInformation = 61,
+	FileHardLinkFullIdInformation = 62,
+	FileIdExtdBothDirectoryInformation = 63,
 	FileDispositionInformationEx = 64,
 	FileRenameInformationEx = 65,
+	FileRenameInformationExBypassAccessCheck = 66,
+	FileDesiredStorageClassInformation = 67,
 	FileStatInformation = 68,
+	FileMemoryPartitionInformation = 69,
+	FileStatLxInformation = 70,
+	FileCaseSensitiveInformation = 71,
 	FileLinkInformationEx = 72,
-	FileMaximumInformation = 76
+	FileLinkInformationExBypassAccessCheck = 73,
+	FileStorageReserveIdInformation = 74,
+	FileCaseSensitiveInformationForceAccessCheck = 75,
+	FileKnownFolderInformation = 76,
+	FileStatBasicInformation = 77,
+	FileId64ExtdDirectoryInformation = 78,
+	FileId64ExtdBothDirectoryInformation = 79,
+	FileIdAllExtdDirectoryInformation = 80,
+	FileIdAllExtdBothDirectoryInformation = 81,
+	FileMaximumInformation = 82
 } FILE_INFORMATION_CLASS,
 	*PFILE_INFORMATION_CLASS;
 
@@ -133,7 +175,11 @@ typedef enum _FSINFOCLASS {
 	FileFsObjectIdInformation = 8,
 	FileFsDriverPathInformation = 9,
 	FileFsVolumeFlagsInformation = 10,
-	FileFsSectorSizeInformation = 11
+	FileFsSectorSizeInformation = 11,
+	FileFsDataCopyInformation = 12,
+	FileFsMetadataSizeInformation = 13,
+	FileFsFullSizeInformationEx = 14,
+	FileFsMaximumInformation = 15
 } FS_INFORMATION_CLASS,
 	*PFS_INFORMATION_CLASS;
 
@@ -351,6 +397,43 @@ C_ASSERT(FIELD_OFFSET(FILE_FULL_DIR_INFORMATION, FileName) == 68);
 C_ASSERT(FIELD_OFFSET(FILE_ID_FULL_DIR_INFORMATION, FileName) == 80);
 C_ASSERT(FIELD_OFFSET(FILE_BOTH_DIR_INFORMATION, FileName) == 94);
 C_ASSERT(FIELD_OFFSET(FILE_ID_BOTH_DIR_INFORMATION, FileName) == 104);
+
+/* FILE_STAT_INFORMATION of a file with Linux attributes. */
+#define LX_FILE_METADATA_HAS_UID 0x1
+#define LX_FILE_METADATA_HAS_GID 0x2
+#define LX_FILE_METADATA_HAS_MODE 0x4
+#define LX_FILE_METADATA_HAS_DEVICE_ID 0x8
+#define LX_FILE_CASE_SENSITIVE_DIR 0x10
+
+typedef struct _FILE_STAT_LX_INFORMATION {
+	LARGE_INTEGER FileId;
+	LARGE_INTEGER CreationTime;
+	LARGE_INTEGER LastAccessTime;
+	LARGE_INTEGER LastWriteTime;
+	LARGE_INTEGER ChangeTime;
+	LARGE_INTEGER AllocationSize;
+	LARGE_INTEGER EndOfFile;
+	ULONG FileAttributes;
+	ULONG ReparseTag;
+	ULONG NumberOfLinks;
+	ACCESS_MASK EffectiveAccess;
+	ULONG LxFlags;
+	ULONG LxUid;
+	ULONG LxGid;
+	ULONG LxMode;
+	ULONG LxDeviceIdMajor;
+	ULONG LxDeviceIdMinor;
+} FILE_STAT_LX_INFORMATION, *PFILE_STAT_LX_INFORMATION;
+
+#define FILE_CS_FLAG_CASE_SENSITIVE_DIR 0x00000001
+typedef struct _FILE_CASE_SENSITIVE_INFORMATION {
+	ULONG Flags;
+} FILE_CASE_SENSITIVE_INFORMATION, *PFILE_CASE_SENSITIVE_INFORMATION;
+
+typedef struct _FILE_NETWORK_PHYSICAL_NAME_INFORMATION {
+	ULONG FileNameLength; /* bytes */
+	WCHAR FileName[1];
+} FILE_NETWORK_PHYSICAL_NAME_INFORMATION, *PFILE_NETWORK_PHYSICAL_NAME_INFORMATION;
 
 /* Change notification */
 #define FILE_NOTIFY_CHANGE_FILE_NAME 0x00000001

@@ -153,6 +153,8 @@ typedef struct _ECP_LIST ECP_LIST, *PECP_LIST;
 #define DO_DIRECT_IO 0x00000010
 #define DO_DEVICE_INITIALIZING 0x00000080
 #define FILE_REMOTE_DEVICE 0x00000010
+#define FILE_DEVICE_IS_MOUNTED 0x00000020
+#define FILE_VIRTUAL_VOLUME 0x00000040
 #define FILE_DEVICE_SECURE_OPEN 0x00000100
 #define FILE_DEVICE_DISK 0x00000007
 #define FILE_DEVICE_DISK_FILE_SYSTEM 0x00000008
@@ -187,11 +189,25 @@ typedef IO_COMPLETION_ROUTINE *PIO_COMPLETION_ROUTINE;
 typedef VOID IO_WORKITEM_ROUTINE(PDEVICE_OBJECT DeviceObject, PVOID Context);
 typedef IO_WORKITEM_ROUTINE *PIO_WORKITEM_ROUTINE;
 
+/* TRUE: done, the result is in IoStatus; FALSE: send an IRP. */
+typedef BOOLEAN FAST_IO_CHECK_IF_POSSIBLE(PFILE_OBJECT FileObject, PLARGE_INTEGER FileOffset, ULONG Length,
+					  BOOLEAN Wait, ULONG LockKey, BOOLEAN CheckForReadOperation,
+					  PIO_STATUS_BLOCK IoStatus, PDEVICE_OBJECT DeviceObject);
+typedef FAST_IO_CHECK_IF_POSSIBLE *PFAST_IO_CHECK_IF_POSSIBLE;
+typedef BOOLEAN FAST_IO_READ(PFILE_OBJECT FileObject, PLARGE_INTEGER FileOffset, ULONG Length, BOOLEAN Wait,
+			     ULONG LockKey, PVOID Buffer, PIO_STATUS_BLOCK IoStatus,
+			     PDEVICE_OBJECT DeviceObject);
+typedef FAST_IO_READ *PFAST_IO_READ;
+typedef BOOLEAN FAST_IO_WRITE(PFILE_OBJECT FileObject, PLARGE_INTEGER FileOffset, ULONG Length, BOOLEAN Wait,
+			      ULONG LockKey, PVOID Buffer, PIO_STATUS_BLOCK IoStatus,
+			      PDEVICE_OBJECT DeviceObject);
+typedef FAST_IO_WRITE *PFAST_IO_WRITE;
+
 typedef struct _FAST_IO_DISPATCH {
 	ULONG SizeOfFastIoDispatch;
-	PVOID FastIoCheckIfPossible;
-	PVOID FastIoRead;
-	PVOID FastIoWrite;
+	PFAST_IO_CHECK_IF_POSSIBLE FastIoCheckIfPossible;
+	PFAST_IO_READ FastIoRead;
+	PFAST_IO_WRITE FastIoWrite;
 	PVOID FastIoQueryBasicInfo;
 	PVOID FastIoQueryStandardInfo;
 	PVOID FastIoLock;
@@ -230,22 +246,26 @@ struct _DRIVER_OBJECT {
 	PDRIVER_DISPATCH MajorFunction[IRP_MJ_MAXIMUM_FUNCTION + 1];
 };
 
+/* In a macro, so that a redirector's device can hold them both as a whole and member by member. */
+#define NT_DEVICE_OBJECT_MEMBERS \
+	CSHORT Type; \
+	USHORT Size; \
+	volatile LONG ReferenceCount; \
+	PDRIVER_OBJECT DriverObject; \
+	PDEVICE_OBJECT NextDevice; \
+	PDEVICE_OBJECT AttachedDevice; \
+	ULONG Flags; \
+	ULONG Characteristics; \
+	PVPB Vpb; \
+	PVOID DeviceExtension; \
+	DEVICE_TYPE DeviceType; \
+	CCHAR StackSize; \
+	ULONG AlignmentRequirement; \
+	USHORT SectorSize; \
+	PVOID DeviceObjectExtension; /* the last: private to the I/O manager */
+
 struct _DEVICE_OBJECT {
-	CSHORT Type;
-	USHORT Size;
-	volatile LONG ReferenceCount;
-	PDRIVER_OBJECT DriverObject;
-	PDEVICE_OBJECT NextDevice;
-	PDEVICE_OBJECT AttachedDevice;
-	ULONG Flags;
-	ULONG Characteristics;
-	PVPB Vpb;
-	PVOID DeviceExtension;
-	DEVICE_TYPE DeviceType;
-	CCHAR StackSize;
-	ULONG AlignmentRequirement;
-	USHORT SectorSize;
-	PVOID DeviceObjectExtension; /* private to the I/O manager */
+	NT_DEVICE_OBJECT_MEMBERS
 };
 
 typedef struct _SECTION_OBJECT_POINTERS {
@@ -307,6 +327,7 @@ struct _MDL {
 #define MDL_SOURCE_IS_NONPAGED_POOL 0x0004
 #define MDL_ALLOCATED_FIXED_SIZE 0x0008
 #define MDL_PARTIAL 0x0010
+#define MDL_MAPPING_CAN_FAIL 0x2000
 
 typedef enum _LOCK_OPERATION { IoReadAccess, IoWriteAccess, IoModifyAccess } LOCK_OPERATION;
 typedef enum _MM_PAGE_PRIORITY {
@@ -315,6 +336,7 @@ typedef enum _MM_PAGE_PRIORITY {
 	HighPagePriority = 32
 } MM_PAGE_PRIORITY;
 #define MdlMappingNoExecute 0x40000000
+#define MdlMappingNoWrite 0x80000000u
 #define PAGE_SIZE 4096u
 #define BYTE_OFFSET(va) ((ULONG)((ULONG_PTR)(va) & (PAGE_SIZE - 1)))
 #define PAGE_ALIGN(va) ((PVOID)((ULONG_PTR)(va) & ~(ULONG_PTR)(PAGE_SIZE - 1)))
@@ -556,6 +578,7 @@ ULONG IoGetRequestorProcessId(PIRP Irp);
 /* NULL: the system process. */
 const struct nt_requester *nt_irp_requester(PIRP Irp);
 BOOLEAN IoIsOperationSynchronous(PIRP Irp);
+#define IoIs32bitProcess(Irp) ((void)(Irp), FALSE) /* every requester has 64 bits */
 PIRP IoGetTopLevelIrp(void);
 VOID IoSetTopLevelIrp(PIRP Irp);
 #define FSRTL_FSP_TOP_LEVEL_IRP ((LONG_PTR)0x01)
@@ -580,6 +603,7 @@ typedef enum _MEMORY_CACHING_TYPE { MmNonCached, MmCached, MmWriteCombined } MEM
 #define MmMapLockedPagesSpecifyCache(Mdl, Mode, Cache, Address, BugCheck, Priority) \
 	MmGetMdlVirtualAddress(Mdl)
 #define MmUnmapLockedPages(Address, Mdl) ((void)(Address), (void)(Mdl))
+BOOLEAN MmIsAddressValid(PVOID VirtualAddress);
 #define ADDRESS_AND_SIZE_TO_SPAN_PAGES(Va, Size) \
 	((ULONG)((((ULONG_PTR)(Va) & (PAGE_SIZE - 1)) + (Size) + (PAGE_SIZE - 1)) / PAGE_SIZE))
 
@@ -616,10 +640,15 @@ VOID ObfReferenceObject(PVOID Object);
 VOID ObfDereferenceObject(PVOID Object);
 #define ObReferenceObject(o) ObfReferenceObject(o)
 typedef struct _OBJECT_TYPE *POBJECT_TYPE;
+extern POBJECT_TYPE *IoFileObjectType;
+extern POBJECT_TYPE *PsThreadType;
 typedef struct _OBJECT_HANDLE_INFORMATION *POBJECT_HANDLE_INFORMATION;
 NTSTATUS ObReferenceObjectByPointer(PVOID Object, ACCESS_MASK DesiredAccess, POBJECT_TYPE ObjectType,
 				    KPROCESSOR_MODE AccessMode);
-/* Thread handles and nothing else: STATUS_INVALID_HANDLE for what PsCreateSystemThread() did not make. */
+/*
+ * Handles of threads (PsCreateSystemThread()) and files (ZwCreateFile()). ObjectType NULL: any.
+ * STATUS_INVALID_HANDLE; STATUS_OBJECT_TYPE_MISMATCH.
+ */
 NTSTATUS ObReferenceObjectByHandle(HANDLE Handle, ACCESS_MASK DesiredAccess, POBJECT_TYPE ObjectType,
 				   KPROCESSOR_MODE AccessMode, PVOID *Object,
 				   POBJECT_HANDLE_INFORMATION HandleInformation);
@@ -655,6 +684,13 @@ VOID IoRemoveShareAccess(PFILE_OBJECT FileObject, PSHARE_ACCESS ShareAccess);
 #define FSRTL_FLAG_FILE_MODIFIED 0x01
 #define FSRTL_FLAG_FILE_LENGTH_CHANGED 0x02
 #define FSRTL_FLAG_ADVANCED_HEADER 0x40
+
+/* FSRTL_COMMON_FCB_HEADER.IsFastIoPossible */
+typedef enum _FAST_IO_POSSIBLE {
+	FastIoIsNotPossible,
+	FastIoIsPossible,
+	FastIoIsQuestionable
+} FAST_IO_POSSIBLE;
 
 typedef struct _FSRTL_COMMON_FCB_HEADER {
 	CSHORT NodeTypeCode;

@@ -6,10 +6,13 @@
 #ifndef NT_NTDEF_H
 #define NT_NTDEF_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+
+#include "sdkddkver.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -18,12 +21,33 @@ extern "C" {
 /* Calling conventions and annotations mean nothing here. */
 #define NTAPI
 #define FASTCALL
+#define __cdecl
+#define _cdecl
+#define __stdcall
+#define __fastcall
+#define WINAPI
+#define APIENTRY
+#define __forceinline inline __attribute__((always_inline))
+#define __declspec(x)
+#ifndef __int64
+#define __int64 long long
+#endif
+#define __int32 int
+#define __int16 short
+#define __int8 char
 #define CALLBACK
 #define NTSYSAPI
 #define NTKERNELAPI
 #define DECLSPEC_IMPORT
 #define IN
 #define OUT
+#define FAR
+#define INLINE inline
+#ifdef __cplusplus
+#define EXTERN_C extern "C"
+#else
+#define EXTERN_C extern
+#endif
 #define OPTIONAL
 #define CONST const
 #define VOID void
@@ -84,6 +108,8 @@ extern "C" {
 #define __out
 #define __out_opt
 #define __drv_aliasesMem
+#define __notnull
+#define __nullnullterminated
 
 typedef char CHAR, CCHAR;
 typedef signed char SCHAR;
@@ -115,7 +141,7 @@ typedef ULONG ACCESS_MASK, *PACCESS_MASK;
 typedef ULONG DEVICE_TYPE;
 typedef LONG SECURITY_STATUS;
 typedef LONGLONG USN;
-typedef void *PVOID, *HANDLE, **PHANDLE, *LPVOID;
+typedef void *PVOID, *PVOID64, *HANDLE, **PHANDLE, *LPVOID;
 typedef const void *PCVOID, *LPCVOID;
 typedef CHAR *PCHAR, *PCH, *PSZ, *PSTR, *LPSTR, *PCCHAR;
 typedef const CHAR *PCSZ, *PCSTR, *LPCSTR, *PCCH;
@@ -131,6 +157,8 @@ typedef LONG_PTR *PLONG_PTR;
 typedef SIZE_T *PSIZE_T;
 typedef WCHAR *PWCHAR, *PWCH, *PWSTR, *LPWSTR, *NTSTRSAFE_PWSTR;
 typedef const WCHAR *PCWCH, *PCWSTR, *LPCWSTR, *NTSTRSAFE_PCWSTR;
+
+#define INVALID_HANDLE_VALUE ((HANDLE)(LONG_PTR)-1)
 
 #define TRUE 1
 #define FALSE 0
@@ -282,6 +310,11 @@ typedef enum _WAIT_TYPE { WaitAll, WaitAny } WAIT_TYPE;
 #define ALIGN_DOWN_BY(n, a) ((ULONG_PTR)(n) & ~((ULONG_PTR)(a)-1))
 #define ALIGN_UP_BY(n, a) (ALIGN_DOWN_BY(((ULONG_PTR)(n) + (a)-1), a))
 #define PtrToUlong(p) ((ULONG)(ULONG_PTR)(p))
+#define PtrToULong PtrToUlong
+#define ULongToPtr UlongToPtr
+#define HandleToULong(h) PtrToUlong(h)
+#define HandleToUlong(h) PtrToUlong(h)
+#define ULongToHandle(u) ((HANDLE)UlongToPtr(u))
 #define UlongToPtr(u) ((PVOID)(ULONG_PTR)(ULONG)(u))
 #ifndef min
 #define min(a, b) ((a) < (b) ? (a) : (b))

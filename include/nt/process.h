@@ -45,5 +45,7 @@ VOID KeUnstackDetachProcess(PKAPC_STATE ApcState);
 /* The process of one requester; interned for the life of the runtime. */
 struct nt_requester;
 PEPROCESS nt_process_of(const struct nt_requester *requester);
+/* Whom a process stands for; false: the system process. */
+bool nt_process_requester(PEPROCESS process, struct nt_requester *requester);
 
 #endif

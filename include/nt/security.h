@@ -97,7 +97,32 @@ typedef struct _SECURITY_DESCRIPTOR_RELATIVE {
 	ULONG Dacl;
 } SECURITY_DESCRIPTOR_RELATIVE, *PISECURITY_DESCRIPTOR_RELATIVE;
 #define SECURITY_DESCRIPTOR_REVISION 1
+#define SECURITY_DESCRIPTOR_REVISION1 1
+#define SE_OWNER_DEFAULTED 0x0001
+#define SE_GROUP_DEFAULTED 0x0002
+#define SE_DACL_PRESENT 0x0004
+#define SE_DACL_DEFAULTED 0x0008
+#define SE_SACL_PRESENT 0x0010
 #define SE_SELF_RELATIVE 0x8000
+
+typedef struct _ACL {
+	UCHAR AclRevision;
+	UCHAR Sbz1;
+	USHORT AclSize; /* bytes, with its entries */
+	USHORT AceCount;
+	USHORT Sbz2;
+} ACL, *PACL;
+
+/* The absolute form: pointers in place of offsets. */
+typedef struct _SECURITY_DESCRIPTOR {
+	UCHAR Revision;
+	UCHAR Sbz1;
+	USHORT Control;
+	PSID Owner;
+	PSID Group;
+	PACL Sacl;
+	PACL Dacl;
+} SECURITY_DESCRIPTOR, *PISECURITY_DESCRIPTOR;
 
 typedef struct _SID_IDENTIFIER_AUTHORITY {
 	UCHAR Value[6]; /* big-endian */
@@ -121,5 +146,17 @@ BOOLEAN RtlValidSecurityDescriptor(PSECURITY_DESCRIPTOR SecurityDescriptor);
 ULONG RtlLengthSecurityDescriptor(PSECURITY_DESCRIPTOR SecurityDescriptor);
 ULONG RtlLengthSid(PSID Sid);
 BOOLEAN RtlValidSid(PSID Sid);
+
+/* An empty descriptor in absolute form; then its discretionary list (NULL: everybody may do everything). */
+NTSTATUS RtlCreateSecurityDescriptor(PSECURITY_DESCRIPTOR SecurityDescriptor, ULONG Revision);
+NTSTATUS RtlSetDaclSecurityDescriptor(PSECURITY_DESCRIPTOR SecurityDescriptor, BOOLEAN DaclPresent, PACL Dacl,
+				      BOOLEAN DaclDefaulted);
+/* Both forms. */
+NTSTATUS RtlGetDaclSecurityDescriptor(PSECURITY_DESCRIPTOR SecurityDescriptor, PBOOLEAN DaclPresent,
+				      PACL *Dacl, PBOOLEAN DaclDefaulted);
+NTSTATUS RtlGetOwnerSecurityDescriptor(PSECURITY_DESCRIPTOR SecurityDescriptor, PSID *Owner,
+				       PBOOLEAN OwnerDefaulted);
+NTSTATUS RtlGetGroupSecurityDescriptor(PSECURITY_DESCRIPTOR SecurityDescriptor, PSID *Group,
+				       PBOOLEAN GroupDefaulted);
 
 #endif

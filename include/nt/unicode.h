@@ -49,6 +49,8 @@ NTSTATUS RtlUnicodeToUTF8N(PCHAR UTF8StringDestination, ULONG UTF8StringMaxByteC
 			   ULONG UnicodeStringByteCount);
 NTSTATUS RtlIntegerToUnicodeString(ULONG Value, ULONG Base, PUNICODE_STRING String);
 NTSTATUS RtlUnicodeStringToInteger(PCUNICODE_STRING String, ULONG Base, PULONG Value);
+/* *EndPointer: behind the last digit; may be NULL. Base 0: 0x, 0o and 0b in front say it, else 10. */
+NTSTATUS RtlUnicodeStringToInt64(PCUNICODE_STRING String, ULONG Base, LONG64 *Number, PWSTR *EndPointer);
 BOOLEAN RtlEqualString(const STRING *String1, const STRING *String2, BOOLEAN CaseInSensitive);
 LONG RtlCompareString(const STRING *String1, const STRING *String2, BOOLEAN CaseInSensitive);
 /* Cut to the room of the destination. */
@@ -73,6 +75,9 @@ WCHAR *nt_wcsstr(const WCHAR *s, const WCHAR *part);
 WCHAR *nt_wcscpy(WCHAR *to, const WCHAR *from);
 WCHAR *nt_wcscat(WCHAR *to, const WCHAR *from);
 WCHAR *nt_wcsncpy(WCHAR *to, const WCHAR *from, size_t n);
+/* Formats as DbgPrint; the length, or -1 when it was cut (then without a terminator, as the C library has it). */
+int nt_snwprintf(WCHAR *to, size_t count, const WCHAR *format, ...);
+#define _snwprintf nt_snwprintf
 #define wcslen nt_wcslen
 #define wcscmp nt_wcscmp
 #define _wcsicmp nt_wcsicmp

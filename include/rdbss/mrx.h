@@ -193,7 +193,12 @@ typedef struct _RDBSS_EXPORTS {
 typedef KSPIN_LOCK RX_SPIN_LOCK, *PRX_SPIN_LOCK;
 
 struct _RDBSS_DEVICE_OBJECT {
-	DEVICE_OBJECT DeviceObject;
+	union {
+		DEVICE_OBJECT DeviceObject;
+		struct {
+			NT_DEVICE_OBJECT_MEMBERS
+		};
+	};
 	ULONG RegistrationControls;
 	PRDBSS_EXPORTS RdbssExports;
 	PDEVICE_OBJECT RDBSSDeviceObject;

@@ -120,7 +120,10 @@ struct _MRX_NET_ROOT_ {
 	NODE_TYPE_CODE NodeTypeCode; \
 	NODE_BYTE_SIZE NodeByteSize; \
 	volatile ULONG NodeReferenceCount; \
-	PMRX_NET_ROOT pNetRoot; \
+	union { \
+		PMRX_NET_ROOT pNetRoot; \
+		PNET_ROOT NetRoot; \
+	}; \
 	PVOID Context;  /* driver */ \
 	PVOID Context2; /* driver */ \
 	ULONG Flags; \
@@ -280,7 +283,10 @@ typedef struct _MRX_PIPE_HANDLE_INFORMATION {
 	NODE_TYPE_CODE NodeTypeCode; \
 	NODE_BYTE_SIZE NodeByteSize; \
 	volatile ULONG NodeReferenceCount; \
-	PMRX_SRV_OPEN pSrvOpen; \
+	union { \
+		PMRX_SRV_OPEN pSrvOpen; \
+		PSRV_OPEN SrvOpen; \
+	}; \
 	PFILE_OBJECT AssociatedFileObject; /* its FsContext2 points back (E-33) */ \
 	PVOID Context;                     /* driver */ \
 	PVOID Context2;                    /* driver */ \

@@ -75,7 +75,32 @@ NTSTATUS RxCloseAssociatedSrvOpen(_In_opt_ PRX_CONTEXT RxContext, _Inout_ PFOBX 
 VOID RxPurgeAllFobxs(_In_ PRDBSS_DEVICE_OBJECT RxDeviceObject);
 VOID RxScavengeAllFobxs(_In_ PRDBSS_DEVICE_OBJECT RxDeviceObject);
 
+/* Requests, in the words of older drivers. */
+#define RxSetIoStatusStatus(RXCONTEXT, STATUS) ((RXCONTEXT)->CurrentIrp->IoStatus.Status = (STATUS))
+#define RxSetIoStatusInfo(RXCONTEXT, INFO) ((RXCONTEXT)->CurrentIrp->IoStatus.Information = (INFO))
+#define RxMarkContextPending(RXCONTEXT) IoMarkIrpPending((RXCONTEXT)->CurrentIrp)
+#define RxCompleteAsynchronousRequest(RXCONTEXT, STATUS) RxCompleteRequest((RXCONTEXT), (STATUS))
+#define RxDeviceType(NAME) FILE_DEVICE_##NAME
+
 /* Names and connections. */
+
+typedef enum _RX_NAME_CONJURING_METHODS {
+	VNetRoot_As_Prefix,   /* `\server\share\path` */
+	VNetRoot_As_UNC_Name, /* `\\server\share\path` */
+	VNetRoot_As_DriveLetter
+} RX_NAME_CONJURING_METHODS;
+
+/**
+ * RxConjureOriginalName - the whole name of a file
+ * @ActualNameLength: [out] bytes of the name, whether they fit or not
+ * @OriginalName:     [out] as much as fits, not terminated
+ * @LengthRemaining:  [in,out] bytes of the buffer; below 0 afterwards when the name was cut
+ *
+ * Locks: the FCB, at least shared. Not documented; as drivers call it.
+ */
+VOID RxConjureOriginalName(_Inout_ PFCB Fcb, _Inout_opt_ PFOBX Fobx, _Out_ PULONG ActualNameLength,
+			   _Out_ PWCHAR OriginalName, _Inout_ PLONG LengthRemaining,
+			   _In_ RX_NAME_CONJURING_METHODS NameConjuringMethod);
 NTSTATUS RxSetSrvCallDomainName(_In_ PMRX_SRV_CALL SrvCall, _In_opt_ PUNICODE_STRING DomainName);
 
 /**

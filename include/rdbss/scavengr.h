@@ -55,6 +55,11 @@ typedef struct _RX_SCAVENGER_ENTRY {
 	struct _RX_SCAVENGER_ENTRY *pContinuationEntry;
 } RX_SCAVENGER_ENTRY, *PRX_SCAVENGER_ENTRY;
 
+/* Bits with which older libraries marked the node type of what waits for the scavenger; here it is never marked. */
+#define RX_SCAVENGER_MASK 0
+
+#define DONT_ATTEMPT_FINALIZE_ON_PURGE FALSE
+#define ATTEMPT_FINALIZE_ON_PURGE TRUE
 NTSTATUS RxPurgeRelatedFobxs(PNET_ROOT NetRoot, PRX_CONTEXT RxContext, BOOLEAN AttemptFinalize,
 			     PFCB PurgingFcb);
 

@@ -349,6 +349,23 @@ ULONG DbgPrintEx(ULONG ComponentId, ULONG Level, PCSTR Format, ...)
 	return STATUS_SUCCESS;
 }
 
+ULONG vDbgPrintEx(ULONG ComponentId, ULONG Level, PCCH Format, va_list Arguments)
+{
+	(void)ComponentId;
+	(void)Level;
+	debug_print(Format, Arguments);
+	return STATUS_SUCCESS;
+}
+
+ULONG vDbgPrintExWithPrefix(PCCH Prefix, ULONG ComponentId, ULONG Level, PCCH Format, va_list Arguments)
+{
+	(void)ComponentId;
+	(void)Level;
+	(void)DbgPrint("%s", Prefix);
+	debug_print(Format, Arguments);
+	return STATUS_SUCCESS;
+}
+
 VOID DbgBreakPoint(void)
 {
 	__builtin_trap();

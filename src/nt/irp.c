@@ -130,6 +130,10 @@ static void nt_irp_deliver(PIRP irp)
 			IofCompleteRequest(master, IO_NO_INCREMENT);
 		return;
 	}
+	if (irp->AllocationFlags & NT_IRP_FREES_ITSELF) {
+		nt_irp_finish_built(irp);
+		return;
+	}
 	if (irp->UserIosb != NULL)
 		*irp->UserIosb = irp->IoStatus;
 	if (event != NULL)

@@ -5,6 +5,7 @@
 static void lookaside_init(struct _GENERAL_LOOKASIDE *list, PALLOCATE_FUNCTION allocate,
 			   PFREE_FUNCTION release, POOL_TYPE type, SIZE_T size, ULONG tag)
 {
+	memset(list, 0, sizeof(*list));
 	list->Size = size;
 	list->Tag = tag;
 	list->Type = type;
@@ -14,6 +15,8 @@ static void lookaside_init(struct _GENERAL_LOOKASIDE *list, PALLOCATE_FUNCTION a
 
 static PVOID lookaside_allocate(struct _GENERAL_LOOKASIDE *list)
 {
+	InterlockedIncrement(&list->TotalAllocates);
+	InterlockedIncrement(&list->AllocateMisses);
 	if (list->Allocate != NULL)
 		return list->Allocate(list->Type, list->Size, list->Tag);
 	return ExAllocatePoolWithTag(list->Type, list->Size, list->Tag);
@@ -21,6 +24,8 @@ static PVOID lookaside_allocate(struct _GENERAL_LOOKASIDE *list)
 
 static void lookaside_free(struct _GENERAL_LOOKASIDE *list, PVOID entry)
 {
+	InterlockedIncrement(&list->TotalFrees);
+	InterlockedIncrement(&list->FreeMisses);
 	if (list->Free != NULL)
 		list->Free(entry);
 	else
@@ -77,11 +82,13 @@ NTSTATUS ExInitializeLookasideListEx(PLOOKASIDE_LIST_EX Lookaside, PALLOCATE_FUN
 				     PFREE_FUNCTION_EX Free, POOL_TYPE PoolType, ULONG Flags, SIZE_T Size,
 				     ULONG Tag, USHORT Depth)
 {
-	if (Depth != 0 || Flags > 2) /* EX_LOOKASIDE_LIST_EX_FLAGS_* are 1 and 2 and exclude each other */
+	if (Depth > EX_MAXIMUM_LOOKASIDE_DEPTH_LIMIT ||
+	    Flags > 2) /* EX_LOOKASIDE_LIST_EX_FLAGS_* are 1 and 2 and exclude each other */
 		return STATUS_INVALID_PARAMETER;
-	Lookaside->Size = Size;
-	Lookaside->Tag = Tag;
-	Lookaside->Type = PoolType;
+	memset(&Lookaside->L, 0, sizeof(Lookaside->L));
+	Lookaside->L.Size = Size;
+	Lookaside->L.Tag = Tag;
+	Lookaside->L.Type = PoolType;
 	Lookaside->Allocate = Allocate;
 	Lookaside->Free = Free;
 	return STATUS_SUCCESS;
@@ -89,20 +96,24 @@ NTSTATUS ExInitializeLookasideListEx(PLOOKASIDE_LIST_EX Lookaside, PALLOCATE_FUN
 
 PVOID ExAllocateFromLookasideListEx(PLOOKASIDE_LIST_EX Lookaside)
 {
+	InterlockedIncrement(&Lookaside->L.TotalAllocates);
+	InterlockedIncrement(&Lookaside->L.AllocateMisses);
 	if (Lookaside->Allocate != NULL)
-		return Lookaside->Allocate(Lookaside->Type, Lookaside->Size, Lookaside->Tag, Lookaside);
-	return ExAllocatePoolWithTag(Lookaside->Type, Lookaside->Size, Lookaside->Tag);
+		return Lookaside->Allocate(Lookaside->L.Type, Lookaside->L.Size, Lookaside->L.Tag, Lookaside);
+	return ExAllocatePoolWithTag(Lookaside->L.Type, Lookaside->L.Size, Lookaside->L.Tag);
 }
 
 VOID ExFreeToLookasideListEx(PLOOKASIDE_LIST_EX Lookaside, PVOID Entry)
 {
+	InterlockedIncrement(&Lookaside->L.TotalFrees);
+	InterlockedIncrement(&Lookaside->L.FreeMisses);
 	if (Lookaside->Free != NULL)
 		Lookaside->Free(Entry, Lookaside);
 	else
-		ExFreePoolWithTag(Entry, Lookaside->Tag);
+		ExFreePoolWithTag(Entry, Lookaside->L.Tag);
 }
 
 VOID ExDeleteLookasideListEx(PLOOKASIDE_LIST_EX Lookaside)
 {
-	Lookaside->Size = 0;
+	Lookaside->L.Size = 0;
 }

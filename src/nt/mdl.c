@@ -7,6 +7,8 @@
  * Owns:      the descriptor, never the memory it describes.
  * Dies when: IoFreeMdl(); the memory must live as long.
  */
+#include <sys/mman.h>
+
 #include "io.h"
 #include "pool.h"
 #include "seh.h"
@@ -85,4 +87,10 @@ VOID IoBuildPartialMdl(PMDL SourceMdl, PMDL TargetMdl, PVOID VirtualAddress, ULO
 	TargetMdl->MdlFlags =
 		(CSHORT)(MDL_PARTIAL | allocated | (SourceMdl->MdlFlags & MDL_SOURCE_IS_NONPAGED_POOL));
 	TargetMdl->MappedSystemVa = VirtualAddress;
+}
+
+/* TRUE: the byte can be read now; what another thread unmaps meanwhile is its own affair. */
+BOOLEAN MmIsAddressValid(PVOID VirtualAddress)
+{
+	return msync(PAGE_ALIGN(VirtualAddress), PAGE_SIZE, MS_ASYNC) == 0;
 }

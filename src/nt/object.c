@@ -9,6 +9,7 @@
  * FILE_OBJECT and DEVICE_OBJECT have Type and ReferenceCount in the same places; threads are asked of thread.c.
  */
 #include "exec.h"
+#include "handle.h"
 #include "io.h"
 #include "pool.h"
 
@@ -124,30 +125,38 @@ NTSTATUS ObReferenceObjectByPointer(PVOID Object, ACCESS_MASK DesiredAccess, POB
 	return STATUS_SUCCESS;
 }
 
+/* The types are told apart by their addresses alone. */
+struct _OBJECT_TYPE {
+	UCHAR type;
+};
+static struct _OBJECT_TYPE file_type = {IO_TYPE_FILE}, thread_type = {NT_THREAD};
+static POBJECT_TYPE file_type_pointer = &file_type, thread_type_pointer = &thread_type;
+POBJECT_TYPE *IoFileObjectType = &file_type_pointer;
+POBJECT_TYPE *PsThreadType = &thread_type_pointer;
+
 NTSTATUS ObReferenceObjectByHandle(HANDLE Handle, ACCESS_MASK DesiredAccess, POBJECT_TYPE ObjectType,
 				   KPROCESSOR_MODE AccessMode, PVOID *Object,
 				   POBJECT_HANDLE_INFORMATION HandleInformation)
 {
-	struct nt_thread *thread = nt_thread_of_handle(Handle);
+	struct nt_thread *thread;
 
 	(void)DesiredAccess;
-	(void)ObjectType;
 	(void)AccessMode;
 	(void)HandleInformation;
-	*Object = NULL;
+	*Object = nt_handle_get(Handle, NT_HANDLE_FILE, ObfReferenceObject);
+	if (*Object != NULL && ObjectType != NULL && ObjectType != &file_type) {
+		ObfDereferenceObject(*Object);
+		*Object = NULL;
+		return STATUS_OBJECT_TYPE_MISMATCH;
+	}
+	if (*Object != NULL)
+		return STATUS_SUCCESS;
+	thread = nt_thread_of_handle(Handle);
 	if (thread == NULL)
 		return STATUS_INVALID_HANDLE;
+	if (ObjectType != NULL && ObjectType != &thread_type)
+		return STATUS_OBJECT_TYPE_MISMATCH;
 	nt_thread_reference(thread);
 	*Object = thread;
-	return STATUS_SUCCESS;
-}
-
-NTSTATUS ZwClose(HANDLE Handle)
-{
-	struct nt_thread *thread = nt_thread_of_handle(Handle);
-
-	if (thread == NULL)
-		return STATUS_INVALID_HANDLE;
-	nt_thread_dereference(thread);
 	return STATUS_SUCCESS;
 }

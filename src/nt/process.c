@@ -80,6 +80,16 @@ PEPROCESS nt_process_of(const struct nt_requester *requester)
 	return process;
 }
 
+bool nt_process_requester(PEPROCESS process, struct nt_requester *requester)
+{
+	if (process == &system_process)
+		return false;
+	requester->pid = (pid_t)process->pid;
+	requester->uid = __atomic_load_n(&process->uid, __ATOMIC_RELAXED);
+	requester->gid = __atomic_load_n(&process->gid, __ATOMIC_RELAXED);
+	return true;
+}
+
 bool nt_object_is_process(const void *object)
 {
 	return *(const UCHAR *)object == NT_PROCESS;

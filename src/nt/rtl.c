@@ -113,3 +113,85 @@ ULONG RtlLengthSecurityDescriptor(PSECURITY_DESCRIPTOR SecurityDescriptor)
 		end = part;
 	return end;
 }
+
+NTSTATUS RtlCreateSecurityDescriptor(PSECURITY_DESCRIPTOR SecurityDescriptor, ULONG Revision)
+{
+	PISECURITY_DESCRIPTOR sd = SecurityDescriptor;
+
+	if (Revision != SECURITY_DESCRIPTOR_REVISION)
+		return STATUS_UNKNOWN_REVISION;
+	memset(sd, 0, sizeof(*sd));
+	sd->Revision = SECURITY_DESCRIPTOR_REVISION;
+	return STATUS_SUCCESS;
+}
+
+NTSTATUS RtlSetDaclSecurityDescriptor(PSECURITY_DESCRIPTOR SecurityDescriptor, BOOLEAN DaclPresent, PACL Dacl,
+				      BOOLEAN DaclDefaulted)
+{
+	PISECURITY_DESCRIPTOR sd = SecurityDescriptor;
+
+	if (sd->Revision != SECURITY_DESCRIPTOR_REVISION)
+		return STATUS_UNKNOWN_REVISION;
+	if (sd->Control & SE_SELF_RELATIVE)
+		return STATUS_INVALID_SECURITY_DESCR;
+	sd->Control &= (USHORT) ~(SE_DACL_PRESENT | SE_DACL_DEFAULTED);
+	sd->Dacl = NULL;
+	if (!DaclPresent)
+		return STATUS_SUCCESS;
+	sd->Control |= SE_DACL_PRESENT;
+	if (DaclDefaulted)
+		sd->Control |= SE_DACL_DEFAULTED;
+	sd->Dacl = Dacl;
+	return STATUS_SUCCESS;
+}
+
+/* A part of the relative form, which is shorter than the absolute one. */
+static PVOID descriptor_part(PISECURITY_DESCRIPTOR sd, ULONG offset)
+{
+	return offset != 0 ? (PUCHAR)sd + offset : NULL;
+}
+
+NTSTATUS RtlGetDaclSecurityDescriptor(PSECURITY_DESCRIPTOR SecurityDescriptor, PBOOLEAN DaclPresent,
+				      PACL *Dacl, PBOOLEAN DaclDefaulted)
+{
+	PISECURITY_DESCRIPTOR sd = SecurityDescriptor;
+
+	if (sd->Revision != SECURITY_DESCRIPTOR_REVISION)
+		return STATUS_UNKNOWN_REVISION;
+	*DaclPresent = BooleanFlagOn(sd->Control, SE_DACL_PRESENT);
+	if (!*DaclPresent)
+		return STATUS_SUCCESS; /* the other two are not set, as documented */
+	*Dacl = sd->Control & SE_SELF_RELATIVE
+			? descriptor_part(sd, ((PISECURITY_DESCRIPTOR_RELATIVE)sd)->Dacl)
+			: sd->Dacl;
+	*DaclDefaulted = BooleanFlagOn(sd->Control, SE_DACL_DEFAULTED);
+	return STATUS_SUCCESS;
+}
+
+NTSTATUS RtlGetOwnerSecurityDescriptor(PSECURITY_DESCRIPTOR SecurityDescriptor, PSID *Owner,
+				       PBOOLEAN OwnerDefaulted)
+{
+	PISECURITY_DESCRIPTOR sd = SecurityDescriptor;
+
+	if (sd->Revision != SECURITY_DESCRIPTOR_REVISION)
+		return STATUS_UNKNOWN_REVISION;
+	*Owner = sd->Control & SE_SELF_RELATIVE
+			 ? descriptor_part(sd, ((PISECURITY_DESCRIPTOR_RELATIVE)sd)->Owner)
+			 : sd->Owner;
+	*OwnerDefaulted = BooleanFlagOn(sd->Control, SE_OWNER_DEFAULTED);
+	return STATUS_SUCCESS;
+}
+
+NTSTATUS RtlGetGroupSecurityDescriptor(PSECURITY_DESCRIPTOR SecurityDescriptor, PSID *Group,
+				       PBOOLEAN GroupDefaulted)
+{
+	PISECURITY_DESCRIPTOR sd = SecurityDescriptor;
+
+	if (sd->Revision != SECURITY_DESCRIPTOR_REVISION)
+		return STATUS_UNKNOWN_REVISION;
+	*Group = sd->Control & SE_SELF_RELATIVE
+			 ? descriptor_part(sd, ((PISECURITY_DESCRIPTOR_RELATIVE)sd)->Group)
+			 : sd->Group;
+	*GroupDefaulted = BooleanFlagOn(sd->Control, SE_GROUP_DEFAULTED);
+	return STATUS_SUCCESS;
+}

@@ -1,6 +1,8 @@
 /* timefields.c - system time taken apart and put together, by the Gregorian calendar carried back to 1601. */
 #include "rtl.h"
 
+#include <time.h>
+
 #define NT_TICKS_PER_MS 10000ll
 #define NT_TICKS_PER_DAY (86400000ll * NT_TICKS_PER_MS)
 #define NT_DAYS_PER_400_YEARS 146097
@@ -77,4 +79,24 @@ BOOLEAN RtlTimeFieldsToTime(PTIME_FIELDS TimeFields, PLARGE_INTEGER Time)
 		days * NT_TICKS_PER_DAY +
 		(((f->Hour * 60ll + f->Minute) * 60 + f->Second) * 1000 + f->Milliseconds) * NT_TICKS_PER_MS;
 	return TRUE;
+}
+
+/* By the zone of the process, as it is at that moment. */
+VOID ExSystemTimeToLocalTime(PLARGE_INTEGER SystemTime, PLARGE_INTEGER LocalTime)
+{
+	time_t seconds = (time_t)((SystemTime->QuadPart - (LONGLONG)NT_UNIX_EPOCH) / 10000000);
+	struct tm fields = {0};
+
+	LocalTime->QuadPart = SystemTime->QuadPart;
+	if (localtime_r(&seconds, &fields) != NULL)
+		LocalTime->QuadPart += fields.tm_gmtoff * 10000000ll;
+}
+
+VOID ExLocalTimeToSystemTime(PLARGE_INTEGER LocalTime, PLARGE_INTEGER SystemTime)
+{
+	LARGE_INTEGER there;
+
+	/* the offset of the moment itself, but for the hour in which it changes */
+	ExSystemTimeToLocalTime(LocalTime, &there);
+	SystemTime->QuadPart = LocalTime->QuadPart - (there.QuadPart - LocalTime->QuadPart);
 }

@@ -481,3 +481,47 @@ NTSTATUS RtlStringFromGUID(LPCGUID Guid, PUNICODE_STRING GuidString)
 	RtlInitAnsiString(&narrow, text);
 	return RtlAnsiStringToUnicodeString(GuidString, &narrow, TRUE);
 }
+
+static ULONG digit_of(WCHAR c)
+{
+	if (c >= u'0' && c <= u'9')
+		return c - u'0';
+	if (c >= u'a' && c <= u'f')
+		return c - u'a' + 10u;
+	if (c >= u'A' && c <= u'F')
+		return c - u'A' + 10u;
+	return 99;
+}
+
+NTSTATUS RtlUnicodeStringToInt64(PCUNICODE_STRING String, ULONG Base, LONG64 *Number, PWSTR *EndPointer)
+{
+	PCWSTR at = String->Buffer, end = at + String->Length / sizeof(WCHAR), digits;
+	ULONG64 value = 0, limit;
+	bool negative = false;
+
+	while (at < end && *at <= u' ')
+		at++;
+	if (at < end && (*at == u'-' || *at == u'+'))
+		negative = *at++ == u'-';
+	if (Base == 0) {
+		Base = 10;
+		if (end - at > 2 && at[0] == u'0' && (at[1] == u'x' || at[1] == u'o' || at[1] == u'b')) {
+			Base = at[1] == u'x' ? 16 : at[1] == u'o' ? 8 : 2;
+			at += 2;
+		}
+	}
+	if (Base != 2 && Base != 8 && Base != 10 && Base != 16)
+		return STATUS_INVALID_PARAMETER;
+	limit = negative ? (ULONG64)1 << 63 : ((ULONG64)1 << 63) - 1;
+	for (digits = at; at < end && digit_of(*at) < Base; at++) {
+		if (value > (limit - digit_of(*at)) / Base)
+			return STATUS_INTEGER_OVERFLOW;
+		value = value * Base + digit_of(*at);
+	}
+	if (at == digits)
+		return STATUS_INVALID_PARAMETER;
+	*Number = (LONG64)(negative ? 0 - value : value);
+	if (EndPointer != NULL)
+		*EndPointer = (PWSTR)at;
+	return STATUS_SUCCESS;
+}

@@ -1,4 +1,6 @@
 /* wcs.c - the wide-string helpers drivers call, on 16-bit characters. */
+#include "ntstrsafe.h"
+#include "pool.h"
 #include "ntifs.h"
 
 size_t nt_wcslen(const WCHAR *s)
@@ -95,4 +97,25 @@ WCHAR *nt_wcsncpy(WCHAR *to, const WCHAR *from, size_t n)
 	for (; i < n; i++)
 		to[i] = 0;
 	return to;
+}
+
+int nt_snwprintf(WCHAR *to, size_t count, const WCHAR *format, ...)
+{
+	size_t room = count + 1, length = 0;
+	WCHAR *text = NULL;
+	va_list arguments;
+	NTSTATUS status;
+
+	if (room > NTSTRSAFE_MAX_CCH)
+		return -1;
+	text = ExAllocatePoolWithTag(PagedPool, room * sizeof(WCHAR), 'rtsW');
+	if (text == NULL)
+		return -1;
+	va_start(arguments, format);
+	status = RtlStringCchVPrintfW(text, room, format, arguments);
+	va_end(arguments);
+	length = nt_wcslen(text);
+	memcpy(to, text, min(length + 1, count) * sizeof(WCHAR));
+	ExFreePoolWithTag(text, 'rtsW');
+	return status == STATUS_SUCCESS ? (int)length : -1;
 }

@@ -157,8 +157,16 @@ static void test_lookaside_lists(void **state)
 	assert_int_equal(own_allocations, 0);
 	ExDeleteNPagedLookasideList(&list);
 
-	assert_int_equal(ExInitializeLookasideListEx(&ex, NULL, NULL, PagedPool, 0, 32, TAG_B, 1),
+	/* the page says 0; drivers pass the limit that the WDK names, which is taken too */
+	assert_int_equal(ExInitializeLookasideListEx(&ex, NULL, NULL, PagedPool, 0, 32, TAG_B,
+						     EX_MAXIMUM_LOOKASIDE_DEPTH_LIMIT + 1),
 			 STATUS_INVALID_PARAMETER);
+	assert_int_equal(ExInitializeLookasideListEx(&ex, NULL, NULL, PagedPool, 3, 32, TAG_B, 0),
+			 STATUS_INVALID_PARAMETER);
+	assert_int_equal(ExInitializeLookasideListEx(&ex, NULL, NULL, PagedPool, 0, 32, TAG_B,
+						     EX_MAXIMUM_LOOKASIDE_DEPTH_LIMIT),
+			 STATUS_SUCCESS);
+	ExDeleteLookasideListEx(&ex);
 	assert_int_equal(ExInitializeLookasideListEx(&ex, NULL, NULL, PagedPool, 0, 32, TAG_B, 0),
 			 STATUS_SUCCESS);
 	p = ExAllocateFromLookasideListEx(&ex);
