@@ -177,7 +177,7 @@ static void test_B_LowIO_call_01_operation_is_the_slot(void **state)
 
 /*
  * ResourceThreadId names the initiating thread; a request that may pend after its thread is gone names itself
- * instead, and still one owner for the whole operation: what the completion releases (decision 0004).
+ * instead, and still one owner for the whole operation: what the completion releases (decision 0005).
  */
 static void test_B_LowIO_call_02_owner_of_the_resource(void **state)
 {
