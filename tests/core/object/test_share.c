@@ -1,15 +1,12 @@
 /*
  * test_share.c - NET_ROOT and V_NET_ROOT one by one: creation, counts, finalization. Rows B-RxCreateNetRoot,
- * B-RxFinalizeNetRoot, B-RxCreateVNetRoot, B-RxFinalizeVNetRoot, B-RxReference, B-RxDereference.
+ * B-RxFinalizeNetRoot, B-RxCreateVNetRoot, B-RxFinalizeVNetRoot.
  */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
 #include <stdint.h>
 #include <cmocka.h>
-
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "core/support/fixture.h"
 
@@ -167,56 +164,6 @@ static void test_credentials_are_wiped(void **state)
 	RxDereferenceVNetRoot(vnr, LHS_ExclusiveLockHeld);
 }
 
-/* In a child: what must stop the process. True when it did, by SIGABRT. */
-static bool stops_the_process(void (*fn)(void))
-{
-	pid_t child = fork();
-	int status = 0;
-
-	CHECK(child >= 0);
-	if (child == 0) {
-		(void)freopen("/dev/null", "w", stderr);
-		fn();
-		_exit(0);
-	}
-	CHECK(waitpid(child, &status, 0) == child);
-	return WIFSIGNALED(status) || (WIFEXITED(status) && WEXITSTATUS(status) != 0);
-}
-
-static void reference_a_table(void)
-{
-	RxReference(recorder_device->pRxNetNameTable);
-}
-
-static void dereference_an_fcb(void)
-{
-	static FCB fcb = {.Header.NodeTypeCode = RDBSS_NTC_STORAGE_TYPE_FILE, .NodeReferenceCount = 2};
-
-	RxDereference(&fcb, LHS_LockNotHeld);
-}
-
-static void dereference_below_zero(void)
-{
-	static NET_ROOT nr = {.NodeTypeCode = RDBSS_NTC_NETROOT};
-
-	RxDereference(&nr, LHS_LockNotHeld);
-}
-
-static void reference_no_fcb(void)
-{
-	(void)RxpReferenceNetFcb((PFCB)sc);
-}
-
-/* Counting what is not counted here, or below zero, stops the process. */
-static void test_B_RxReference_02_and_B_RxDereference_02_03(void **state)
-{
-	(void)state;
-	CHECK(stops_the_process(reference_a_table));
-	CHECK(stops_the_process(dereference_an_fcb));
-	CHECK(stops_the_process(dereference_below_zero));
-	CHECK(stops_the_process(reference_no_fcb));
-}
-
 /* Tracking changes no count and answers TRUE; while it is on, places are recorded and forgotten with the object. */
 static void test_B_RxpTrackReference_01(void **state)
 {
@@ -248,7 +195,6 @@ int main(void)
 		cmocka_unit_test(test_B_RxCreateVNetRoot_02_and_B_RxFinalizeVNetRoot_05),
 		cmocka_unit_test(test_view_finalized_by_force),
 		cmocka_unit_test(test_credentials_are_wiped),
-		cmocka_unit_test(test_B_RxReference_02_and_B_RxDereference_02_03),
 		cmocka_unit_test(test_B_RxpTrackReference_01),
 	};
 
