@@ -387,6 +387,15 @@ static void rx_scavenge_named(PRDBSS_DEVICE_OBJECT dev)
 	RxReleasePrefixTableLock(dev->pRxNetNameTable);
 }
 
+/* What is in that list is a FOBX, or the list is broken (page RxScavengeAllFobxs). */
+static PFOBX rx_scavenge_fobx_at(PLIST_ENTRY entry)
+{
+	PFOBX fobx = CONTAINING_RECORD(entry, FOBX, ScavengerFinalizationList);
+
+	RX_CHECK(NodeType(fobx) == RDBSS_NTC_FOBX);
+	return fobx;
+}
+
 /* The FCB, referenced, of some marked FOBX or SRV_OPEN of a share (NULL: any) and file (NULL: any). */
 static PFCB rx_scavenge_next_fcb(PRDBSS_SCAVENGER s, PNET_ROOT nr, PFCB only)
 {
@@ -396,7 +405,7 @@ static PFCB rx_scavenge_next_fcb(PRDBSS_SCAVENGER s, PNET_ROOT nr, PFCB only)
 	ExAcquireFastMutex(&s->Mutex);
 	for (entry = s->FobxFinalizationList.Flink; entry != &s->FobxFinalizationList && found == NULL;
 	     entry = entry->Flink) {
-		PFCB fcb = (PFCB)CONTAINING_RECORD(entry, FOBX, ScavengerFinalizationList)->pSrvOpen->pFcb;
+		PFCB fcb = (PFCB)rx_scavenge_fobx_at(entry)->pSrvOpen->pFcb;
 
 		if ((nr == NULL || (PNET_ROOT)fcb->pNetRoot == nr) &&
 		    (only == NULL || rx_call_files_are_aliased(only, fcb)))
@@ -425,7 +434,7 @@ static PVOID rx_scavenge_take(PRDBSS_SCAVENGER s, PFCB fcb)
 	ExAcquireFastMutex(&s->Mutex);
 	for (entry = s->FobxFinalizationList.Flink; entry != &s->FobxFinalizationList && taken == NULL;
 	     entry = entry->Flink) {
-		PFOBX fobx = CONTAINING_RECORD(entry, FOBX, ScavengerFinalizationList);
+		PFOBX fobx = rx_scavenge_fobx_at(entry);
 
 		if ((PFCB)fobx->pSrvOpen->pFcb == fcb)
 			taken = fobx;
