@@ -22,6 +22,16 @@ VOID CcFastCopyWrite(PFILE_OBJECT FileObject, ULONG FileOffset, ULONG Length, PV
 BOOLEAN CcCanIWrite(PFILE_OBJECT FileObject, ULONG BytesToWrite, BOOLEAN Wait, UCHAR Retrying);
 BOOLEAN CcCopyWriteWontFlush(PFILE_OBJECT FileObject, PLARGE_INTEGER FileOffset, ULONG Length);
 
+typedef struct _CC_FILE_SIZES {
+	LARGE_INTEGER AllocationSize;
+	LARGE_INTEGER FileSize;
+	LARGE_INTEGER ValidDataLength;
+} CC_FILE_SIZES, *PCC_FILE_SIZES;
+/* The sizes changed: whoever keeps pages of the file forgets those beyond the new end. */
+VOID CcSetFileSizes(PFILE_OBJECT FileObject, PCC_FILE_SIZES FileSizes);
+/* TRUE: no view of a file keeps it from being cut; views are the front ends' and survive it. */
+BOOLEAN MmCanFileBeTruncated(PSECTION_OBJECT_POINTERS SectionPointer, PLARGE_INTEGER NewFileSize);
+
 /* What the file system believes the size to be. */
 #define CcGetFileSizePointer(FileObject) (&((PFSRTL_COMMON_FCB_HEADER)(FileObject)->FsContext)->FileSize)
 

@@ -591,6 +591,9 @@ VOID IoFreeMdl(PMDL Mdl);
 VOID IoBuildPartialMdl(PMDL SourceMdl, PMDL TargetMdl, PVOID VirtualAddress, ULONG Length);
 VOID MmBuildMdlForNonPagedPool(PMDL Mdl);
 VOID MmProbeAndLockPages(PMDL Mdl, KPROCESSOR_MODE AccessMode, LOCK_OPERATION Operation);
+/* A buffer of a request is in this address space, whoever asked. */
+#define MmProbeAndLockProcessPages(Mdl, Process, Mode, Operation) \
+	((void)(Process), MmProbeAndLockPages((Mdl), (Mode), (Operation)))
 VOID MmUnlockPages(PMDL Mdl);
 VOID MmInitializeMdl(PMDL Mdl, PVOID BaseVa, SIZE_T Length);
 #define MmGetMdlByteCount(Mdl) ((Mdl)->ByteCount)
@@ -604,6 +607,9 @@ typedef enum _MEMORY_CACHING_TYPE { MmNonCached, MmCached, MmWriteCombined } MEM
 	MmGetMdlVirtualAddress(Mdl)
 #define MmUnmapLockedPages(Address, Mdl) ((void)(Address), (void)(Mdl))
 BOOLEAN MmIsAddressValid(PVOID VirtualAddress);
+/* The page numbers that follow an MDL: there are none, the memory is mapped already. */
+typedef ULONG_PTR PFN_NUMBER, *PPFN_NUMBER;
+#define MmGetMdlPfnArray(Mdl) ((PPFN_NUMBER)((Mdl) + 1))
 #define ADDRESS_AND_SIZE_TO_SPAN_PAGES(Va, Size) \
 	((ULONG)((((ULONG_PTR)(Va) & (PAGE_SIZE - 1)) + (Size) + (PAGE_SIZE - 1)) / PAGE_SIZE))
 

@@ -3,6 +3,7 @@
 #define NT_NTIFS_H
 
 #include "ntdef.h"
+#include "version.h"
 #include "list.h"
 #include "ntstatus.h"
 #include "rtl.h"
@@ -28,6 +29,7 @@
 #include "ecp.h"
 #include "guiddef.h"
 #include "ccopy.h"
+#include "perstream.h"
 #include "section.h"
 #include "zwfile.h"
 #include "zwkey.h"

@@ -44,6 +44,8 @@ typedef struct _TIME_FIELDS {
 } TIME_FIELDS, *PTIME_FIELDS;
 
 VOID RtlTimeToTimeFields(PLARGE_INTEGER Time, PTIME_FIELDS TimeFields);
+/* NULL: the program exports no such routine to drivers. <= PASSIVE_LEVEL. */
+PVOID MmGetSystemRoutineAddress(PUNICODE_STRING SystemRoutineName);
 VOID ExSystemTimeToLocalTime(PLARGE_INTEGER SystemTime, PLARGE_INTEGER LocalTime);
 VOID ExLocalTimeToSystemTime(PLARGE_INTEGER LocalTime, PLARGE_INTEGER SystemTime);
 /* FALSE: no such moment. Weekday is ignored. */

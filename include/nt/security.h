@@ -135,6 +135,16 @@ typedef struct _SID {
 	ULONG SubAuthority[1];
 } SID, *PISID;
 #define SID_REVISION 1
+#define SECURITY_NT_AUTHORITY \
+	{ \
+		0, 0, 0, 0, 0, 5 \
+	}
+#define SECURITY_NT_NON_UNIQUE 0x15
+#define DOMAIN_USER_RID_ADMIN 0x1f4
+#define DOMAIN_USER_RID_GUEST 0x1f5
+#define DOMAIN_GROUP_RID_ADMINS 0x200
+#define DOMAIN_GROUP_RID_USERS 0x201
+#define DOMAIN_GROUP_RID_GUESTS 0x202
 #define SID_MAX_SUB_AUTHORITIES 15
 BOOLEAN RtlEqualSid(PSID Sid1, PSID Sid2);
 /* "S-1-5-21-..." */

@@ -16,5 +16,7 @@ VOID _RxLog(char *Format, ...);
 #define RxDbgTrace(INDENT, CHANNEL, ARGS) ((void)0)
 #define RxDbgTraceLV(INDENT, CHANNEL, LEVEL, ARGS) ((void)0)
 #define RxDbgTraceUnIndent(INDENT, CHANNEL) ((void)0)
+/* With which old drivers suppress them for a while. */
+extern BOOLEAN RxGlobalTraceSuppress, RxNextGlobalTraceSuppress;
 
 #endif

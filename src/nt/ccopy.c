@@ -79,3 +79,16 @@ BOOLEAN CcCopyWriteWontFlush(PFILE_OBJECT FileObject, PLARGE_INTEGER FileOffset,
 	(void)Length;
 	return TRUE;
 }
+
+VOID CcSetFileSizes(PFILE_OBJECT FileObject, PCC_FILE_SIZES FileSizes)
+{
+	if (CcIsFileCached(FileObject))
+		(void)CcPurgeCacheSection(FileObject->SectionObjectPointer, &FileSizes->FileSize, 0, FALSE);
+}
+
+BOOLEAN MmCanFileBeTruncated(PSECTION_OBJECT_POINTERS SectionPointer, PLARGE_INTEGER NewFileSize)
+{
+	(void)SectionPointer;
+	(void)NewFileSize;
+	return TRUE;
+}

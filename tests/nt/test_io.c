@@ -446,6 +446,63 @@ static void test_work_item_keeps_the_device(void **state)
 	nt_driver_unload(driver);
 }
 
+static LONGLONG purged_from;
+
+static BOOLEAN remember_purge(void *context, LONGLONG offset, ULONG length)
+{
+	(void)context;
+	assert_int_equal(length, 0); /* to the end */
+	purged_from = offset;
+	return TRUE;
+}
+
+static NTSTATUS nothing_to_flush(void *context, LONGLONG offset, ULONG length)
+{
+	(void)context;
+	(void)offset;
+	(void)length;
+	return STATUS_SUCCESS;
+}
+
+static void nothing_to_release(void *context)
+{
+	(void)context;
+}
+
+static void test_new_sizes_forget_what_is_beyond(void **state)
+{
+	/* CcSetFileSizes: who keeps pages forgets those beyond the new end; without pages there is nothing to do. */
+	static const struct nt_cache_ops ops = {nothing_to_flush, remember_purge, nothing_to_release};
+	SECTION_OBJECT_POINTERS pointers = {0};
+	CC_FILE_SIZES sizes = {.FileSize.QuadPart = 4711};
+	FILE_OBJECT file = {.SectionObjectPointer = &pointers};
+	struct nt_cache_map *map;
+
+	(void)state;
+	purged_from = -1;
+	CcSetFileSizes(&file, &sizes);
+	assert_int_equal(purged_from, -1);
+	assert_int_equal(nt_cache_attach(&file, &ops, NULL, &map), STATUS_SUCCESS);
+	assert_true(MmCanFileBeTruncated(&pointers, &sizes.FileSize));
+	CcSetFileSizes(&file, &sizes);
+	assert_int_equal(purged_from, 4711);
+	nt_cache_detach(map);
+}
+
+static void test_routine_by_name(void **state)
+{
+	/* A routine that is exported is found; a foreign name, one that is none, and one of libc are not. */
+	UNICODE_STRING here = NT_STR(u"KeInitializeEvent"), absent = NT_STR(u"ZwNoSuchRoutine");
+	UNICODE_STRING foreign = NT_STR(u"Ke\u00e4"), of_libc = NT_STR(u"malloc"), empty = {0};
+
+	(void)state;
+	assert_ptr_equal(MmGetSystemRoutineAddress(&here), (PVOID)(ULONG_PTR)KeInitializeEvent);
+	assert_null(MmGetSystemRoutineAddress(&absent));
+	assert_null(MmGetSystemRoutineAddress(&foreign));
+	assert_null(MmGetSystemRoutineAddress(&of_libc));
+	assert_null(MmGetSystemRoutineAddress(&empty));
+}
+
 #define IO_TEST(name) cmocka_unit_test_setup_teardown(name, nt_test_setup, nt_test_teardown)
 
 int main(void)
@@ -464,6 +521,8 @@ int main(void)
 		IO_TEST(test_ea_buffer_validity),
 		IO_TEST(test_extra_create_parameters),
 		IO_TEST(test_mdl),
+		IO_TEST(test_new_sizes_forget_what_is_beyond),
+		IO_TEST(test_routine_by_name),
 		IO_TEST(test_work_item_keeps_the_device),
 	};
 

@@ -23,6 +23,7 @@ typedef struct _NODE_TYPE_CODE_AND_SIZE {
 #define RDBSS_NTC_RX_CONTEXT ((NODE_TYPE_CODE)0xeb08)
 #define RDBSS_NTC_FCB_TABLE ((NODE_TYPE_CODE)0xeb09)
 #define RDBSS_NTC_FCB_TABLE_ENTRY ((NODE_TYPE_CODE)0xeb0a)
+#define RDBSS_NTC_VCB ((NODE_TYPE_CODE)0xeb0b) /* of no node here: a redirector has no volume */
 #define RDBSS_NTC_PREFIX_TABLE ((NODE_TYPE_CODE)0xeb0d)
 #define RDBSS_NTC_PREFIX_ENTRY ((NODE_TYPE_CODE)0xeb0e)
 #define RDBSS_NTC_SRVCALL ((NODE_TYPE_CODE)0xeb10)

@@ -22,6 +22,8 @@ struct rx_log_slot {
 static struct rx_log_slot rx_log_ring[RX_LOG_SLOTS];
 static volatile LONG64 rx_log_next;
 
+BOOLEAN RxGlobalTraceSuppress, RxNextGlobalTraceSuppress;
+
 VOID _RxLog(char *Format, ...)
 {
 	LONG64 n = __atomic_fetch_add(&rx_log_next, 1, __ATOMIC_RELAXED);
