@@ -1,6 +1,8 @@
 /* ccopy.c - the copy interface of a cache manager that keeps nothing for drivers. */
 #include "ccopy.h"
 
+#include "cache.h"
+
 #include "nt_exec.h"
 
 static void say_no(PIO_STATUS_BLOCK iosb)
