@@ -24,6 +24,8 @@ VOID rx_start_stop_init(VOID);
  * before a start and from the beginning of a stop only device opens, controls of such opens, cleanup and close.
  */
 NTSTATUS rx_start_stop_admit(PRDBSS_DEVICE_OBJECT dev, PIRP irp);
+/* Takes back what a start registered with others, if anything: after this nobody finds the device by a path. */
+void rx_start_unregister(PRDBSS_DEVICE_OBJECT dev);
 /*
  * Ends dormant opens and finalizes every view, share and server of a device, users or not; who still holds one
  * keeps its memory. No request of the device may be in flight but the caller's. Blocks, calls down.

@@ -172,8 +172,8 @@ static void rx_register_fill_device(PRDBSS_DEVICE_OBJECT dev, PMINIRDR_DISPATCH 
  *
  * Context: PASSIVE_LEVEL, from DriverEntry.
  * Return:  STATUS_SUCCESS, the state is RDBSS_STARTABLE; STATUS_INVALID_PARAMETER;
- *          STATUS_OBJECT_NAME_COLLISION or STATUS_OBJECT_NAME_EXISTS; STATUS_INSUFFICIENT_RESOURCES;
- *          STATUS_UNSUCCESSFUL.
+ *          STATUS_INVALID_DEVICE_STATE without RxDriverEntry() before; STATUS_OBJECT_NAME_COLLISION or
+ *          STATUS_OBJECT_NAME_EXISTS; STATUS_INSUFFICIENT_RESOURCES; STATUS_UNSUCCESSFUL.
  * Page:    mrx/RxRegisterMinirdr.
  */
 NTSTATUS RxRegisterMinirdr(PRDBSS_DEVICE_OBJECT *DeviceObject, PDRIVER_OBJECT DriverObject,
@@ -187,6 +187,8 @@ NTSTATUS RxRegisterMinirdr(PRDBSS_DEVICE_OBJECT *DeviceObject, PDRIVER_OBJECT Dr
 	if (!NT_SUCCESS(status))
 		return status;
 	*DeviceObject = NULL;
+	if (!rx_rdbss.ready)
+		return STATUS_INVALID_DEVICE_STATE;
 	status = IoCreateDevice(DriverObject,
 				DeviceExtensionSize +
 					(ULONG)(sizeof(RDBSS_DEVICE_OBJECT) - sizeof(DEVICE_OBJECT)),
@@ -229,6 +231,7 @@ VOID RxpUnregisterMinirdr(PRDBSS_DEVICE_OBJECT RxDeviceObject)
 	RemoveEntryList(&RxDeviceObject->MiniRdrListLinks);
 	ExReleaseFastMutex(&rx_rdbss.mutex);
 
+	rx_start_unregister(RxDeviceObject); /* nothing, unless it was never stopped */
 	rx_context_wait_idle(RxDeviceObject);
 	rx_finalize_all_objects(RxDeviceObject);
 	rx_timer_run_down(RxDeviceObject);

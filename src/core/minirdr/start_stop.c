@@ -107,7 +107,7 @@ static NTSTATUS rx_start_register(PRDBSS_DEVICE_OBJECT dev)
 }
 
 /* In reverse order of rx_start_register(). */
-static void rx_start_unregister(PRDBSS_DEVICE_OBJECT dev)
+void rx_start_unregister(PRDBSS_DEVICE_OBJECT dev)
 {
 	if (dev->RegisteredAsFileSystem)
 		IoUnregisterFileSystem(&dev->DeviceObject);
@@ -117,23 +117,39 @@ static void rx_start_unregister(PRDBSS_DEVICE_OBJECT dev)
 	dev->MupHandle = NULL;
 }
 
+static NTSTATUS rx_start_stop_post(PRX_CONTEXT rxc, PBOOLEAN post)
+{
+	struct nt_requester requester;
+
+	RtlZeroMemory(&rxc->FsdUid, sizeof(rxc->FsdUid));
+	if (nt_get_requester(&requester))
+		rxc->FsdUid.LowPart = (ULONG)requester.uid; /* the LUID of a Unix user is its uid */
+	*post = TRUE;
+	return STATUS_PENDING;
+}
+
 /*
  * May this request start or stop the device now? STATUS_SUCCESS: yes, rx_start_stop_leave() ends it.
- * STATUS_PENDING: a worker must serve it. `refusal`: another one is at work.
+ * STATUS_PENDING: a worker must serve it; FsdUid keeps who asked. `refusal`: another one is at work, and the
+ * request may wait: it would wait for an outcome that refuses it, and a stop would wait for it.
  */
 static NTSTATUS rx_start_stop_enter(PRX_CONTEXT rxc, PBOOLEAN post, NTSTATUS refusal)
 {
 	PRDBSS_DEVICE_OBJECT dev = rxc->RxDeviceObject;
 	bool busy;
 
-	*post = !rx_in_rdbss_process();
-	if (*post)
-		return STATUS_PENDING;
+	*post = FALSE;
+	if (!rx_in_rdbss_process())
+		return rx_start_stop_post(rxc, post);
 	ExAcquireFastMutex(&rx_start_stop_mutex);
 	busy = dev->StartStopBusy;
 	dev->StartStopBusy = TRUE;
 	ExReleaseFastMutex(&rx_start_stop_mutex);
-	return busy ? refusal : STATUS_SUCCESS;
+	if (!busy)
+		return STATUS_SUCCESS;
+	if ((rxc->Flags & RX_CONTEXT_FLAG_WAIT) == 0)
+		return rx_start_stop_post(rxc, post);
+	return refusal;
 }
 
 static void rx_start_stop_leave(PRDBSS_DEVICE_OBJECT dev)
