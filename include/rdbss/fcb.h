@@ -343,4 +343,14 @@ BOOLEAN RxFinalizeSrvOpen(_Out_ PSRV_OPEN ThisSrvOpen, _In_ BOOLEAN RecursiveFin
 PMRX_FOBX RxCreateNetFobx(_Out_ PRX_CONTEXT RxContext, _In_ PMRX_SRV_OPEN MrxSrvOpen);
 BOOLEAN RxFinalizeNetFobx(_Out_ PFOBX ThisFobx, _In_ BOOLEAN RecursiveFinalize, _In_ BOOLEAN ForceFinalize);
 
+/* A driver's pointer to its part of an object is a pointer to the object. */
+#define RX_ASSERT_SAME_PLACE(Object, Part, Member) \
+	C_ASSERT(FIELD_OFFSET(Object, Member) == FIELD_OFFSET(Part, Member) && sizeof(Object) >= sizeof(Part))
+RX_ASSERT_SAME_PLACE(SRV_CALL, MRX_SRV_CALL, Status);
+RX_ASSERT_SAME_PLACE(NET_ROOT, MRX_NET_ROOT, pNetRootName);
+RX_ASSERT_SAME_PLACE(V_NET_ROOT, MRX_V_NET_ROOT, ConstructionStatus);
+RX_ASSERT_SAME_PLACE(FCB, MRX_FCB, FcbState);
+RX_ASSERT_SAME_PLACE(SRV_OPEN, MRX_SRV_OPEN, BufferingFlags);
+RX_ASSERT_SAME_PLACE(FOBX, MRX_FOBX, OffsetOfNextEaToReturn);
+
 #endif

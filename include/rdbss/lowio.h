@@ -96,4 +96,10 @@ NTSTATUS RxLowIoSubmit(_In_ PRX_CONTEXT RxContext, _In_ PIRP Irp, _In_ PFCB Fcb,
 		       _In_ PLOWIO_COMPLETION_ROUTINE CompletionRoutine);
 NTSTATUS RxLowIoCompletion(_Inout_ PRX_CONTEXT RxContext);
 
+/* The order of the slots in MRxLowIOSubmit is part of the interface. */
+C_ASSERT(LOWIO_OP_READ == 0 && LOWIO_OP_WRITE == 1 && LOWIO_OP_SHAREDLOCK == 2 &&
+	 LOWIO_OP_EXCLUSIVELOCK == 3 && LOWIO_OP_UNLOCK == 4 && LOWIO_OP_UNLOCK_MULTIPLE == 5 &&
+	 LOWIO_OP_FSCTL == 6 && LOWIO_OP_IOCTL == 7 && LOWIO_OP_NOTIFY_CHANGE_DIRECTORY == 8 &&
+	 LOWIO_OP_CLEAROUT == 9);
+
 #endif

@@ -270,4 +270,10 @@ NTSTATUS RxStopMinirdr(_In_ PRX_CONTEXT RxContext, _Out_ PBOOLEAN PostToFsp);
 NTSTATUS RxSetDomainForMailslotBroadcast(_In_ PUNICODE_STRING DomainName);
 NTSTATUS RxFsdDispatch(_In_ PRDBSS_DEVICE_OBJECT RxDeviceObject, _In_ PIRP Irp);
 
+C_ASSERT(FIELD_OFFSET(MINIRDR_DISPATCH, NodeTypeCode) == 0 &&
+	 FIELD_OFFSET(MINIRDR_DISPATCH, NodeByteSize) == 2);
+C_ASSERT(RTL_FIELD_SIZE(MINIRDR_DISPATCH, MRxLowIOSubmit) == (LOWIO_OP_MAXIMUM + 1) * sizeof(PMRX_CALLDOWN));
+/* What the I/O manager makes, with the redirector's part behind it. */
+C_ASSERT(FIELD_OFFSET(RDBSS_DEVICE_OBJECT, DeviceObject) == 0);
+
 #endif

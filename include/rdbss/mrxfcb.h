@@ -301,4 +301,17 @@ struct _MRX_FOBX_ {
 	RX_MRX_FOBX_MEMBERS
 };
 
+/* What every page says of every node: the type code, then the size, then the count (E-32). */
+#define RX_ASSERT_NODE(Node) \
+	C_ASSERT(FIELD_OFFSET(Node, NodeTypeCode) == 0 && FIELD_OFFSET(Node, NodeByteSize) == 2 && \
+		 FIELD_OFFSET(Node, NodeReferenceCount) == 4)
+RX_ASSERT_NODE(MRX_SRV_CALL);
+RX_ASSERT_NODE(MRX_NET_ROOT);
+RX_ASSERT_NODE(MRX_V_NET_ROOT);
+RX_ASSERT_NODE(MRX_SRV_OPEN);
+RX_ASSERT_NODE(MRX_FOBX);
+/* An FCB starts with the header that the cache manager knows; its count is elsewhere. */
+C_ASSERT(FIELD_OFFSET(MRX_FCB, Header) == 0 &&
+	 FIELD_OFFSET(MRX_FCB, NodeReferenceCount) >= (LONG)sizeof(FSRTL_ADVANCED_FCB_HEADER));
+
 #endif

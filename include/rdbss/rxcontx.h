@@ -302,4 +302,8 @@ VOID RxResumeBlockedOperations_Serially(_Inout_ PRX_CONTEXT RxContext, _Inout_ P
 		KeSetEvent(&(RxContext)->SyncEvent, 0, FALSE); \
 	} while (0)
 
+C_ASSERT(FIELD_OFFSET(RX_CONTEXT, NodeTypeCode) == 0 && FIELD_OFFSET(RX_CONTEXT, NodeByteSize) == 2);
+/* Four pointers for the driver, without an allocation (E-34). */
+C_ASSERT(RTL_FIELD_SIZE(RX_CONTEXT, MRxContext) == 4 * sizeof(PVOID));
+
 #endif
