@@ -50,12 +50,16 @@ static uint64_t now_ms(void)
 	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 }
 
+static uint32_t asker; /* uid of the next requests */
+
 static uint64_t ask(uint32_t opcode, uint64_t node, const void *payload, size_t length)
 {
 	struct fuse_in_header in = {.len = (uint32_t)(sizeof(in) + length),
 				    .opcode = opcode,
 				    .unique = ++unique * 2,
 				    .nodeid = node,
+				    .uid = asker,
+				    .gid = asker,
 				    .pid = (uint32_t)getpid()};
 	struct iovec iov[2] = {{&in, sizeof(in)}, {(void *)(uintptr_t)payload, length}};
 	struct msghdr msg = {.msg_iov = iov, .msg_iovlen = 2};
@@ -374,10 +378,27 @@ static void test_stop_with_requests_in_flight(void **state)
 	assert_true(now_ms() - began < 5000);
 }
 
+/* access() answers by the modes that are shown: root may what local root may, others what the bits say. */
+static void test_access_by_the_modes_shown(void **state)
+{
+	struct fuse_access_in write = {.mask = W_OK}, read = {.mask = R_OK | X_OK};
+	uint64_t node = look_up("file");
+	struct reply reply;
+
+	(void)state;
+	expect(ask(FUSE_ACCESS, node, &write, sizeof(write)), 0, &reply);
+	expect(ask(FUSE_ACCESS, FUSE_ROOT_ID, &write, sizeof(write)), 0, &reply);
+	asker = 1000; /* neither the owner nor of the group: r-x of 0755 */
+	expect(ask(FUSE_ACCESS, FUSE_ROOT_ID, &read, sizeof(read)), 0, &reply);
+	expect(ask(FUSE_ACCESS, FUSE_ROOT_ID, &write, sizeof(write)), EACCES, &reply);
+	expect(ask(FUSE_ACCESS, node, &read, sizeof(read)), 0, &reply);
+	expect(ask(FUSE_ACCESS, node, &write, sizeof(write)), EACCES, &reply);
+	asker = 0;
+}
+
 /* Every request that is not offered says so. */
 static void test_what_is_not_offered(void **state)
 {
-	struct fuse_access_in access = {.mask = 4};
 	struct fuse_getxattr_in xattr[2] = {{.size = 100}};
 	struct fuse_lseek_in seek = {.whence = SEEK_HOLE};
 	struct fuse_rename2_in exchange[2] = {{.newdir = FUSE_ROOT_ID, .flags = 2}};
@@ -385,7 +406,6 @@ static void test_what_is_not_offered(void **state)
 	struct reply reply;
 
 	(void)state;
-	expect(ask(FUSE_ACCESS, node, &access, sizeof(access)), ENOSYS, &reply);
 	expect(ask(FUSE_GETXATTR, node, xattr, sizeof(xattr)), ENOSYS, &reply);
 	expect(ask(FUSE_LSEEK, node, &seek, sizeof(seek)), ENOSYS, &reply);
 	memcpy(&exchange[1], "a\0b", 4);
@@ -404,6 +424,7 @@ int main(void)
 		T(test_interrupt_of_a_quick_request),
 		T(test_interrupted_open_is_closed_late),
 		T(test_stop_with_requests_in_flight),
+		T(test_access_by_the_modes_shown),
 		T(test_what_is_not_offered),
 	};
 

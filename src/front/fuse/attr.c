@@ -6,6 +6,8 @@
  * the read-only attribute on or off, chown to the owner everything has is accepted, any other is EPERM.
  */
 
+#include <unistd.h>
+
 #include "fuse_int.h"
 
 #define WRITE_BITS 0222
@@ -66,6 +68,56 @@ void front_op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		return;
 	status = stat_node(r, node, &stat);
 	reply_attr(r, node, status, &stat);
+	front_end(r);
+}
+
+/* The bits of a mode that count for the caller, as a shift.  His further groups are not known here. */
+static unsigned int class_of(struct rdr_fuse *fuse, fuse_req_t req)
+{
+	const struct fuse_ctx *ctx = fuse_req_ctx(req);
+
+	if (ctx->uid == fuse->options.uid)
+		return 6;
+	return ctx->gid == fuse->options.gid ? 3 : 0;
+}
+
+/*
+ * access(2) and chdir(2), by the modes we show.  As for local files, root is refused only the execution of what nobody
+ * may execute.  Only a file's right to be written costs a question: it is an attribute.
+ */
+void front_op_access(fuse_req_t req, fuse_ino_t ino, int mask)
+{
+	struct rdr_fuse *fuse = fuse_req_userdata(req);
+	struct front_node *node = front_node_of(fuse, ino);
+	bool root = fuse_req_ctx(req)->uid == 0;
+	mode_t mode = node->type == S_IFDIR ? fuse->options.dir_mode : fuse->options.file_mode;
+	struct front_request *r;
+	FILE_STAT_INFORMATION stat;
+	NTSTATUS status = STATUS_SUCCESS;
+
+	/* noperm: nothing is refused here, whoever asks; the kernel need not ask again. */
+	if (fuse->options.no_permissions) {
+		fuse_reply_err(req, ENOSYS);
+		return;
+	}
+	r = front_begin(req, node, NULL);
+	if (r == NULL)
+		return;
+	if (node->type == S_IFLNK)
+		mode = 0777;
+	if (node->type == S_IFREG && (mask & W_OK) && !root) {
+		status = stat_node(r, node, &stat);
+		if (NT_SUCCESS(status) && (stat.FileAttributes & FILE_ATTRIBUTE_READONLY))
+			mode &= ~(mode_t)WRITE_BITS;
+	}
+	if (!NT_SUCCESS(status))
+		front_reply_status(r, status);
+	else if (root)
+		front_reply_err(r, (mask & X_OK) && node->type == S_IFREG && !(mode & 0111) ? EACCES : 0);
+	else
+		front_reply_err(r, (mode >> class_of(fuse, req) & (mode_t)mask & 7) != ((mode_t)mask & 7)
+					   ? EACCES
+					   : 0);
 	front_end(r);
 }
 

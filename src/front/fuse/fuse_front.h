@@ -56,6 +56,7 @@ struct rdr_fuse_options {
 	bool allow_other;
 	bool allow_root;
 	bool no_permissions;      /* noperm: leave every check to the server (no default_permissions) */
+	bool default_permissions; /* the kernel checks modes also where only the mounter is let in */
 	bool cache_none;          /* cache=none: direct_io everywhere, no timeouts */
 	bool debug;               /* libfuse's own trace on stderr */
 	unsigned int max_threads; /* 0 = 256 */

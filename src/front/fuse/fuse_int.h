@@ -33,6 +33,8 @@
 #define FUSE_TAG_DIR 'dFuF'
 #define FUSE_TAG_THREAD 'tFuF'
 
+#define FRONT_FILE_MODE 0755u /* when the options give none */
+#define FRONT_DIR_MODE 0755u
 #define FRONT_MAX_IO (1u << 20) /* bytes of one FUSE read or write */
 
 struct front_pool_thread;
@@ -282,6 +284,7 @@ void front_op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name);
 void front_op_forget(fuse_req_t req, fuse_ino_t ino, uint64_t nlookup);
 void front_op_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forgets);
 void front_op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+void front_op_access(fuse_req_t req, fuse_ino_t ino, int mask);
 void front_op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
 		      struct fuse_file_info *fi);
 void front_op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);

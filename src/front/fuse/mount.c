@@ -74,6 +74,26 @@ static bool append_value(char *out, const char *key, const char *value)
 	return true;
 }
 
+/*
+ * With default_permissions the kernel checks modes itself, and before each check in a folder that has just changed it
+ * asks for the folder's attributes: a round trip per create, unlink and rename.  Where nobody but the mounter is let
+ * in and the modes refuse him nothing, the checks would change no answer; what is left of them is the server's, and
+ * front_op_access()'s.
+ */
+static bool checks_decide_something(const struct rdr_fuse_options *o)
+{
+	mode_t dir_mode = o->dir_mode != 0 ? o->dir_mode : FRONT_DIR_MODE;
+	mode_t file_mode = o->file_mode != 0 ? o->file_mode : FRONT_FILE_MODE;
+	uid_t mounter = geteuid();
+
+	if (o->no_permissions)
+		return false;
+	if (o->default_permissions || o->allow_other || o->allow_root)
+		return true;
+	return mounter != 0 && (o->uid != mounter || (dir_mode & S_IRWXU) != S_IRWXU ||
+				(file_mode & (S_IRUSR | S_IWUSR)) != (S_IRUSR | S_IWUSR));
+}
+
 static bool build_options(const struct rdr_fuse_options *o, char *out)
 {
 	bool ok;
@@ -82,7 +102,7 @@ static bool build_options(const struct rdr_fuse_options *o, char *out)
 	ok = append(out, "", o->read_only ? "ro" : "rw") && append(out, ",", "nosuid,nodev") &&
 	     append_value(out, "fsname=", o->fsname != NULL ? o->fsname : "rdr") &&
 	     append_value(out, "subtype=", o->subtype != NULL ? o->subtype : "rdr");
-	if (ok && !o->no_permissions)
+	if (ok && checks_decide_something(o))
 		ok = append(out, ",", "default_permissions");
 	if (ok && o->allow_other)
 		ok = append(out, ",", "allow_other");

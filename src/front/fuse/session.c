@@ -69,10 +69,10 @@ static const struct fuse_lowlevel_ops operations = {
 	.fsyncdir = front_op_fsyncdir,
 	.statfs = front_op_statfs,
 	.create = front_op_create,
-	/*
-	 * Not offered, so that the kernel answers: access (default_permissions decides), xattr and fallocate
-	 * (EOPNOTSUPP), copy_file_range and SEEK_HOLE (generic), getlk/setlk/flock (kept by the kernel, local
-	 * to this machine).
+	.access = front_op_access, /* asked only where default_permissions is not in force */
+				   /*
+	 * Not offered, so that the kernel answers: xattr and fallocate (EOPNOTSUPP), copy_file_range and
+	 * SEEK_HOLE (generic), getlk/setlk/flock (kept by the kernel, local to this machine).
 	 */
 };
 
@@ -86,9 +86,9 @@ static void copy_options(struct rdr_fuse *fuse, const struct rdr_fuse_options *o
 	fuse->options.root = NULL;
 	fuse->options.mount_options = NULL;
 	if (fuse->options.file_mode == 0)
-		fuse->options.file_mode = 0755;
+		fuse->options.file_mode = FRONT_FILE_MODE;
 	if (fuse->options.dir_mode == 0)
-		fuse->options.dir_mode = 0755;
+		fuse->options.dir_mode = FRONT_DIR_MODE;
 	fuse->options.file_mode &= 07777;
 	fuse->options.dir_mode &= 07777;
 	if (fuse->options.max_threads == 0 || fuse->options.max_threads > DEFAULT_THREADS)

@@ -352,6 +352,7 @@ static int mount_fuse(struct serve *serve, struct rdr_error *error)
 		.allow_other = options->allow_other,
 		.allow_root = options->allow_root,
 		.no_permissions = options->no_permissions,
+		.default_permissions = options->default_permissions,
 		.cache_none = options->cache != NULL && strcmp(options->cache, "none") == 0,
 		.debug = request->debug,
 		.max_threads = request->single_thread ? 1 : 0,
