@@ -4,6 +4,9 @@
  * Whoever creates attaches it to the ECP list of the IRP (IO_DRIVER_CREATE_CONTEXT); the mini-redirector
  * finds it in MRxCreate with FsRtlGetEcpListFromIrp and FsRtlFindExtraCreateParameter, supplies what it can
  * and says so in Supplied. A driver that does not know it leaves Supplied 0.
+ *
+ * Set on create goes the other way: what the opener came to change (a new name, the deletion) travels with the create.
+ * The engine hears nothing of it: whoever asks for a rename or a deletion so must know that neither name is open here.
  */
 #ifndef RX_RXECP_H
 #define RX_RXECP_H
@@ -16,6 +19,9 @@
 				 * SRVOPEN_FLAG_CLOSED on the SRV_OPEN */
 #define RX_QOC_SYMLINK 0x4 /* when the name is a link, fill ReparseTag and ReparseData */
 
+#define RX_QOC_SET \
+	0x8 /* set SetClass on what was opened, before it is closed; the outcome goes to SetStatus */
+
 #define RX_QOC_REPARSE_BYTES 16384 /* the most a reparse point can hold */
 
 typedef struct _RX_QUERY_ON_CREATE_ECP {
@@ -26,6 +32,11 @@ typedef struct _RX_QUERY_ON_CREATE_ECP {
 	ULONG ReparseLength;   /* driver: bytes of ReparseData */
 	ULONG ReparseCapacity; /* bytes ReparseData has room for; 0: only the tag is wanted */
 	PUCHAR ReparseData;    /* REPARSE_DATA_BUFFER; memory of the opener, until the create is complete */
+	FILE_INFORMATION_CLASS SetClass;
+	ULONG SetLength; /* bytes of SetBuffer */
+	PVOID SetBuffer; /* memory of the opener, until the create is complete */
+	NTSTATUS
+	SetStatus; /* driver, with RX_QOC_SET in Supplied: of the setting and what the close said of it */
 } RX_QUERY_ON_CREATE_ECP, *PRX_QUERY_ON_CREATE_ECP;
 
 /* {5f3b8a0e-7c1d-4c8e-9d55-2a6b1e0f4c37} */

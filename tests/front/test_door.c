@@ -100,6 +100,38 @@ static void test_query_on_create(void **state)
 	remove_path("stat");
 }
 
+/* A change that travels with an open is made, and its outcome told, also by a driver that knows nothing of it. */
+static void test_set_on_create(void **state)
+{
+	FILE_END_OF_FILE_INFORMATION eof = {.EndOfFile.QuadPart = 3};
+	struct door_open open = {.access = FILE_WRITE_DATA | SYNCHRONIZE,
+				 .share = SHARE_ALL,
+				 .disposition = FILE_OPEN,
+				 .query = DOOR_SET | DOOR_QUERY_STAT | DOOR_QUERY_CLOSE,
+				 .set_class = FileEndOfFileInformation,
+				 .set_buffer = &eof,
+				 .set_length = sizeof(eof)};
+	struct door_opened opened;
+	struct door_file *file = make("set", "12345");
+	FILE_STAT_INFORMATION stat;
+
+	(void)state;
+	assert_int_equal(door_name_from_posix("set", &open.path), STATUS_SUCCESS);
+	assert_int_equal(door_open(volume, NULL, &open, &opened), STATUS_SUCCESS);
+	assert_int_equal(opened.supplied & DOOR_SET, DOOR_SET);
+	assert_int_equal(opened.set_status, STATUS_SUCCESS);
+	assert_null(opened.file);
+	assert_int_equal(door_query_stat(file, NULL, &stat), STATUS_SUCCESS);
+	assert_int_equal(stat.EndOfFile.QuadPart, 3);
+	/* The open succeeds and the change does not: its own status says so. */
+	open.set_length = 1;
+	assert_int_equal(door_open(volume, NULL, &open, &opened), STATUS_SUCCESS);
+	assert_true(NT_ERROR(opened.set_status));
+	door_name_free(&open.path);
+	assert_int_equal(door_close(file, NULL), STATUS_SUCCESS);
+	remove_path("set");
+}
+
 /* A caller who gave up before asking gets STATUS_CANCELLED and leaves nothing open. */
 static void test_cancelled_before_the_start(void **state)
 {
@@ -348,6 +380,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_query_on_create),
+		cmocka_unit_test(test_set_on_create),
 		cmocka_unit_test(test_cancelled_before_the_start),
 		cmocka_unit_test(test_cancel_a_waiting_lock),
 		cmocka_unit_test(test_close_with_transfers_in_flight),

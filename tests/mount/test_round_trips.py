@@ -1,5 +1,6 @@
 """What an operation costs on the wire, and that what was saved is never at the price of a stale answer."""
 
+import errno
 import os
 import time
 
@@ -74,3 +75,83 @@ def test_folder_shows_our_own_change_at_once(folder):
         assert after > before
         # SMB counts in units of 100 ns
         assert abs(after - os.stat(disk).st_mtime_ns) < 1000
+
+
+def test_a_change_of_a_name_is_one_message(folder, tap):
+    """rename, unlink and rmdir of what the kernel knows: one message each, whatever it is made of."""
+    path, disk = folder
+    for i in range(5):
+        os.close(os.open(os.path.join(path, f"f{i}"), os.O_CREAT | os.O_WRONLY))
+        os.mkdir(os.path.join(path, f"d{i}"))
+    os.rename(os.path.join(path, "f0"), os.path.join(path, "g0"))  # finds out which classes the server has
+    os.rmdir(os.path.join(path, "d0"))
+    sent = cost(tap, lambda: [
+        os.rename(os.path.join(path, f"f{i}"), os.path.join(path, f"g{i}")) for i in range(1, 5)])
+    changes = [names for names in sent if "SET_INFO" in names]
+    assert changes == ["CREATE+SET_INFO+CLOSE"] * 4, sent
+    assert "CREATE" not in sent and "CREATE+QUERY_INFO" not in sent, sent
+    sent = cost(tap, lambda: [os.rmdir(os.path.join(path, f"d{i}")) for i in range(1, 5)])
+    assert sent == ["CREATE+SET_INFO+CLOSE"] * 4
+    sent = cost(tap, lambda: [os.unlink(os.path.join(path, f"g{i}")) for i in range(1, 5)])
+    assert len([names for names in sent if names == "CREATE+CLOSE"]) == 4, sent
+    assert sorted(os.listdir(disk)) == ["g0"]
+
+
+def test_the_short_way_refuses_what_the_long_way_refuses(folder):
+    """What a rename or a removal in one message must not do, it does not."""
+    path, disk = folder
+    for name in ("a", "b", "full/x"):
+        os.makedirs(os.path.join(path, os.path.dirname(name)), exist_ok=True)
+        with open(os.path.join(path, name), "w", encoding="ascii") as file:
+            file.write(name)
+    with pytest.raises(OSError) as refused:
+        os.rmdir(os.path.join(path, "full"))
+    assert refused.value.errno == errno.ENOTEMPTY
+    with pytest.raises(OSError) as refused:
+        os.rename(os.path.join(path, "a"), os.path.join(path, "full"))
+    assert refused.value.errno == errno.EISDIR
+    os.unlink(os.path.join(disk, "a"))
+    with pytest.raises(FileNotFoundError):
+        os.rename(os.path.join(path, "a"), os.path.join(path, "c"))
+    os.chmod(os.path.join(path, "b"), 0o444)
+    os.unlink(os.path.join(path, "b"))
+    assert sorted(os.listdir(disk)) == ["full"]
+    assert os.listdir(os.path.join(disk, "full")) == ["x"]
+
+
+def test_what_is_open_goes_on_across_renames(folder):
+    """A file that is open here is renamed, and replaced, under its handle: the engine must hear of it."""
+    path, disk = folder
+    with open(os.path.join(path, "a"), "w+b", buffering=0) as first, \
+            open(os.path.join(path, "b"), "w+b", buffering=0) as second:
+        first.write(b"first")
+        second.write(b"second")
+        os.rename(os.path.join(path, "a"), os.path.join(path, "c"))
+        with open(os.path.join(path, "n"), "wb") as file:
+            file.write(b"new")
+        os.rename(os.path.join(path, "n"), os.path.join(path, "b"))
+        first.write(b"+")
+        assert os.pread(second.fileno(), 10, 0) == b"second"
+        with open(os.path.join(path, "b"), "rb") as file:
+            assert file.read() == b"new"
+        assert os.fstat(first.fileno()).st_size == 6
+    with open(os.path.join(disk, "c"), "rb") as file:
+        assert file.read() == b"first+"
+
+
+def test_a_replaced_file_is_not_read_from_a_handle_that_sleeps(folder):
+    """What was read, closed and then replaced by a rename in one message reads as the new file."""
+    path, _ = folder
+    for round_ in range(5):
+        for name in ("old", "new"):
+            with open(os.path.join(path, name), "wb") as file:
+                file.write(f"{name} {round_}".encode())
+        for name in ("old", "new"):
+            with open(os.path.join(path, name), "rb") as file:
+                assert file.read() == f"{name} {round_}".encode()
+        os.rename(os.path.join(path, "new"), os.path.join(path, "old"))
+        with open(os.path.join(path, "old"), "rb") as file:
+            assert file.read() == f"new {round_}".encode()
+        with pytest.raises(FileNotFoundError):
+            open(os.path.join(path, "new"), "rb")
+        os.unlink(os.path.join(path, "old"))

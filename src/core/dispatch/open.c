@@ -10,6 +10,8 @@
  */
 #include "core/dispatch/create.h"
 
+#include "rxecp.h"
+
 #include "core/context/context.h"
 #include "core/minirdr/calldown.h"
 #include "core/object/object.h"
@@ -209,11 +211,30 @@ static void rx_open_forget_name(PRX_CONTEXT rxc, PFCB fcb)
 	RxReleaseFcbTableLock(table);
 }
 
+/*
+ * A new name that travels with the create (rxecp.h): what sleeps of the file that it replaces would be found by it.
+ * Before any FCB is held: purging waits for them.
+ */
+static void rx_open_end_replaced_sleepers(PRX_CONTEXT rxc, PIRP irp)
+{
+	PRX_QUERY_ON_CREATE_ECP ecp = NULL;
+	PECP_LIST list = NULL;
+	ULONG size = 0;
+
+	if (!NT_SUCCESS(FsRtlGetEcpListFromIrp(irp, &list)) || list == NULL ||
+	    !NT_SUCCESS(FsRtlFindExtraCreateParameter(list, &RX_ECP_QUERY_ON_CREATE, (PVOID *)&ecp, &size)) ||
+	    size < sizeof(*ecp) || (ecp->Requested & RX_QOC_SET) == 0)
+		return;
+	if (ecp->SetClass == FileRenameInformation || ecp->SetClass == FileRenameInformationEx)
+		(void)RxPurgeRelatedFobxs((PNET_ROOT)rxc->Create.pNetRoot, rxc, TRUE, NULL);
+}
+
 NTSTATUS rx_open_file(PRX_CONTEXT rxc, PIRP irp, PUNICODE_STRING path)
 {
 	NTSTATUS status = STATUS_UNSUCCESSFUL;
 	unsigned int attempt;
 
+	rx_open_end_replaced_sleepers(rxc, irp);
 	for (attempt = 0; attempt < RX_OPEN_ATTEMPTS; attempt++) {
 		PFCB fcb;
 

@@ -145,13 +145,17 @@ static void rx_open_apply_buffering(PSRV_OPEN so)
 		(void)RxChangeBufferingState(so, NULL, FALSE); /* always STATUS_SUCCESS */
 }
 
-/* A file goes with its last handle: ours that only sleep must not keep one that is opened to be deleted. */
+/*
+ * A file goes with its last handle, and a server takes handle caching back before a name changes: ours that only sleep
+ * must not be in the way of an open that is made to delete or to rename.
+ */
 static void rx_open_end_sleepers(PRX_CONTEXT rxc)
 {
 	PFCB fcb = (PFCB)rxc->pFcb;
 	PRX_CONTEXT own;
 
-	if ((rxc->Create.NtCreateParameters.CreateOptions & FILE_DELETE_ON_CLOSE) == 0)
+	if ((rxc->Create.NtCreateParameters.CreateOptions & FILE_DELETE_ON_CLOSE) == 0 &&
+	    (rxc->Create.NtCreateParameters.DesiredAccess & DELETE) == 0)
 		return;
 	own = RxCreateRxContext(NULL, fcb->RxDeviceObject, RX_CONTEXT_FLAG_WAIT);
 	if (own == NULL)

@@ -79,10 +79,10 @@ static int two_names(struct rdbss_mount *mount, const char *from, const char *to
 	if (NT_SUCCESS(status)) {
 		switch (operation) {
 		case PAIR_RENAME:
-			status = door_rename(mount->volume, &caller, &a, &b, 0);
+			status = door_rename(mount->volume, &caller, &a, &b, 0, 0, 0);
 			break;
 		case PAIR_RENAME_REPLACE:
-			status = door_rename(mount->volume, &caller, &a, &b, DOOR_RENAME_REPLACE);
+			status = door_rename(mount->volume, &caller, &a, &b, DOOR_RENAME_REPLACE, 0, 0);
 			break;
 		case PAIR_LINK:
 			status = door_link(mount->volume, &caller, &a, &b);

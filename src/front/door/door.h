@@ -195,6 +195,12 @@ NTSTATUS door_component_to_posix(const UNICODE_STRING *name, char *buffer, size_
 #define DOOR_QUERY_CLOSE 0x2u /* closed at once: no handle is returned, one round trip where the driver can */
 #define DOOR_QUERY_SYMLINK 0x4u /* want the reparse data with the open */
 
+/*
+ * A change that travels with the open: one round trip with DOOR_QUERY_CLOSE where the driver can, separate calls where
+ * it cannot.  The engine hears of it only in separate calls: not for the name of a file that this volume has open.
+ */
+#define DOOR_SET 0x8u
+
 struct door_open {
 	UNICODE_STRING path; /* borrowed during the call */
 	ACCESS_MASK access;
@@ -202,13 +208,17 @@ struct door_open {
 	ULONG share;       /* FILE_SHARE_* */
 	ULONG disposition; /* FILE_OPEN, FILE_CREATE, ... */
 	ULONG options;     /* FILE_DIRECTORY_FILE, ...; FILE_SYNCHRONOUS_* is added by the door */
-	ULONG query;       /* DOOR_QUERY_* */
+	ULONG query;       /* DOOR_QUERY_*, DOOR_SET */
+	FILE_INFORMATION_CLASS set_class; /* with DOOR_SET */
+	const void *set_buffer;           /* borrowed during the call */
+	ULONG set_length;                 /* bytes */
 };
 
 struct door_opened {
 	struct door_file *file; /* NULL on failure and with DOOR_QUERY_CLOSE */
 	ULONG_PTR action;       /* FILE_OPENED, FILE_CREATED, FILE_OVERWRITTEN, FILE_SUPERSEDED */
-	ULONG supplied;         /* DOOR_QUERY_STAT when @stat is valid */
+	ULONG supplied;         /* DOOR_QUERY_STAT when @stat is valid; DOOR_SET when @set_status is */
+	NTSTATUS set_status;    /* of the change, and of the close behind it */
 	FILE_STAT_INFORMATION stat;
 };
 
@@ -217,6 +227,7 @@ struct door_opened {
  *
  * With DOOR_QUERY_STAT the stat is always there on success: a driver that ignores the extra create parameter
  * is asked separately.
+ * With DOOR_SET the change was tried on success, and set_status tells how it ended.
  * A cancelled open that the driver performed all the same is closed here and reported as STATUS_CANCELLED.
  */
 NTSTATUS door_open(struct door_volume *volume, const struct door_caller *caller, const struct door_open *open,
@@ -290,8 +301,8 @@ NTSTATUS door_set_end_of_file(struct door_file *file, const struct door_caller *
  * The name is gone when this returns, handles that are open go on working.  POSIX deletion where the server
  * has it; else a file that is open through this volume is renamed aside (DOOR_HIDDEN_PREFIX, same directory)
  * and deleted when its last handle closes.  The read-only attribute does not protect a name.
- * @id: the file's id when the caller knows it, else 0.  A file that nobody has open here is then deleted in one
- *      round trip where the driver can close with the open.
+ * @id: the id of the file, or of the directory, when the caller knows it, else 0.  What nobody has open here is then
+ *      deleted in one round trip where the driver can close with the open.
  */
 NTSTATUS door_remove(struct door_volume *volume, const struct door_caller *caller, const UNICODE_STRING *path,
 		     BOOLEAN directory, uint64_t id);
@@ -303,9 +314,12 @@ NTSTATUS door_remove(struct door_volume *volume, const struct door_caller *calle
  *
  * Without DOOR_RENAME_REPLACE an existing target gives STATUS_OBJECT_NAME_COLLISION.  An empty directory is
  * replaced by a directory.
+ * @id:        the file's id when the caller knows it and it is no directory, else 0.  What nobody has open here is then
+ *             renamed in one round trip where the driver can.
+ * @target_id: the id of what is replaced; 0: nothing, or nothing that is open here
  */
 NTSTATUS door_rename(struct door_volume *volume, const struct door_caller *caller, const UNICODE_STRING *from,
-		     const UNICODE_STRING *to, ULONG flags);
+		     const UNICODE_STRING *to, ULONG flags, uint64_t id, uint64_t target_id);
 
 /* A second name for a file.  STATUS_NOT_SUPPORTED and its like where the server has none. */
 NTSTATUS door_link(struct door_volume *volume, const struct door_caller *caller,

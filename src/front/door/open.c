@@ -149,7 +149,7 @@ static NTSTATUS full_name(struct door_volume *volume, const UNICODE_STRING *path
 	return door_name_join(&volume->root, path, name);
 }
 
-static NTSTATUS attach_query(struct door_request *r, ULONG query, PECP_LIST *list,
+static NTSTATUS attach_query(struct door_request *r, const struct door_open *open, PECP_LIST *list,
 			     PRX_QUERY_ON_CREATE_ECP *ecp)
 {
 	PVOID context = NULL;
@@ -162,7 +162,10 @@ static NTSTATUS attach_query(struct door_request *r, ULONG query, PECP_LIST *lis
 	if (NT_SUCCESS(status)) {
 		*ecp = context;
 		RtlZeroMemory(*ecp, sizeof(**ecp));
-		(*ecp)->Requested = query;
+		(*ecp)->Requested = open->query;
+		(*ecp)->SetClass = open->set_class;
+		(*ecp)->SetBuffer = (PVOID)(uintptr_t)open->set_buffer; /* only read */
+		(*ecp)->SetLength = open->set_length;
 		status = FsRtlInsertExtraCreateParameter(*list, *ecp);
 		if (!NT_SUCCESS(status))
 			FsRtlFreeExtraCreateParameter(*ecp);
@@ -218,7 +221,7 @@ static NTSTATUS create(struct door_volume *volume, const struct door_caller *cal
 		return status;
 	status = door_request_create(volume->door, *object, NULL, caller, IRP_MJ_CREATE, 0, &r);
 	if (NT_SUCCESS(status) && open->query != 0) {
-		status = attach_query(r, open->query, &list, &ecp);
+		status = attach_query(r, open, &list, &ecp);
 		if (!NT_SUCCESS(status))
 			door_request_put(r);
 	}
@@ -229,6 +232,16 @@ static NTSTATUS create(struct door_volume *volume, const struct door_caller *cal
 	if (NT_SUCCESS(status) && ecp != NULL && (ecp->Supplied & RX_QOC_STAT)) {
 		out->supplied |= DOOR_QUERY_STAT;
 		out->stat = ecp->Stat;
+	}
+	if (NT_SUCCESS(status) && ecp != NULL && (ecp->Supplied & RX_QOC_SET)) {
+		out->supplied |= DOOR_SET;
+		out->set_status = ecp->SetStatus;
+	}
+	/* Closed, and not changed: a driver that knows the one and not the other. */
+	if (NT_SUCCESS(status) && (open->query & DOOR_SET) && !(out->supplied & DOOR_SET) && ecp != NULL &&
+	    (ecp->Supplied & RX_QOC_CLOSE)) {
+		out->supplied |= DOOR_SET;
+		out->set_status = STATUS_NOT_IMPLEMENTED;
 	}
 	if (list != NULL)
 		FsRtlFreeExtraCreateParameterList(list);
@@ -276,6 +289,11 @@ NTSTATUS door_open(struct door_volume *volume, const struct door_caller *caller,
 		if (NT_SUCCESS(status))
 			out->supplied |= DOOR_QUERY_STAT;
 	}
+	if (NT_SUCCESS(status) && (open->query & DOOR_SET) && !(out->supplied & DOOR_SET)) {
+		out->set_status =
+			door_set_info(file, caller, open->set_class, open->set_buffer, open->set_length);
+		out->supplied |= DOOR_SET;
+	}
 	/* The caller gave up while the driver opened it: nobody would close the handle. */
 	if (NT_SUCCESS(status) && caller != NULL && caller->cancel != NULL &&
 	    door_cancel_fired(caller->cancel))
@@ -286,6 +304,8 @@ NTSTATUS door_open(struct door_volume *volume, const struct door_caller *caller,
 		/* Only a deletion has something to lose in a close of what was just opened. */
 		if (NT_SUCCESS(status) && (open->options & FILE_DELETE_ON_CLOSE))
 			status = closed;
+		if ((out->supplied & DOOR_SET) && NT_SUCCESS(out->set_status) && NT_ERROR(closed))
+			out->set_status = closed;
 		return status;
 	}
 	if (out->supplied & DOOR_QUERY_STAT)

@@ -74,6 +74,61 @@ static FILE_RENAME_INFORMATION *make_target(const UNICODE_STRING *target, ULONG 
 	return info;
 }
 
+static ULONG posix_rename_flags(BOOLEAN replace)
+{
+	return FILE_RENAME_POSIX_SEMANTICS |
+	       (replace ? FILE_RENAME_REPLACE_IF_EXISTS | FILE_RENAME_IGNORE_READONLY_ATTRIBUTE : 0);
+}
+
+/*
+ * One change of a name that nobody has open here: open, set, close.
+ * Return: of the open, else of the change.
+ */
+static NTSTATUS change_closed(struct door_volume *volume, const struct door_caller *caller,
+			      const UNICODE_STRING *path, ULONG options, FILE_INFORMATION_CLASS cls,
+			      const void *info, ULONG length)
+{
+	struct door_open open = {.path = *path,
+				 .access = DELETE | SYNCHRONIZE,
+				 .share = DOOR_SHARE_ALL,
+				 .disposition = FILE_OPEN,
+				 .options = options | FILE_OPEN_REPARSE_POINT,
+				 .query = DOOR_QUERY_CLOSE | DOOR_SET,
+				 .set_class = cls,
+				 .set_buffer = info,
+				 .set_length = length};
+	struct door_opened opened;
+	NTSTATUS status = door_open(volume, caller, &open, &opened);
+
+	return NT_SUCCESS(status) ? opened.set_status : status;
+}
+
+static NTSTATUS rename_closed(struct door_volume *volume, const struct door_caller *caller,
+			      const UNICODE_STRING *from, const UNICODE_STRING *to, BOOLEAN replace)
+{
+	ULONG length;
+	FILE_RENAME_INFORMATION *info = make_target(to, &length);
+	NTSTATUS status = STATUS_INVALID_INFO_CLASS;
+
+	if (info == NULL)
+		return STATUS_INSUFFICIENT_RESOURCES;
+	if (!atomic_load(&volume->no_posix_rename)) {
+		info->Flags = posix_rename_flags(replace);
+		status = change_closed(volume, caller, from, FILE_NON_DIRECTORY_FILE, FileRenameInformationEx,
+				       info, length);
+		if (door_is_unsupported(status))
+			atomic_store(&volume->no_posix_rename, true);
+	}
+	if (door_is_unsupported(status)) {
+		info->Flags = 0;
+		info->ReplaceIfExists = replace;
+		status = change_closed(volume, caller, from, FILE_NON_DIRECTORY_FILE, FileRenameInformation,
+				       info, length);
+	}
+	ExFreePoolWithTag(info, DOOR_TAG_BUFFER);
+	return status;
+}
+
 static NTSTATUS rename_handle(struct door_file *file, const struct door_caller *caller,
 			      const UNICODE_STRING *target, BOOLEAN replace)
 {
@@ -85,9 +140,7 @@ static NTSTATUS rename_handle(struct door_file *file, const struct door_caller *
 	if (info == NULL)
 		return STATUS_INSUFFICIENT_RESOURCES;
 	if (!atomic_load(&volume->no_posix_rename)) {
-		info->Flags = FILE_RENAME_POSIX_SEMANTICS;
-		if (replace)
-			info->Flags |= FILE_RENAME_REPLACE_IF_EXISTS | FILE_RENAME_IGNORE_READONLY_ATTRIBUTE;
+		info->Flags = posix_rename_flags(replace);
 		status = door_set_info(file, caller, FileRenameInformationEx, info, length);
 		if (door_is_unsupported(status))
 			atomic_store(&volume->no_posix_rename, true);
@@ -103,15 +156,18 @@ static NTSTATUS rename_handle(struct door_file *file, const struct door_caller *
 
 /* ---- delete ------------------------------------------------------------------------------------------ */
 
+static const FILE_DISPOSITION_INFORMATION_EX posix_deletion = {FILE_DISPOSITION_DELETE |
+							       FILE_DISPOSITION_POSIX_SEMANTICS |
+							       FILE_DISPOSITION_IGNORE_READONLY_ATTRIBUTE};
+
 static NTSTATUS delete_posix(struct door_file *file, const struct door_caller *caller)
 {
-	FILE_DISPOSITION_INFORMATION_EX info = {FILE_DISPOSITION_DELETE | FILE_DISPOSITION_POSIX_SEMANTICS |
-						FILE_DISPOSITION_IGNORE_READONLY_ATTRIBUTE};
 	NTSTATUS status;
 
 	if (atomic_load(&file->volume->no_posix_delete))
 		return STATUS_INVALID_INFO_CLASS;
-	status = door_set_info(file, caller, FileDispositionInformationEx, &info, sizeof(info));
+	status = door_set_info(file, caller, FileDispositionInformationEx, &posix_deletion,
+			       sizeof(posix_deletion));
 	if (door_is_unsupported(status))
 		atomic_store(&file->volume->no_posix_delete, true);
 	return status;
@@ -214,17 +270,37 @@ static NTSTATUS remove_closed_file(struct door_volume *volume, const struct door
 	return door_open(volume, caller, &open, &opened);
 }
 
+/* The same for a directory: the change itself tells when it is not empty. */
+static NTSTATUS remove_closed_directory(struct door_volume *volume, const struct door_caller *caller,
+					const UNICODE_STRING *path)
+{
+	const FILE_DISPOSITION_INFORMATION info = {TRUE};
+	NTSTATUS status = STATUS_INVALID_INFO_CLASS;
+
+	if (!atomic_load(&volume->no_posix_delete)) {
+		status = change_closed(volume, caller, path, FILE_DIRECTORY_FILE,
+				       FileDispositionInformationEx, &posix_deletion, sizeof(posix_deletion));
+		if (door_is_unsupported(status))
+			atomic_store(&volume->no_posix_delete, true);
+	}
+	if (door_is_unsupported(status))
+		status = change_closed(volume, caller, path, FILE_DIRECTORY_FILE, FileDispositionInformation,
+				       &info, sizeof(info));
+	return status;
+}
+
 NTSTATUS door_remove(struct door_volume *volume, const struct door_caller *caller, const UNICODE_STRING *path,
 		     BOOLEAN directory, uint64_t id)
 {
 	BOOLEAN readonly;
 	NTSTATUS status;
 
-	if (!directory && id != 0 && !door_id_is_open(volume, id)) {
-		status = remove_closed_file(volume, caller, path);
+	if (id != 0 && !door_id_is_open(volume, id)) {
+		status = directory ? remove_closed_directory(volume, caller, path)
+				   : remove_closed_file(volume, caller, path);
 		/* Whatever else it said, the longer way knows more. */
 		if (NT_SUCCESS(status) || status == STATUS_OBJECT_NAME_NOT_FOUND ||
-		    status == STATUS_CANCELLED)
+		    status == STATUS_DIRECTORY_NOT_EMPTY || status == STATUS_CANCELLED)
 			return status;
 	}
 	status = remove_once(volume, caller, path, directory, &readonly);
@@ -277,12 +353,22 @@ static NTSTATUS clear_target(struct door_volume *volume, const struct door_calle
 }
 
 NTSTATUS door_rename(struct door_volume *volume, const struct door_caller *caller, const UNICODE_STRING *from,
-		     const UNICODE_STRING *to, ULONG flags)
+		     const UNICODE_STRING *to, ULONG flags, uint64_t id, uint64_t target_id)
 {
 	BOOLEAN replace = (flags & DOOR_RENAME_REPLACE) != 0, directory;
 	struct door_opened opened;
-	NTSTATUS status = open_name(volume, caller, from, DELETE, 0, &opened);
+	NTSTATUS status;
 
+	/* The engine renames what is open; what is not, it need not hear of. */
+	if (id != 0 && !door_id_is_open(volume, id) &&
+	    (target_id == 0 || !door_id_is_open(volume, target_id))) {
+		status = rename_closed(volume, caller, from, to, replace);
+		/* Whatever else it said, the longer way knows more. */
+		if (NT_SUCCESS(status) || status == STATUS_OBJECT_NAME_NOT_FOUND ||
+		    status == STATUS_CANCELLED || (status == STATUS_OBJECT_NAME_COLLISION && !replace))
+			return status;
+	}
+	status = open_name(volume, caller, from, DELETE, 0, &opened);
 	if (!NT_SUCCESS(status))
 		return status;
 	directory = (opened.stat.FileAttributes & FILE_ATTRIBUTE_DIRECTORY) &&

@@ -37,15 +37,17 @@ void front_op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t 
 	front_end(r);
 }
 
-/* 0 when the name was never looked up, or leads to a folder. */
-static uint64_t known_id(struct rdr_fuse *fuse, struct front_node *dir, const char *name)
+enum wanted { ANY, DIRECTORY, NO_DIRECTORY };
+
+/* 0 when the name was never looked up, or leads to something else than wanted. */
+static uint64_t known_id(struct rdr_fuse *fuse, struct front_node *dir, const char *name, enum wanted wanted)
 {
 	struct front_node *node = front_node_find(fuse, dir, name);
 	uint64_t id;
 
 	if (node == NULL)
 		return 0;
-	id = node->type != S_IFDIR ? node->file_id : 0;
+	id = wanted == ANY || (node->type == S_IFDIR) == (wanted == DIRECTORY) ? node->file_id : 0;
 	front_node_unpin(fuse, node);
 	return id;
 }
@@ -62,7 +64,8 @@ static void remove_name(fuse_req_t req, fuse_ino_t parent, const char *name, BOO
 		return;
 	status = front_node_path(fuse, dir, name, &path);
 	if (NT_SUCCESS(status)) {
-		status = door_remove(fuse->volume, &r->caller, &path, directory, known_id(fuse, dir, name));
+		status = door_remove(fuse->volume, &r->caller, &path, directory,
+				     known_id(fuse, dir, name, directory ? DIRECTORY : NO_DIRECTORY));
 		door_name_free(&path);
 	}
 	if (NT_SUCCESS(status))
@@ -103,7 +106,9 @@ void front_op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_i
 		status = front_node_path(fuse, to_dir, new_name, &to);
 	if (NT_SUCCESS(status))
 		status = door_rename(fuse->volume, &r->caller, &from, &to,
-				     flags & RENAME_NOREPLACE ? 0 : DOOR_RENAME_REPLACE);
+				     flags & RENAME_NOREPLACE ? 0 : DOOR_RENAME_REPLACE,
+				     known_id(fuse, from_dir, name, NO_DIRECTORY),
+				     known_id(fuse, to_dir, new_name, ANY));
 	if (NT_SUCCESS(status))
 		front_name_moved(fuse, from_dir, name, to_dir, new_name);
 	front_reply_status(r, status);

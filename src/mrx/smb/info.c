@@ -245,9 +245,9 @@ NTSTATUS mrx_smb_query_file_info(PRX_CONTEXT RxContext)
  * The target of a rename or link as a path from the share's root, without a leading backslash: a name with a
  * backslash is one already, a bare name stands beside the file.  path->Buffer is pool memory that the caller frees.
  */
-static NTSTATUS smb_target_path(PRX_CONTEXT RxContext, const WCHAR *name, ULONG bytes, UNICODE_STRING *path)
+static NTSTATUS smb_target_path(const UNICODE_STRING *now, const WCHAR *name, ULONG bytes,
+				UNICODE_STRING *path)
 {
-	const UNICODE_STRING *now = RxContext->pFobx->pSrvOpen->pAlreadyPrefixedName;
 	ULONG dir = 0, n = bytes / sizeof(WCHAR), i;
 	UNICODE_STRING whole, trimmed;
 	bool bare = true;
@@ -276,40 +276,31 @@ static NTSTATUS smb_target_path(PRX_CONTEXT RxContext, const WCHAR *name, ULONG 
 }
 
 /* Rename and link have one layout; in the extended class the first byte has grown to a word of flags. */
-static NTSTATUS smb_set_name(PRX_CONTEXT RxContext, struct smb_open *open, uint8_t info_class)
+static NTSTATUS smb_encode_name(const UNICODE_STRING *now, FILE_INFORMATION_CLASS class,
+				const FILE_RENAME_INFORMATION *info, ULONG length, BOOLEAN replace,
+				uint8_t **bytes, size_t *count)
 {
-	const FILE_RENAME_INFORMATION *info = RxContext->Info.Buffer;
 	ULONG head = FIELD_OFFSET(FILE_RENAME_INFORMATION, FileName);
-	bool extended = info_class == FSCC_FILE_RENAME_EX;
+	bool extended = class == FileRenameInformationEx;
 	struct fscc_rename rename;
 	UNICODE_STRING path;
-	uint8_t *bytes;
-	size_t cap, length = 0;
 	NTSTATUS status;
 
-	if ((ULONG)RxContext->Info.Length < head ||
-	    info->FileNameLength > (ULONG)RxContext->Info.Length - head)
+	if (length < head || info->FileNameLength > length - head)
 		return STATUS_INVALID_PARAMETER;
-	status = smb_target_path(RxContext, info->FileName, info->FileNameLength, &path);
+	status = smb_target_path(now, info->FileName, info->FileNameLength, &path);
 	if (status != STATUS_SUCCESS)
 		return status;
-	rename.replace_if_exists = RxContext->Info.ReplaceIfExists || (!extended && info->ReplaceIfExists);
+	rename.replace_if_exists = replace || (!extended && info->ReplaceIfExists);
 	rename.name.p = (const uint8_t *)path.Buffer;
 	rename.name.len = path.Length;
-	cap = path.Length + 64u;
-	bytes = ExAllocatePoolWithTag(PagedPool, cap, SMB_TAG_NAME);
-	status = STATUS_INSUFFICIENT_RESOURCES;
-	if (bytes != NULL)
-		length = fscc_rename_encode(bytes, cap, &rename);
-	if (length != 0) {
-		if (extended)
-			wire_set_le32(bytes, info->Flags);
-		status = smb_set_info(RxContext, open, SMB2_0_INFO_FILE, info_class, 0, bytes, length);
-	}
-	if (bytes != NULL)
-		ExFreePoolWithTag(bytes, SMB_TAG_NAME);
+	*bytes = ExAllocatePoolWithTag(PagedPool, path.Length + 64u, SMB_TAG_NAME);
+	if (*bytes != NULL)
+		*count = fscc_rename_encode(*bytes, path.Length + 64u, &rename);
+	if (*count != 0 && extended)
+		wire_set_le32(*bytes, info->Flags);
 	ExFreePoolWithTag(path.Buffer, SMB_TAG_NAME);
-	return status;
+	return *count != 0 ? STATUS_SUCCESS : STATUS_INSUFFICIENT_RESOURCES;
 }
 
 static size_t smb_set_size(FILE_INFORMATION_CLASS class)
@@ -334,28 +325,57 @@ static size_t smb_set_size(FILE_INFORMATION_CLASS class)
 	}
 }
 
+NTSTATUS smb_encode_set(const UNICODE_STRING *now, FILE_INFORMATION_CLASS class, const void *buffer,
+			ULONG length, BOOLEAN replace, uint8_t **bytes, size_t *count)
+{
+	size_t size = smb_set_size(class);
+	NTSTATUS status;
+
+	*bytes = NULL;
+	*count = 0;
+	if (size == 0 && class != FileRenameInformation && class != FileRenameInformationEx &&
+	    class != FileLinkInformation)
+		return STATUS_INVALID_INFO_CLASS;
+	if (size == 0) {
+		status = smb_encode_name(now, class, buffer, length, replace, bytes, count);
+		if (status != STATUS_SUCCESS && *bytes != NULL) {
+			ExFreePoolWithTag(*bytes, SMB_TAG_NAME);
+			*bytes = NULL;
+		}
+		return status;
+	}
+	if (length < size)
+		return STATUS_INFO_LENGTH_MISMATCH;
+	*bytes = ExAllocatePoolWithTag(PagedPool, size, SMB_TAG_NAME);
+	if (*bytes == NULL)
+		return STATUS_INSUFFICIENT_RESOURCES;
+	RtlCopyMemory(*bytes, buffer, size);
+	*count = size;
+	return STATUS_SUCCESS;
+}
+
 NTSTATUS mrx_smb_set_file_info(PRX_CONTEXT RxContext)
 {
 	struct smb_open *open = smb_open_of_request(RxContext);
 	FILE_INFORMATION_CLASS class = RxContext->Info.FileInformationClass;
-	size_t size = smb_set_size(class);
+	uint8_t *bytes;
+	size_t count;
+	NTSTATUS status;
 
 	if (open == NULL)
 		return STATUS_FILE_CLOSED;
-	if (size != 0) {
-		if ((size_t)RxContext->Info.Length < size)
-			return STATUS_INFO_LENGTH_MISMATCH;
-		return smb_set_info(RxContext, open, SMB2_0_INFO_FILE, (uint8_t) class, 0,
-				    RxContext->Info.Buffer, size);
-	}
-	switch ((int)class) {
-	case FileRenameInformation:
-	case FileRenameInformationEx:
-	case FileLinkInformation:
-		return smb_set_name(RxContext, open, (uint8_t) class);
-	default:
-		return STATUS_INVALID_INFO_CLASS;
-	}
+	status = smb_encode_set(RxContext->pFobx->pSrvOpen->pAlreadyPrefixedName, class,
+				RxContext->Info.Buffer, (ULONG)RxContext->Info.Length,
+				RxContext->Info.ReplaceIfExists, &bytes, &count);
+	if (status != STATUS_SUCCESS)
+		return status;
+	status = smb_set_info(RxContext, open, SMB2_0_INFO_FILE, (uint8_t) class, 0, bytes, count);
+	ExFreePoolWithTag(bytes, SMB_TAG_NAME);
+	/* the file goes with its last handle: who closes it hears whether it went */
+	if (status == STATUS_SUCCESS &&
+	    (class == FileDispositionInformation || class == FileDispositionInformationEx))
+		InterlockedExchange(&open->heard_out, 1);
+	return status;
 }
 
 /* The file's new end is in the FCB. */

@@ -52,6 +52,7 @@ NTSTATUS mrx_smb_lock(PRX_CONTEXT RxContext)
 		lock.flags = SMB2_LOCKFLAG_SHARED_LOCK;
 	if (low->Operation != LOWIO_OP_UNLOCK && (low->ParamsFor.Locks.Flags & SL_FAIL_IMMEDIATELY))
 		lock.flags |= SMB2_LOCKFLAG_FAIL_IMMEDIATELY;
+	InterlockedExchange(&open->heard_out, 1); /* the close gives the locks back */
 	x = smb_lock_exchange(open, &lock, 1);
 	if (x == NULL)
 		return STATUS_INSUFFICIENT_RESOURCES;

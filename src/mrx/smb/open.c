@@ -43,6 +43,7 @@ struct smb_creating {
 	struct smb_tree *tree;
 	struct smb_exchange *x;
 	struct smb_part *query; /* NULL: not asked */
+	struct smb_part *set;   /* NULL: nothing to set */
 	struct smb_part *close; /* NULL: stays open */
 	struct smb_creating_lease lease;
 	struct smb2_create_response rsp;
@@ -133,6 +134,33 @@ static NTSTATUS smb_add_query_all(struct smb_creating *c)
 	return STATUS_SUCCESS;
 }
 
+/* What the opener came to change. */
+static NTSTATUS smb_add_set(struct smb_creating *c)
+{
+	struct smb2_set_info_request req = {
+		.info_type = SMB2_0_INFO_FILE,
+		.info_class = (uint8_t)c->ecp->SetClass,
+		.file_id = SMB2_FILE_ID_RELATED,
+	};
+	uint8_t *bytes;
+	size_t count;
+	NTSTATUS status = smb_encode_set(c->rxc->pRelevantSrvOpen->pAlreadyPrefixedName, c->ecp->SetClass,
+					 c->ecp->SetBuffer, c->ecp->SetLength, FALSE, &bytes, &count);
+
+	if (status != STATUS_SUCCESS)
+		return status;
+	if (count > c->tree->session->conn->neg.max_transact) {
+		ExFreePool(bytes);
+		return STATUS_INVALID_PARAMETER;
+	}
+	req.data = (struct wire_slice){bytes, count};
+	c->set = smb_exchange_add(c->x, SMB2_SET_INFO, SMB2_HDR_SIZE + 40 + count, count);
+	if (c->set != NULL)
+		c->set->len = smb2_set_info_request_encode(c->set->bytes, c->set->cap, &req);
+	ExFreePool(bytes);
+	return c->set != NULL ? STATUS_SUCCESS : STATUS_INSUFFICIENT_RESOURCES;
+}
+
 static NTSTATUS smb_add_close(struct smb_exchange *x, struct smb2_file_id id, struct smb_part **out)
 {
 	struct smb2_close_request req = {.file_id = id};
@@ -174,6 +202,8 @@ static NTSTATUS smb_build_create(struct smb_creating *c, const UNICODE_STRING *p
 	status = smb_add_create(c, path);
 	if (status == STATUS_SUCCESS && c->ecp != NULL && (c->ecp->Requested & RX_QOC_STAT))
 		status = smb_add_query_all(c);
+	if (status == STATUS_SUCCESS && c->ecp != NULL && (c->ecp->Requested & RX_QOC_SET))
+		status = smb_add_set(c);
 	if (status == STATUS_SUCCESS && smb_may_close_at_once(c))
 		status = smb_add_close(c->x, SMB2_FILE_ID_RELATED, &c->close);
 	return status;
@@ -292,6 +322,13 @@ static void smb_answer_ecp(struct smb_creating *c, const struct smb_open *open, 
 	}
 	if (c->close != NULL)
 		c->ecp->Supplied |= RX_QOC_CLOSE;
+	if (c->set != NULL) {
+		c->ecp->SetStatus = c->set->status;
+		/* a server may say only at the close that it cannot delete */
+		if (NT_SUCCESS(c->set->status) && c->close != NULL && NT_ERROR(c->close->status))
+			c->ecp->SetStatus = c->close->status;
+		c->ecp->Supplied |= RX_QOC_SET;
+	}
 }
 
 /* ---- the callbacks ----------------------------------------------------------------------------------- */
@@ -335,15 +372,24 @@ static bool smb_is_another_file(const struct smb_creating *c)
 	return false;
 }
 
+/* A change that was made and a handle that is closed: there is nothing to have an FCB for. */
+static bool smb_is_over(const struct smb_creating *c)
+{
+	return c->close != NULL && (c->set != NULL || (c->rxc->Create.NtCreateParameters.CreateOptions &
+						       FILE_DELETE_ON_CLOSE) != 0);
+}
+
 static NTSTATUS smb_take_open(struct smb_creating *c)
 {
 	PMRX_SRV_OPEN so = c->rxc->pRelevantSrvOpen;
 	struct smb_open *open = NULL;
-	bool stat_known;
+	bool stat_known, another;
 
 	smb_stat_from_create(c);
 	stat_known = smb_stat_from_query(c);
-	if (smb_is_another_file(c)) {
+	another = smb_is_another_file(c);
+	/* what was done to the file and ended with the open is not done again */
+	if (another && !smb_is_over(c)) {
 		if (c->close == NULL)
 			smb_close_unheard(c->tree, c->rsp.file_id);
 		c->rxc->pFcb->fShouldBeOrphaned = TRUE;
@@ -370,7 +416,8 @@ static NTSTATUS smb_take_open(struct smb_creating *c)
 	}
 	smb_lease_take(c->rxc, c->tree, &c->lease, &c->rsp);
 	smb_answer_ecp(c, open, stat_known);
-	smb_finish_fcb(c->rxc->pFcb, &c->stat);
+	if (!another)
+		smb_finish_fcb(c->rxc->pFcb, &c->stat);
 	return STATUS_SUCCESS;
 }
 
@@ -387,6 +434,12 @@ static NTSTATUS smb_create_run(struct smb_creating *c)
 		return status;
 	if (!smb2_create_response_decode(&c->x->part[0].pdu, &c->rsp))
 		return STATUS_INVALID_NETWORK_RESPONSE;
+	/* a server may fail what follows a failure in a compound, the close included: no handle is left behind */
+	if (c->close != NULL && NT_ERROR(c->close->status)) {
+		smb_close_unheard(c->tree, c->rsp.file_id);
+		if (rxc->Create.NtCreateParameters.CreateOptions & FILE_DELETE_ON_CLOSE)
+			return c->close->status;
+	}
 	status = smb_take_open(c);
 	if (status == STATUS_SUCCESS) {
 		rxc->Create.ReturnedCreateInformation = c->rsp.create_action;
@@ -464,8 +517,17 @@ NTSTATUS mrx_smb_cleanup_fobx(PRX_CONTEXT RxContext)
 	return STATUS_SUCCESS;
 }
 
+/* Does anything that comes later depend on what this close does: a deletion, share modes, locks? */
+static bool smb_close_matters(PMRX_SRV_OPEN so, const struct smb_open *open)
+{
+	const ULONG all = FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE;
+
+	return open->heard_out != 0 || (so->ShareAccess & all) != all ||
+	       (so->CreateOptions & FILE_DELETE_ON_CLOSE) != 0;
+}
+
 /*
- * Waits for the answer: what the close does (delete on close, sharing) holds when it returns.  Not for a server that
+ * The answer is waited for where it matters: what the close does holds then when this returns.  Not for a server that
  * says nothing at all: nobody could do anything about it.
  */
 NTSTATUS mrx_smb_close_srv_open(PRX_CONTEXT RxContext)
@@ -479,6 +541,12 @@ NTSTATUS mrx_smb_close_srv_open(PRX_CONTEXT RxContext)
 	if (open == NULL)
 		return STATUS_SUCCESS;
 	so->Context = NULL;
+	if (!smb_close_matters(so, open)) {
+		smb_close_unheard(open->tree, open->id);
+		smb_open_free(open);
+		smb_lease_open_ended(so->pFcb);
+		return STATUS_SUCCESS;
+	}
 	x = smb_tree_exchange(open->tree);
 	if (x != NULL && smb_add_close(x, open->id, NULL) == STATUS_SUCCESS)
 		status = smb_exchange_run_unless_silent(x);

@@ -131,6 +131,8 @@ struct smb_open {
 	struct smb2_file_id id;
 	ACCESS_MASK access;
 	bool directory;
+	volatile LONG
+		heard_out; /* set once: its close does something that later requests depend on: the answer is waited for */
 };
 
 static inline struct smb_open *smb_open_of(PMRX_SRV_OPEN so)
@@ -196,6 +198,12 @@ NTSTATUS smb_set_info(PRX_CONTEXT RxContext, struct smb_open *open, uint8_t type
 
 /* ---- info.c, volinfo.c, dir.c ------------------------------------------------------------------------ */
 
+/*
+ * A SET_INFO's bytes from the NT structure.  @now: the file's own name.  Free with ExFreePool().
+ * Return: STATUS_SUCCESS, STATUS_INVALID_INFO_CLASS, STATUS_INFO_LENGTH_MISMATCH, ...
+ */
+NTSTATUS smb_encode_set(const UNICODE_STRING *now, FILE_INFORMATION_CLASS class, const void *buffer,
+			ULONG length, BOOLEAN replace, uint8_t **bytes, size_t *count);
 NTSTATUS mrx_smb_query_file_info(PRX_CONTEXT RxContext);
 NTSTATUS mrx_smb_set_file_info(PRX_CONTEXT RxContext);
 NTSTATUS mrx_smb_truncate(PRX_CONTEXT RxContext);
