@@ -144,6 +144,52 @@ static void test_key_association(void **state)
 	RxPurgeChangeBufferingStateRequestsForSrvOpen(so);
 }
 
+static void try_the_fcb(void *context)
+{
+	bool *got = context;
+
+	*got = ExAcquireResourceSharedLite(fcb->Header.Resource, FALSE);
+	if (*got)
+		ExReleaseResourceLite(fcb->Header.Resource);
+}
+
+static bool others_can_have_the_fcb(void)
+{
+	struct nt_thread *thread;
+	bool got = true;
+
+	CHECK_EQUAL(nt_thread_create("other", try_the_fcb, &got, &thread), STATUS_SUCCESS);
+	nt_thread_join(thread);
+	return got;
+}
+
+/* Held as often as before, whatever the outcome; and not given up in between, for nobody waits for it here. */
+static void test_B_RxChangeBufferingState_08_ownership(void **state)
+{
+	static const NTSTATUS answers[] = {STATUS_SUCCESS, STATUS_UNSUCCESSFUL};
+	PERESOURCE resource = fcb->Header.Resource;
+	ULONG held, i, compute_new;
+
+	(void)state;
+	CHECK(RxIsFcbAcquiredExclusive(fcb));
+	for (held = 1; held <= 2; held++) {
+		for (i = 0; i < RTL_NUMBER_OF(answers); i++)
+			for (compute_new = 0; compute_new < 2; compute_new++) {
+				answer = answers[i];
+				answered_state = FCB_STATE_READCACHING_ENABLED;
+				CHECK_EQUAL(RxChangeBufferingState(so, NULL, compute_new != 0),
+					    STATUS_SUCCESS);
+				CHECK(ExIsResourceAcquiredExclusiveLite(resource));
+				CHECK_EQUAL(ExIsResourceAcquiredSharedLite(resource), held);
+				CHECK(!others_can_have_the_fcb());
+			}
+		CHECK(ExAcquireResourceExclusiveLite(resource, FALSE));
+	}
+	ExReleaseResourceLite(resource);
+	ExReleaseResourceLite(resource);
+	CHECK_EQUAL(ExIsResourceAcquiredSharedLite(resource), 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -151,6 +197,7 @@ int main(void)
 		cmocka_unit_test(test_B_RxChangeBufferingState_04),
 		cmocka_unit_test(test_B_RxChangeBufferingState_05),
 		cmocka_unit_test(test_B_RxChangeBufferingState_02),
+		cmocka_unit_test(test_B_RxChangeBufferingState_08_ownership),
 		cmocka_unit_test(test_key_association),
 	};
 
