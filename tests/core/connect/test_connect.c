@@ -427,7 +427,7 @@ static void test_B_RxFinalizeConnection_01_02_04(void **state)
 }
 
 /* Not forced and unused: the view ends; the caller's reference keeps its memory. In use: refused. */
-static void test_B_RxFinalizeConnection_05_in_use(void **state)
+static void test_B_RxFinalizeConnection_03_05_07_in_use(void **state)
 {
 	FIXTURE_NAME(name, u"\\server\\share");
 	NTSTATUS status;
@@ -576,7 +576,7 @@ int main(void)
 		cmocka_unit_test(test_B_MRxCreateSrvCall_06_silent_server_stops_nobody_else),
 		cmocka_unit_test(test_cancel_ends_a_wait),
 		cmocka_unit_test(test_B_RxFinalizeConnection_01_02_04),
-		cmocka_unit_test(test_B_RxFinalizeConnection_05_in_use),
+		cmocka_unit_test(test_B_RxFinalizeConnection_03_05_07_in_use),
 		cmocka_unit_test(test_B_RxForceFinalizeAllVNetRoots_02),
 		cmocka_unit_test(test_connecting_survives_each_allocation_failure),
 		cmocka_unit_test(test_objects_are_shown),
