@@ -213,7 +213,7 @@ static LONG rx_fcb_count(PFCB fcb)
  * RxFinalizeNetFcb - tear down an FCB
  * @ThisFcb:           [in] when TRUE is returned the pointer is dead and its lock released
  * @RecursiveFinalize: [in] TRUE: its SRV_OPENs and FOBXs go first
- * @ForceFinalize:     [in] TRUE: detach it although it is referenced
+ * @ForceFinalize:     [in] TRUE: detach it although it is referenced; builds with assertions assert on it
  * @ReferenceCount:    [in] the highest count at which force applies
  *
  * Detaches at count 1 or with force; frees at count 0.
@@ -230,6 +230,7 @@ BOOLEAN RxFinalizeNetFcb(PFCB ThisFcb, BOOLEAN RecursiveFinalize, BOOLEAN ForceF
 
 	rx_assert_fcb_table_exclusive(&((PNET_ROOT)fcb->pNetRoot)->FcbTable);
 	rx_assert_fcb_exclusive(fcb);
+	ASSERT(!ForceFinalize); /* whoever forces takes a file from its users: nobody in RDBSS does (E-05) */
 	if (!RecursiveFinalize && (fcb->OpenCount != 0 || fcb->UncleanCount != 0))
 		return FALSE;
 

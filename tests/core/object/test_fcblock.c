@@ -236,26 +236,6 @@ static void test_B_RxpDereferenceAndFinalizeNetFcb_02_table_lock(void **state)
 	CHECK_EQUAL(rxc->AcquireReleaseFcbTrackerX, 0);
 }
 
-/* Forced, up to the count it is allowed for: the name goes, the memory waits for the last user. */
-static void test_B_RxFinalizeNetFcb_05_08_forced(void **state)
-{
-	FIXTURE_NAME(name, u"\\forced");
-	PRX_FCB_TABLE table = &((PNET_ROOT)vnr->pNetRoot)->FcbTable;
-	PFCB other = fixture_fcb(rxc, vnr, &name);
-
-	(void)state;
-	RxReleaseFcb(rxc, other);
-	CHECK(RxAcquireFcbTableLockExclusive(table, TRUE));
-	CHECK_EQUAL(RxAcquireExclusiveFcb(rxc, other), STATUS_SUCCESS);
-	CHECK(!RxFinalizeNetFcb(other, FALSE, TRUE, 1)); /* two references: force does not reach so far */
-	CHECK(!other->UpperFinalizationDone);
-	CHECK(!RxFinalizeNetFcb(other, FALSE, TRUE, 2));
-	CHECK(other->UpperFinalizationDone && other->NodeReferenceCount == 1);
-	CHECK(RxFcbTableLookupFcb(table, &name) == NULL);
-	RxReleaseFcbTableLock(table);
-	CHECK(fixture_fcb_end(rxc, other));
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -266,7 +246,6 @@ int main(void)
 		cmocka_unit_test(test_no_wait),
 		cmocka_unit_test(test_B_RxGetFileSizeWithLock_01_not_torn),
 		cmocka_unit_test(test_B_RxpDereferenceAndFinalizeNetFcb_02_table_lock),
-		cmocka_unit_test(test_B_RxFinalizeNetFcb_05_08_forced),
 	};
 
 	return cmocka_run_group_tests(tests, begin, end);
