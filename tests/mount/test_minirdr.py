@@ -282,6 +282,49 @@ def test_steps_that_fail_are_told_apart(folder):
         assert expected in refused(out, code=32), words
 
 
+def test_a_driver_that_writes_past_its_memory_is_stopped(folder):
+    """The sanitizer of a driver works on what it takes from the pool, also in a program that was built without."""
+    source = os.path.join(folder, "over")
+    shutil.copytree(NULMRX, source)
+    text = open(os.path.join(source, "rdwr.c"), encoding="ascii").read()
+    write(os.path.join(source, "rdwr.c"), text.replace(
+        "\tif (File == NULL)\n\t\treturn STATUS_INVALID_DEVICE_REQUEST; /* the directory */",
+        "\tPUCHAR Small = ExAllocatePoolWithTag(PagedPool, 16, NULMRX_POOLTAG);\n\tSmall[16] = 1;", 1))
+    out = os.path.join(folder, "over.so")
+    done = rig.rdr("build-minirdr", source, "-o", out, "--asan")
+    assert done.returncode == 0, done.stderr
+    mount = mount_nulmrx(out)
+    with pytest.raises(OSError):
+        with open(os.path.join(mount.path, "hello.txt"), "rb") as file:
+            file.read()
+    rig.wait_until("end of the daemon", 20, lambda: rig.is_gone(mount.pid))
+    log = mount.read_log()
+    mount.kill()
+    mount.remove()
+    assert "heap-buffer-overflow" in log and "NulMRxRead" in log and "rdwr.c" in log, log
+
+
+@pytest.mark.without_fuse
+def test_an_installed_tree_builds_drivers(folder):
+    """Installed under another root, the recipe and pkg-config find their headers; the object suits the program."""
+    build_tree = os.path.realpath(os.path.join(os.path.dirname(rig.RDR), "../../.."))
+    rig.run("meson", "install", "-C", build_tree, "--no-rebuild", "--quiet", "--destdir", folder, check=True, timeout=120)
+    found = rig.run("find", folder, "-name", "rdr", "-path", "*/bin/*", check=True).stdout.split()
+    out = os.path.join(folder, "nulmrx.so")
+    done = rig.run(found[0], "build-minirdr", NULMRX, "-o", out, *SANITIZE)
+    assert done.returncode == 0, done.stderr
+    assert "/bin/../../" not in open(os.path.join(out + ".d", "dir.d"), encoding="ascii").read()
+    package = rig.run("find", folder, "-name", "rdbss-minirdr.pc", check=True).stdout.split()[0]
+    words = rig.run(
+        "pkg-config", "--cflags", "--libs", package, check=True, env=dict(os.environ, PKG_CONFIG_SYSROOT_DIR=folder)
+    ).stdout.split()
+    sources = [os.path.join(NULMRX, name) for name in os.listdir(NULMRX) if name.endswith(".c")]
+    sources.append(os.path.join(out + ".d", "stamp.c"))
+    rig.run("cc", *words, *sources, "-o", out, check=True)
+    done = rig.run(found[0], "build-minirdr", "--check", out)
+    assert done.returncode == 0, done.stderr
+
+
 def test_a_driver_that_leaks_is_told(nulmrx, folder):
     """What a driver leaves allocated is counted by tag at the unmount, and the exit code says so."""
     source = os.path.join(folder, "leaky")

@@ -112,45 +112,6 @@ static bool read_header(struct image *image, char *why, size_t size)
 	return true;
 }
 
-/* The sanitizer's run time must be in the process before the object is. */
-static bool check_needed(const struct image *image, char *why, size_t size)
-{
-	static const struct {
-		const char *library;
-		const char *symbol;
-		const char *name;
-	} sanitizers[] = {
-		{"libasan.so", "__asan_init", "AddressSanitizer"},
-		{"libclang_rt.asan", "__asan_init", "AddressSanitizer"},
-		{"libtsan.so", "__tsan_init", "ThreadSanitizer"},
-		{"libclang_rt.tsan", "__tsan_init", "ThreadSanitizer"},
-	};
-	const Elf64_Shdr *dynamic = section_of_type(image, SHT_DYNAMIC);
-	const Elf64_Dyn *entry;
-
-	if (dynamic == NULL)
-		return true;
-	entry = (const void *)(image->bytes + dynamic->sh_offset);
-	for (size_t i = 0; i < dynamic->sh_size / sizeof(*entry); i++) {
-		const char *library;
-
-		if (entry[i].d_tag != DT_NEEDED)
-			continue;
-		library = string_at(image, &image->sections[dynamic->sh_link], entry[i].d_un.d_val);
-		for (size_t k = 0; k < sizeof(sanitizers) / sizeof(sanitizers[0]); k++) {
-			if (strncmp(library, sanitizers[k].library, strlen(sanitizers[k].library)) != 0 ||
-			    dlsym(RTLD_DEFAULT, sanitizers[k].symbol) != NULL)
-				continue;
-			snprintf(why, size,
-				 "was built with %s and this program was not: start it with "
-				 "LD_PRELOAD=%s, or use an rdr built the same way",
-				 sanitizers[k].name, library);
-			return false;
-		}
-	}
-	return true;
-}
-
 /* Routines of a compiler's run time come with the object's own libraries. */
 static bool is_instrumentation(const char *name)
 {
@@ -211,10 +172,54 @@ bool door_loadable_check(const char *path, char *why, size_t size)
 
 	if (!map_file(path, &image, why, size))
 		return false;
-	good = read_header(&image, why, size) && check_symbols(&image, why, size) &&
-	       check_needed(&image, why, size);
+	good = read_header(&image, why, size) && check_symbols(&image, why, size);
 	munmap((void *)(uintptr_t)image.bytes, image.length);
 	return good;
+}
+
+static const char *sanitizer_of(const struct image *image)
+{
+	static const struct {
+		const char *library;
+		const char *symbol;
+	} sanitizers[] = {
+		{"libasan.so", "__asan_init"},
+		{"libclang_rt.asan", "__asan_init"},
+		{"libtsan.so", "__tsan_init"},
+		{"libclang_rt.tsan", "__tsan_init"},
+	};
+	const Elf64_Shdr *dynamic = section_of_type(image, SHT_DYNAMIC);
+	const Elf64_Dyn *entry;
+
+	if (dynamic == NULL)
+		return "";
+	entry = (const void *)(image->bytes + dynamic->sh_offset);
+	for (size_t i = 0; i < dynamic->sh_size / sizeof(*entry); i++) {
+		const char *library;
+
+		if (entry[i].d_tag != DT_NEEDED)
+			continue;
+		library = string_at(image, &image->sections[dynamic->sh_link], entry[i].d_un.d_val);
+		for (size_t k = 0; k < sizeof(sanitizers) / sizeof(sanitizers[0]); k++) {
+			if (strncmp(library, sanitizers[k].library, strlen(sanitizers[k].library)) == 0 &&
+			    dlsym(RTLD_DEFAULT, sanitizers[k].symbol) == NULL)
+				return library;
+		}
+	}
+	return "";
+}
+
+void door_loadable_needs(const char *path, char *library, size_t size)
+{
+	struct image image;
+	char why[256];
+
+	library[0] = '\0';
+	if (!map_file(path, &image, why, sizeof(why)))
+		return;
+	if (read_header(&image, why, sizeof(why)))
+		snprintf(library, size, "%s", sanitizer_of(&image));
+	munmap((void *)(uintptr_t)image.bytes, image.length);
 }
 
 static bool check_stamp(const struct rdbss_abi *theirs, char *why, size_t size)
@@ -271,10 +276,18 @@ bool door_loadable_open(const char *path, struct door_loadable *out, char *why, 
 {
 	const struct rdbss_abi *stamp;
 	PDRIVER_INITIALIZE entry;
+	char library[256];
 
 	RtlZeroMemory(out, sizeof(*out));
 	if (!door_loadable_check(path, why, size))
 		return false;
+	door_loadable_needs(path, library, sizeof(library));
+	if (library[0] != '\0') {
+		snprintf(why, size,
+			 "needs %s in the process before it: start this program with LD_PRELOAD=%s", library,
+			 library);
+		return false;
+	}
 	out->handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
 	if (out->handle == NULL) {
 		snprintf(why, size, "cannot be loaded: %s", dlerror());

@@ -22,9 +22,12 @@ void door_loadable_name(const char *path, char *name, size_t size);
  * @why: [out] one line on failure
  *
  * Looks for: a shared object for this machine, the stamp of rdbss_abi.h, DriverEntry, routines that nobody here
- * has, a sanitizer whose run time is not in this process.
+ * has.
  */
 bool door_loadable_check(const char *path, char *why, size_t size);
+
+/* The library of a sanitizer that must be in the process before the object is, and is not; "": none. */
+void door_loadable_needs(const char *path, char *library, size_t size);
 
 /**
  * door_loadable_open - load, and compare the stamp

@@ -33,6 +33,35 @@ int rdr_minirdr_check(const char *object, struct rdr_error *error)
 	return rdr_fail(error, RDR_USAGE, "%s %s", base_name(object), why);
 }
 
+/**
+ * rdr_minirdr_preload - begin again with a sanitizer's run time in front, when the object needs it
+ * @object: absolute
+ * @argv:   of the whole program, as it was called
+ *
+ * Comes before anything is read from @argv that will be blanked.  Returns when nothing is needed, or nothing can be
+ * done: loading tells why then.
+ */
+void rdr_minirdr_preload(const char *object, char **argv)
+{
+	const char *before = getenv("LD_PRELOAD");
+	char library[256];
+	char *list = NULL;
+
+	door_loadable_needs(object, library, sizeof(library));
+	if (library[0] == '\0' || (before != NULL && strstr(before, library) != NULL))
+		return;
+	rdr_append(&list, "%s", library);
+	if (before != NULL && before[0] != '\0' && list != NULL)
+		rdr_append(&list, "%s", before);
+	if (list == NULL || setenv("LD_PRELOAD", list, 1) != 0) {
+		free(list);
+		return;
+	}
+	free(list);
+	rdr_say("%s needs %s: starting again with it", base_name(object), library);
+	(void)execv("/proc/self/exe", argv);
+}
+
 static int explain_start(const char *object, enum door_stage stage, NTSTATUS status, struct rdr_error *error)
 {
 	const char *name = base_name(object);

@@ -197,6 +197,8 @@ int rdr_verb_mount(int argc, char **argv)
 			break;
 		}
 	}
+	if (code == 0 && request.minirdr != NULL)
+		rdr_minirdr_preload(request.minirdr, argv - 1);        /* argv[0] is the verb */
 	bool nameless = request.minirdr != NULL && argc - optind == 1; /* the driver's own name */
 
 	if (code == 0 && argc - optind != 2 && !nameless)

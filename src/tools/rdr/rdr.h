@@ -271,6 +271,7 @@ void rdr_notify(const char *state);
 
 struct door;
 int rdr_minirdr_check(const char *object, struct rdr_error *error);
+void rdr_minirdr_preload(const char *object, char **argv);
 int rdr_minirdr_start(const char *object, struct door **door, struct rdr_error *error);
 
 /* serve.c -------------------------------------------------------------------- */

@@ -118,7 +118,7 @@ static int parse_server(const char *start, const char *end, struct rdr_spec *spe
 						"the name to mount is malformed: text after ']'");
 			port = host_end + 2;
 		}
-	} else {
+	} else if (start < end) {
 		const char *colon = memchr(start, ':', (size_t)(end - start));
 
 		if (colon != NULL) {
