@@ -12,7 +12,9 @@ static struct {
 	BOOLEAN tree_connect, claim;
 	USHORT flags;
 	ULONG ea_length;
-	PIO_SECURITY_CONTEXT security;
+	PIO_SECURITY_CONTEXT security, claim_security;
+	PVOID ea;
+	UNICODE_STRING supplied;
 } seen;
 
 static NTSTATUS look_at_context(PRX_CONTEXT rxc, PRX_CONNECTION_ID id)
@@ -24,6 +26,9 @@ static NTSTATUS look_at_context(PRX_CONTEXT rxc, PRX_CONNECTION_ID id)
 	seen.flags = rxc->Create.Flags;
 	seen.ea_length = rxc->Create.EaLength;
 	seen.security = rxc->Create.NtCreateParameters.SecurityContext;
+	seen.claim_security = rxc->PrefixClaim.pSecurityContext;
+	seen.supplied = rxc->PrefixClaim.SuppliedPathName;
+	seen.ea = rxc->Create.EaBuffer;
 	return STATUS_NOT_IMPLEMENTED;
 }
 
@@ -112,6 +117,83 @@ static void test_B_UNC_prefix_claim_02_to_08(void **state)
 	end_connections();
 }
 
+/* The names the driver sees are the asker's own memory, and so is what else came with the question. */
+static void test_B_UNC_prefix_claim_04_05_from_the_request(void **state)
+{
+	static const WCHAR path[] = u"\\server\\share\\dir";
+	UCHAR eas[16] = {0};
+	IO_SECURITY_CONTEXT asker = {.DesiredAccess = FILE_WRITE_DATA};
+	QUERY_PATH_REQUEST_EX request = {
+		.pSecurityContext = &asker, .EaLength = sizeof(eas), .pEaBuffer = eas};
+	QUERY_PATH_RESPONSE response = {0};
+
+	(void)state;
+	recorder_reset();
+	RtlZeroMemory(&seen, sizeof(seen));
+	recorder_dispatch.MRxGetConnectionId = look_at_context;
+	RtlInitUnicodeString(&request.PathName, path);
+	CHECK_EQUAL(ask(IOCTL_REDIR_QUERY_PATH_EX, &request, sizeof(request), &response, sizeof(response),
+			KernelMode),
+		    STATUS_SUCCESS);
+	recorder_dispatch.MRxGetConnectionId = NULL;
+	CHECK(seen.supplied.Buffer == path && seen.supplied.Length == sizeof(path) - sizeof(WCHAR));
+	CHECK(seen.security == &asker && seen.claim_security == &asker);
+	end_connections();
+}
+
+/* Answered in bytes; buffers at two addresses, of which only the answer's is written. */
+static void test_B_UNC_prefix_claim_Vista_01_03_04_05(void **state)
+{
+	static const WCHAR path[] = u"\\\\server\\share\\dir\\f";
+	WCHAR text[RTL_NUMBER_OF(path)];
+	UCHAR eas[16] = {0}, eas_before[16];
+	QUERY_PATH_REQUEST_EX request = {
+		.pSecurityContext = &security, .EaLength = sizeof(eas), .pEaBuffer = eas};
+	QUERY_PATH_REQUEST_EX before;
+	struct {
+		ULONG guard;
+		QUERY_PATH_RESPONSE response;
+		ULONG guard2;
+	} answer = {0xa5a5a5a5, {99}, 0x5a5a5a5a};
+
+	(void)state;
+	recorder_reset();
+	RtlZeroMemory(&seen, sizeof(seen));
+	recorder_dispatch.MRxGetConnectionId = look_at_context;
+	memcpy(text, path, sizeof(path));
+	memcpy(eas_before, eas, sizeof(eas));
+	RtlInitUnicodeString(&request.PathName, text);
+	before = request;
+	CHECK_EQUAL(ask(IOCTL_REDIR_QUERY_PATH_EX, &request, sizeof(request), &answer.response,
+			sizeof(answer.response), KernelMode),
+		    STATUS_SUCCESS);
+	recorder_dispatch.MRxGetConnectionId = NULL;
+	CHECK_EQUAL(answer.response.LengthAccepted, 14 * sizeof(WCHAR));
+	CHECK(answer.guard == 0xa5a5a5a5 && answer.guard2 == 0x5a5a5a5a);
+	CHECK(memcmp(&request, &before, sizeof(request)) == 0 && memcmp(text, path, sizeof(path)) == 0);
+	CHECK(memcmp(eas, eas_before, sizeof(eas)) == 0);
+	CHECK(seen.claim && seen.ea == eas && seen.ea_length == sizeof(eas));
+	end_connections();
+}
+
+/* A claim asks the driver whether it knows the server, as an open would: each provider that is asked is. */
+static void test_B_MRxCreateSrvCall_08_a_claim_is_this_call(void **state)
+{
+	ULONG accepted = 0;
+
+	(void)state;
+	recorder_reset();
+	recorder.srv_call_status = STATUS_CANCELLED; /* not remembered */
+	CHECK_EQUAL((ULONG)ask_ex(u"\\server\\share", &accepted, KernelMode), (ULONG)STATUS_CANCELLED);
+	CHECK_EQUAL(recorder.count[REC_CREATE_SRV_CALL], 1);
+	CHECK_EQUAL(recorder.count[REC_WINNER_NOTIFY], 0);
+	recorder.srv_call_status = STATUS_SUCCESS;
+	CHECK_EQUAL(ask_ex(u"\\server\\share", &accepted, KernelMode), STATUS_SUCCESS);
+	CHECK_EQUAL(recorder.count[REC_CREATE_SRV_CALL], 2);
+	CHECK_EQUAL(recorder.count[REC_WINNER_NOTIFY], 1);
+	end_connections();
+}
+
 /* Refused: an error, and the answer is untouched. */
 static void test_B_UNC_prefix_claim_Vista_02(void **state)
 {
@@ -177,6 +259,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_B_UNC_prefix_claim_02_to_08),
+		cmocka_unit_test(test_B_UNC_prefix_claim_04_05_from_the_request),
+		cmocka_unit_test(test_B_UNC_prefix_claim_Vista_01_03_04_05),
+		cmocka_unit_test(test_B_MRxCreateSrvCall_08_a_claim_is_this_call),
 		cmocka_unit_test(test_B_UNC_prefix_claim_Vista_02),
 		cmocka_unit_test(test_B_UNC_prefix_claim_09),
 		cmocka_unit_test(test_old_form_and_lengths),

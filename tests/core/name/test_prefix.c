@@ -11,6 +11,7 @@
 #include "core/name/name.h"
 #include "core/object/object.h"
 #include "core/support/check.h"
+#include "core/support/stops.h"
 #include "nt_exec.h"
 
 /* A named object of its own: what an entry points at needs a type and a count. */
@@ -109,6 +110,158 @@ static void test_B_RxPrefixTableLookupName_02_04_counts(void **state)
 	CHECK_EQUAL(sc.sc.NodeReferenceCount, 2);
 	RxRemovePrefixTableEntry(&table, &sc.entry);
 	CHECK(look_up(u"\\server\\x", &rest, NULL) == NULL);
+}
+
+static void look_up_in_child(void)
+{
+	UNICODE_STRING rest;
+
+	(void)look_up(u"\\server", &rest, NULL);
+}
+
+static void look_up_nothing(void)
+{
+	UNICODE_STRING rest;
+
+	(void)look_up(u"", &rest, NULL);
+}
+
+/* Without the table's lock a lookup stops the process; shared is enough, as exclusive is. */
+static void test_B_RxPrefixTableLookupName_01_needs_the_lock(void **state)
+{
+	(void)state;
+	CHECK(runs_through(look_up_in_child));
+	RxReleasePrefixTableLock(&table);
+	CHECK(stops_with(look_up_in_child, "RxIsPrefixTableLockAcquired"));
+	CHECK(RxAcquirePrefixTableLockShared(&table, TRUE));
+	CHECK(runs_through(look_up_in_child));
+	RxReleasePrefixTableLock(&table);
+	CHECK(RxAcquirePrefixTableLockExclusive(&table, TRUE));
+}
+
+static void test_B_RxPrefixTableLookupName_05_empty_name(void **state)
+{
+	(void)state;
+	CHECK(stops_with(look_up_nothing, "count > 0"));
+}
+
+/* With an id only its own entries match, and those without one; without an id, any. */
+static void test_B_RxPrefixTableLookupName_06_connection_id(void **state)
+{
+	RX_CONNECTION_ID one = {.Luid = {1, 0}}, two = {.Luid = {1, 1}};
+	struct named mine, plain;
+	UNICODE_STRING rest;
+
+	(void)state;
+	CHECK(insert(&mine, RDBSS_NTC_NETROOT, u"\\s\\h", 0xffff, &one) != NULL);
+	CHECK(look_up(u"\\s\\h\\f", &rest, NULL) == &mine);
+	CHECK(look_up(u"\\s\\h\\f", &rest, &one) == &mine);
+	CHECK(look_up(u"\\s\\h\\f", &rest, &two) == NULL);
+	CHECK_EQUAL(mine.nr.NodeReferenceCount, 3);
+	CHECK(insert(&plain, RDBSS_NTC_NETROOT, u"\\s", 0xffff, NULL) != NULL);
+	CHECK(look_up(u"\\s\\h\\f", &rest, &two) == &plain && is(&rest, u"\\h\\f"));
+	RxRemovePrefixTableEntry(&table, &plain.entry);
+	RxRemovePrefixTableEntry(&table, &mine.entry);
+}
+
+/* Walks the member queue from `from` as far as nothing changed; how many names it saw. */
+static unsigned int enumerate(PLIST_ENTRY *from, ULONG stamp, unsigned int limit)
+{
+	unsigned int seen = 0;
+
+	while (seen < limit && table.Version == stamp && *from != &table.MemberQueue) {
+		*from = (*from)->Flink;
+		seen++;
+	}
+	return seen;
+}
+
+/* Two enumerators, each with its place and its stamp, do not disturb each other; both notice a change. */
+static void test_B_Prefix_table_01_02_stamp_and_enumerators(void **state)
+{
+	struct named a, b, c;
+	PLIST_ENTRY first, second;
+	ULONG stamp;
+
+	(void)state;
+	stamp = table.Version;
+	CHECK(insert(&a, RDBSS_NTC_SRVCALL, u"\\a", 0xffff, NULL) != NULL);
+	CHECK(table.Version != stamp);
+	CHECK(insert(&b, RDBSS_NTC_SRVCALL, u"\\b", 0xffff, NULL) != NULL);
+	stamp = table.Version;
+	first = second = table.MemberQueue.Flink;
+	CHECK_EQUAL(enumerate(&first, stamp, 1), 1);
+	CHECK_EQUAL(enumerate(&second, stamp, 10), 2);
+	CHECK(first == &b.entry.MemberQLinks);
+	CHECK(insert(&c, RDBSS_NTC_SRVCALL, u"\\c", 0xffff, NULL) != NULL);
+	CHECK_EQUAL(enumerate(&first, stamp, 10), 0); /* changed: begin again */
+	stamp = table.Version;
+	RxRemovePrefixTableEntry(&table, &b.entry);
+	CHECK(table.Version != stamp);
+	stamp = table.Version;
+	first = table.MemberQueue.Flink;
+	CHECK_EQUAL(enumerate(&first, stamp, 10), 2);
+	RxRemovePrefixTableEntry(&table, &a.entry);
+	RxRemovePrefixTableEntry(&table, &c.entry);
+}
+
+static struct named for_child;
+
+static void insert_in_child(void)
+{
+	(void)insert(&for_child, RDBSS_NTC_SRVCALL, u"\\x", 0xffff, NULL);
+}
+
+static void remove_in_child(void)
+{
+	RxRemovePrefixTableEntry(&table, &for_child.entry);
+}
+
+static void look_up_beside(void *found)
+{
+	UNICODE_STRING rest;
+
+	if (!RxAcquirePrefixTableLockShared(&table, FALSE))
+		return;
+	*(PVOID *)found = look_up(u"\\x\\y", &rest, NULL);
+	RxReleasePrefixTableLock(&table);
+}
+
+/* Lookups go on side by side under the shared lock; under it a change stops the process. */
+static void test_B_Prefix_table_03_shared_and_exclusive(void **state)
+{
+	struct nt_thread *thread;
+	PVOID found = NULL;
+
+	(void)state;
+	CHECK(insert(&for_child, RDBSS_NTC_SRVCALL, u"\\x", 0xffff, NULL) != NULL);
+	RxReleasePrefixTableLock(&table);
+	CHECK(RxAcquirePrefixTableLockShared(&table, TRUE));
+	CHECK_EQUAL(nt_thread_create("beside", look_up_beside, &found, &thread), STATUS_SUCCESS);
+	nt_thread_join(thread);
+	CHECK(found == &for_child);
+	CHECK(stops_with(insert_in_child, "RxIsPrefixTableLockExclusive"));
+	CHECK(stops_with(remove_in_child, "RxIsPrefixTableLockExclusive"));
+	RxReleasePrefixTableLock(&table);
+	CHECK(RxAcquirePrefixTableLockExclusive(&table, TRUE));
+	CHECK(runs_through(remove_in_child));
+	RxRemovePrefixTableEntry(&table, &for_child.entry);
+}
+
+/* A table that minds case does so for every name, whatever an entry would permit. */
+static void test_B_Prefix_table_04_one_rule(void **state)
+{
+	struct named n;
+	UNICODE_STRING rest;
+
+	(void)state;
+	table.CaseInsensitiveMatch = FALSE;
+	CHECK(insert(&n, RDBSS_NTC_NETROOT, u"\\server\\share", 0xffff, NULL) != NULL);
+	CHECK(look_up(u"\\SERVER\\share", &rest, NULL) == NULL);
+	CHECK(look_up(u"\\server\\share", &rest, NULL) == &n);
+	table.CaseInsensitiveMatch = TRUE;
+	CHECK(look_up(u"\\SERVER\\share", &rest, NULL) == &n);
+	RxRemovePrefixTableEntry(&table, &n.entry);
 }
 
 /* Case is ignored as far as the entry says, and no further. */
@@ -294,6 +447,12 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_B_RxPrefixTableLookupName_03_longest_prefix_wins),
 		cmocka_unit_test(test_B_RxPrefixTableLookupName_02_04_counts),
+		cmocka_unit_test(test_B_RxPrefixTableLookupName_01_needs_the_lock),
+		cmocka_unit_test(test_B_RxPrefixTableLookupName_05_empty_name),
+		cmocka_unit_test(test_B_RxPrefixTableLookupName_06_connection_id),
+		cmocka_unit_test(test_B_Prefix_table_01_02_stamp_and_enumerators),
+		cmocka_unit_test(test_B_Prefix_table_03_shared_and_exclusive),
+		cmocka_unit_test(test_B_Prefix_table_04_one_rule),
 		cmocka_unit_test(test_case_rule_of_each_entry),
 		cmocka_unit_test(test_case_beyond_ascii),
 		cmocka_unit_test(test_B_MRxGetConnectionId_02_ids_are_part_of_the_key),

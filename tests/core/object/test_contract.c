@@ -246,6 +246,17 @@ static void test_B_RxCreateVNetRoot_01_needs_the_name_table(void **state)
 	needs_names(create_view);
 }
 
+static void force_finalize_views(void)
+{
+	RxForceFinalizeAllVNetRoots(nr);
+}
+
+static void test_B_RxForceFinalizeAllVNetRoots_01_needs_the_name_table(void **state)
+{
+	(void)state;
+	needs_names(force_finalize_views);
+}
+
 static void test_B_RxFinalizeVNetRoot_01_needs_the_name_table(void **state)
 {
 	(void)state;
@@ -407,6 +418,7 @@ int main(void)
 		cmocka_unit_test(test_B_RxCreateNetRoot_01_needs_the_name_table),
 		cmocka_unit_test(test_B_RxFinalizeNetRoot_01_needs_the_name_table),
 		cmocka_unit_test(test_B_RxCreateVNetRoot_01_needs_the_name_table),
+		cmocka_unit_test(test_B_RxForceFinalizeAllVNetRoots_01_needs_the_name_table),
 		cmocka_unit_test(test_B_RxFinalizeVNetRoot_01_needs_the_name_table),
 		cmocka_unit_test(test_B_Locking_rules_01_name_table_exclusive),
 		cmocka_unit_test(test_B_Locking_rules_02_name_table_shared),
