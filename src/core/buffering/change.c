@@ -185,12 +185,18 @@ static void rx_change_complete(PRX_CONTEXT rxc, PSRV_OPEN so, PVOID mrx_context)
 	PMRX_SRV_OPEN relevant = rxc->pRelevantSrvOpen;
 	PMRX_FCB fcb = rxc->pFcb;
 	PNON_PAGED_FCB non_paged = rxc->NonPagedFcb;
+	LOWIO_CONTEXT lowio = rxc->LowIoContext;
+	PLOWIO_LOCK_LIST locks = rx_locks_buffered((PFCB)so->pFcb, &so->Mrx);
 
 	rxc->pFcb = so->pFcb;
 	rxc->NonPagedFcb = ((PFCB)so->pFcb)->NonPaged;
 	rxc->pRelevantSrvOpen = &so->Mrx;
 	rxc->pFobx = rx_change_some_fobx(so);
+	rxc->LowIoContext.ParamsFor.Locks.LockList = locks;
 	(void)rx_call_complete_buffering_state_change(rxc, &so->Mrx, mrx_context); /* ignored by the page */
+	if ((so->pFcb->FcbState & FCB_STATE_LOCK_BUFFERING_ENABLED) == 0)
+		rx_locks_flushed(locks);
+	rxc->LowIoContext = lowio;
 	rxc->pFobx = fobx;
 	rxc->pRelevantSrvOpen = relevant;
 	rxc->pFcb = fcb;

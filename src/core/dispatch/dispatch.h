@@ -89,6 +89,12 @@ void rx_release_and_dereference_fcb(PRX_CONTEXT rxc, PFCB fcb);
 /* lockctrl.c */
 /* The byte-range locks of one FOBX, gone with its cleanup: released at the server too. Locks: FCB exclusive. */
 void rx_locks_cleanup(PRX_CONTEXT rxc, PFCB fcb, PFOBX fobx);
+/*
+ * The byte-range locks of an open that the driver may have kept from the server; NULL: none. The list lives as long as the
+ * FCB is held. The second notes that the server has them now. Locks: FCB exclusive.
+ */
+PLOWIO_LOCK_LIST rx_locks_buffered(PFCB fcb, PMRX_SRV_OPEN so);
+void rx_locks_flushed(PLOWIO_LOCK_LIST list);
 /* May the request touch the range, as far as the locks of other opens on this machine go? Locks: FCB shared. */
 bool rx_locks_allow(PRX_CONTEXT rxc, LONGLONG offset, ULONG length, bool write);
 

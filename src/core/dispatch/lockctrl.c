@@ -2,13 +2,17 @@
  * lockctrl.c - IRP_MJ_LOCK_CONTROL: byte-range locks.
  *
  * Owns:   the record of every granted lock (struct rx_lock), in FCB.BufferedLocks.List.
- * Locks:  rx_locks_mutex of the FCB: FileSizeLock, a leaf. The FCB resource is held shared only to look at the
- *         open: a lock that the server makes wait must not keep others from the file.
+ * Locks:  FileSizeLock of the FCB, a leaf, for the list. The FCB resource is held shared to look at the open and to
+ *         take records out, and not while the server is asked: a lock that it makes wait must not keep others from the
+ *         file. So whoever holds the FCB exclusive sees records come, and none go.
  * Dies:   a record with its unlock, or with the cleanup of its file object.
  *
  * The server decides; the record serves three ends: several file objects may share one open at the server, so
  * their reads and writes are checked against each other's locks here; what a handle holds is released at its
  * cleanup even when the open at the server lives on; and RxLockEnumerator shows them to the driver.
+ *
+ * With FCB_STATE_LOCK_BUFFERING_ENABLED a driver may answer a lock itself. When the server takes that leave back, the
+ * driver is given the ranges that were locked under it, to lock them at the server (rx_locks_buffered).
  */
 #include "core/dispatch/dispatch.h"
 
@@ -21,7 +25,8 @@
 struct rx_lock {
 	FCB_LOCK lock; /* first: the list is FCB.BufferedLocks.List */
 	PFOBX fobx;
-	LOWIO_LOCK_LIST entry; /* for LOWIO_OP_UNLOCK_MULTIPLE: a cleanup must not need memory */
+	LOWIO_LOCK_LIST entry; /* for LOWIO_OP_UNLOCK_MULTIPLE and for a flush: neither must need memory */
+	bool buffered;         /* granted while the driver might keep it from the server */
 };
 
 static void rx_locks_acquire(PFCB fcb)
@@ -84,6 +89,16 @@ static struct rx_lock *rx_lock_take(PFCB fcb, PFOBX fobx, LONGLONG offset, LONGL
 	return taken;
 }
 
+/* The record in the list that a driver is given, before `next`. */
+static void rx_lock_describe(struct rx_lock *record, struct rx_lock *next)
+{
+	record->entry.Next = next != NULL ? &next->entry : NULL;
+	record->entry.ByteOffset = record->lock.BytesOffset.QuadPart;
+	record->entry.Length = record->lock.Length.QuadPart;
+	record->entry.Key = record->lock.Key;
+	record->entry.ExclusiveLock = record->lock.ExclusiveLock;
+}
+
 /* Takes all locks of a handle (of one key, when key is not NULL) out and chains them; NULL: none. */
 static struct rx_lock *rx_locks_take_all(PFCB fcb, PFOBX fobx, const ULONG *key)
 {
@@ -101,11 +116,7 @@ static struct rx_lock *rx_locks_take_all(PFCB fcb, PFOBX fobx, const ULONG *key)
 		}
 		*at = held->lock.Next;
 		held->lock.Next = taken != NULL ? &taken->lock : NULL;
-		held->entry.Next = taken != NULL ? &taken->entry : NULL;
-		held->entry.ByteOffset = held->lock.BytesOffset.QuadPart;
-		held->entry.Length = held->lock.Length.QuadPart;
-		held->entry.Key = held->lock.Key;
-		held->entry.ExclusiveLock = held->lock.ExclusiveLock;
+		rx_lock_describe(held, taken);
 		taken = held;
 	}
 	rx_locks_release(fcb);
@@ -180,10 +191,10 @@ static NTSTATUS rx_lock_submit(PRX_CONTEXT rxc, PIRP irp, PVOID records, PLOWIO_
 	return RxLowIoSubmit(rxc, irp, (PFCB)rxc->pFcb, completion);
 }
 
-static NTSTATUS rx_lock_request(PRX_CONTEXT rxc, PIRP irp)
+/* What a lock needs before the server is asked. Locks: FCB shared. */
+static NTSTATUS rx_lock_make(PRX_CONTEXT rxc, PIRP irp, struct rx_lock **made)
 {
 	PIO_STACK_LOCATION sp = rxc->CurrentIrpSp;
-	bool exclusive = (sp->Flags & SL_EXCLUSIVE_LOCK) != 0;
 	struct rx_lock *record;
 	NTSTATUS status;
 
@@ -199,41 +210,40 @@ static NTSTATUS rx_lock_request(PRX_CONTEXT rxc, PIRP irp)
 	record->lock.BytesOffset = sp->Parameters.LockControl.ByteOffset;
 	record->lock.Length = *sp->Parameters.LockControl.Length;
 	record->lock.Key = sp->Parameters.LockControl.Key;
-	record->lock.ExclusiveLock = exclusive;
+	record->lock.ExclusiveLock = (sp->Flags & SL_EXCLUSIVE_LOCK) != 0;
 	record->lock.OwnerProcess = IoGetRequestorProcess(irp);
-	rx_lock_parameters(rxc, exclusive ? LOWIO_OP_EXCLUSIVELOCK : LOWIO_OP_SHAREDLOCK);
-	return rx_lock_submit(rxc, irp, record, rx_lock_complete);
+	record->buffered = (rxc->pFcb->FcbState & FCB_STATE_LOCK_BUFFERING_ENABLED) != 0;
+	*made = record;
+	return STATUS_SUCCESS;
 }
 
-static NTSTATUS rx_unlock_request(PRX_CONTEXT rxc, PIRP irp)
+/* The records that the request is about: made for a lock, taken out for an unlock. Locks: FCB shared. */
+static NTSTATUS rx_lock_records(PRX_CONTEXT rxc, PIRP irp, struct rx_lock **records)
 {
 	PIO_STACK_LOCATION sp = rxc->CurrentIrpSp;
-	struct rx_lock *record;
+	PFCB fcb = (PFCB)rxc->pFcb;
+	PFOBX fobx = (PFOBX)rxc->pFobx;
 
-	record = rx_lock_take((PFCB)rxc->pFcb, (PFOBX)rxc->pFobx,
-			      sp->Parameters.LockControl.ByteOffset.QuadPart,
-			      sp->Parameters.LockControl.Length->QuadPart, sp->Parameters.LockControl.Key);
-	if (record == NULL)
-		return STATUS_RANGE_NOT_LOCKED;
-	rx_lock_parameters(rxc, LOWIO_OP_UNLOCK);
-	return rx_lock_submit(rxc, irp, record, rx_lock_complete);
-}
-
-static NTSTATUS rx_unlock_all_request(PRX_CONTEXT rxc, PIRP irp)
-{
-	PIO_STACK_LOCATION sp = rxc->CurrentIrpSp;
-	const ULONG *key =
-		rxc->MinorFunction == IRP_MN_UNLOCK_ALL_BY_KEY ? &sp->Parameters.LockControl.Key : NULL;
-	struct rx_lock *records = rx_locks_take_all((PFCB)rxc->pFcb, (PFOBX)rxc->pFobx, key);
-
-	if (records == NULL)
+	switch (rxc->MinorFunction) {
+	case IRP_MN_LOCK:
+		return rx_lock_make(rxc, irp, records);
+	case IRP_MN_UNLOCK_SINGLE:
+		*records = rx_lock_take(fcb, fobx, sp->Parameters.LockControl.ByteOffset.QuadPart,
+					sp->Parameters.LockControl.Length->QuadPart,
+					sp->Parameters.LockControl.Key);
+		return *records != NULL ? STATUS_SUCCESS : STATUS_RANGE_NOT_LOCKED;
+	case IRP_MN_UNLOCK_ALL:
+		*records = rx_locks_take_all(fcb, fobx, NULL);
 		return STATUS_SUCCESS;
-	rx_lock_parameters(rxc, LOWIO_OP_UNLOCK_MULTIPLE);
-	rxc->LowIoContext.ParamsFor.Locks.LockList = &records->entry;
-	return rx_lock_submit(rxc, irp, records, rx_unlock_many_complete);
+	case IRP_MN_UNLOCK_ALL_BY_KEY:
+		*records = rx_locks_take_all(fcb, fobx, &sp->Parameters.LockControl.Key);
+		return STATUS_SUCCESS;
+	default:
+		return STATUS_INVALID_DEVICE_REQUEST;
+	}
 }
 
-static NTSTATUS rx_lock_check(PRX_CONTEXT rxc)
+static NTSTATUS rx_lock_begin(PRX_CONTEXT rxc, PIRP irp, struct rx_lock **records)
 {
 	PIO_STACK_LOCATION sp = rxc->CurrentIrpSp;
 	NTSTATUS status;
@@ -247,27 +257,58 @@ static NTSTATUS rx_lock_check(PRX_CONTEXT rxc)
 	if (status != STATUS_SUCCESS)
 		return status;
 	status = rx_check_server_open(rxc);
+	if (status == STATUS_SUCCESS)
+		status = rx_lock_records(rxc, irp, records);
 	rx_release_fcb(rxc);
 	return status;
 }
 
 NTSTATUS NTAPI rx_common_lock_control(PRX_CONTEXT rxc, PIRP irp)
 {
-	NTSTATUS status = rx_lock_check(rxc);
+	struct rx_lock *records = NULL;
+	NTSTATUS status = rx_lock_begin(rxc, irp, &records);
 
 	if (status != STATUS_SUCCESS)
 		return status;
 	switch (rxc->MinorFunction) {
 	case IRP_MN_LOCK:
-		return rx_lock_request(rxc, irp);
+		rx_lock_parameters(rxc, records->lock.ExclusiveLock ? LOWIO_OP_EXCLUSIVELOCK
+								    : LOWIO_OP_SHAREDLOCK);
+		return rx_lock_submit(rxc, irp, records, rx_lock_complete);
 	case IRP_MN_UNLOCK_SINGLE:
-		return rx_unlock_request(rxc, irp);
-	case IRP_MN_UNLOCK_ALL:
-	case IRP_MN_UNLOCK_ALL_BY_KEY:
-		return rx_unlock_all_request(rxc, irp);
-	default:
-		return STATUS_INVALID_DEVICE_REQUEST;
+		rx_lock_parameters(rxc, LOWIO_OP_UNLOCK);
+		return rx_lock_submit(rxc, irp, records, rx_lock_complete);
+	default: /* several */
+		if (records == NULL)
+			return STATUS_SUCCESS;
+		rx_lock_parameters(rxc, LOWIO_OP_UNLOCK_MULTIPLE);
+		rxc->LowIoContext.ParamsFor.Locks.LockList = &records->entry;
+		return rx_lock_submit(rxc, irp, records, rx_unlock_many_complete);
 	}
+}
+
+PLOWIO_LOCK_LIST rx_locks_buffered(PFCB fcb, PMRX_SRV_OPEN so)
+{
+	struct rx_lock *first = NULL;
+	PFCB_LOCK lock;
+
+	rx_locks_acquire(fcb);
+	for (lock = fcb->BufferedLocks.List; lock != NULL; lock = lock->Next) {
+		struct rx_lock *record = CONTAINING_RECORD(lock, struct rx_lock, lock);
+
+		if (!record->buffered || record->fobx->pSrvOpen != so)
+			continue;
+		rx_lock_describe(record, first);
+		first = record;
+	}
+	rx_locks_release(fcb);
+	return first != NULL ? &first->entry : NULL;
+}
+
+void rx_locks_flushed(PLOWIO_LOCK_LIST list)
+{
+	for (; list != NULL; list = list->Next)
+		CONTAINING_RECORD(list, struct rx_lock, entry)->buffered = false;
 }
 
 void rx_locks_cleanup(PRX_CONTEXT rxc, PFCB fcb, PFOBX fobx)
