@@ -632,8 +632,13 @@ NTSTATUS FsRtlRegisterUncProvider(PHANDLE MupHandle, PUNICODE_STRING RedirectorD
 NTSTATUS FsRtlRegisterUncProviderEx(PHANDLE MupHandle, PUNICODE_STRING RedirDevName,
 				    PDEVICE_OBJECT DeviceObject, ULONG Flags);
 VOID FsRtlDeregisterUncProvider(HANDLE Handle);
-/* The registered provider number `index` (0: the first that registered), referenced; NULL past the last. */
+/* The registered provider number `index` in the order they are asked, referenced; NULL past the last. */
 PDEVICE_OBJECT nt_unc_provider(unsigned int index);
+/*
+ * ProviderOrder, as it is changed while the system runs (E-44): the provider is asked as number `index`; beyond the
+ * last: last. One that registers is the last. STATUS_OBJECT_NAME_NOT_FOUND: the device is no provider.
+ */
+NTSTATUS nt_unc_order(PDEVICE_OBJECT device, unsigned int index);
 /* Finds a device by its name or a symbolic link to it and references it. */
 NTSTATUS nt_device_open(PUNICODE_STRING DeviceName, PDEVICE_OBJECT *DeviceObject);
 NTSTATUS nt_driver_load(const char *name, PDRIVER_INITIALIZE entry, PDRIVER_OBJECT *out);

@@ -1,8 +1,8 @@
 /*
  * device.c - drivers, their devices, and the names by which devices are found.
  *
- * Owns:      DRIVER_OBJECTs, DEVICE_OBJECTs, the table of device names and symbolic links, the list of UNC
- *            providers and of registered file systems.
+ * Owns:      DRIVER_OBJECTs, DEVICE_OBJECTs, the table of device names and symbolic links, the list of
+ *            registered file systems. (UNC providers: mup.c.)
  * Found by:  name, through nt_device_open(); names compare without case, as NT's object directory does.
  * Locks:     nt_device_lock, a fast mutex, over all tables. Leaf.
  * Dies when: a device, after IoDeleteDevice() and the last reference; it then has no name any more. A driver, at
@@ -31,11 +31,10 @@ struct nt_device_name {
 	UNICODE_STRING name;
 };
 
-/* One entry of a list of devices: UNC providers or file systems; holds a reference. */
+/* A registered file system; holds a reference. */
 struct nt_device_entry {
 	LIST_ENTRY link;
 	PDEVICE_OBJECT device;
-	ULONG flags;
 };
 
 struct nt_driver {
@@ -45,13 +44,12 @@ struct nt_driver {
 
 static pthread_once_t nt_device_once = PTHREAD_ONCE_INIT;
 static FAST_MUTEX nt_device_lock;
-static LIST_ENTRY nt_device_names, nt_unc_providers, nt_file_systems;
+static LIST_ENTRY nt_device_names, nt_file_systems;
 
 static void nt_device_init(void)
 {
 	ExInitializeFastMutex(&nt_device_lock);
 	InitializeListHead(&nt_device_names);
-	InitializeListHead(&nt_unc_providers);
 	InitializeListHead(&nt_file_systems);
 }
 
@@ -284,14 +282,13 @@ NTSTATUS nt_device_open(PUNICODE_STRING DeviceName, PDEVICE_OBJECT *DeviceObject
 	return *DeviceObject == NULL ? STATUS_OBJECT_NAME_NOT_FOUND : STATUS_SUCCESS;
 }
 
-static struct nt_device_entry *nt_device_entry_add(LIST_ENTRY *list, PDEVICE_OBJECT device, ULONG flags)
+static struct nt_device_entry *nt_device_entry_add(LIST_ENTRY *list, PDEVICE_OBJECT device)
 {
 	struct nt_device_entry *entry = ExAllocatePoolWithTag(NonPagedPool, sizeof(*entry), NT_TAG_NAME);
 
 	if (entry == NULL)
 		return NULL;
 	entry->device = device;
-	entry->flags = flags;
 	ObfReferenceObject(device);
 	nt_device_acquire();
 	InsertTailList(list, &entry->link);
@@ -302,7 +299,7 @@ static struct nt_device_entry *nt_device_entry_add(LIST_ENTRY *list, PDEVICE_OBJ
 VOID IoRegisterFileSystem(PDEVICE_OBJECT DeviceObject)
 {
 	/* Nothing is mounted by asking file systems in turn here; the list keeps the device, as on Windows. */
-	if (nt_device_entry_add(&nt_file_systems, DeviceObject, 0) != NULL)
+	if (nt_device_entry_add(&nt_file_systems, DeviceObject) != NULL)
 		DeviceObject->Flags &= ~(ULONG)DO_DEVICE_INITIALIZING;
 }
 
@@ -325,65 +322,6 @@ VOID IoUnregisterFileSystem(PDEVICE_OBJECT DeviceObject)
 		ExFreePoolWithTag(found, NT_TAG_NAME);
 		ObfDereferenceObject(DeviceObject);
 	}
-}
-
-NTSTATUS FsRtlRegisterUncProviderEx(PHANDLE MupHandle, PUNICODE_STRING RedirDevName,
-				    PDEVICE_OBJECT DeviceObject, ULONG Flags)
-{
-	struct nt_device_entry *entry;
-
-	(void)RedirDevName; /* the device says it all */
-	*MupHandle = NULL;
-	entry = nt_device_entry_add(&nt_unc_providers, DeviceObject, Flags);
-	if (entry == NULL)
-		return STATUS_INSUFFICIENT_RESOURCES;
-	*MupHandle = entry;
-	return STATUS_SUCCESS;
-}
-
-NTSTATUS FsRtlRegisterUncProvider(PHANDLE MupHandle, PUNICODE_STRING RedirectorDeviceName,
-				  BOOLEAN MailslotsSupported)
-{
-	PDEVICE_OBJECT device;
-	NTSTATUS status = nt_device_open(RedirectorDeviceName, &device);
-
-	*MupHandle = NULL;
-	if (!NT_SUCCESS(status))
-		return status;
-	status = FsRtlRegisterUncProviderEx(MupHandle, RedirectorDeviceName, device,
-					    MailslotsSupported ? FSRTL_UNC_PROVIDER_FLAGS_MAILSLOTS_SUPPORTED
-							       : 0);
-	ObfDereferenceObject(device);
-	return status;
-}
-
-VOID FsRtlDeregisterUncProvider(HANDLE Handle)
-{
-	struct nt_device_entry *entry = Handle;
-
-	if (entry == NULL)
-		return;
-	nt_device_acquire();
-	RemoveEntryList(&entry->link);
-	nt_device_release();
-	ObfDereferenceObject(entry->device);
-	ExFreePoolWithTag(entry, NT_TAG_NAME);
-}
-
-PDEVICE_OBJECT nt_unc_provider(unsigned int index)
-{
-	PDEVICE_OBJECT device = NULL;
-
-	nt_device_acquire();
-	for (PLIST_ENTRY at = nt_unc_providers.Flink; at != &nt_unc_providers; at = at->Flink) {
-		if (index-- != 0)
-			continue;
-		device = CONTAINING_RECORD(at, struct nt_device_entry, link)->device;
-		ObfReferenceObject(device);
-		break;
-	}
-	nt_device_release();
-	return device;
 }
 
 VOID IoRegisterShutdownNotification(PDEVICE_OBJECT DeviceObject)
