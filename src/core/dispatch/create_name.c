@@ -25,7 +25,12 @@ static NTSTATUS rx_name_of_related(PFILE_OBJECT related, PCUNICODE_STRING *root,
 	if (fcb == &RxDeviceFCB) {
 		PV_NET_ROOT vnr = related->FsContext2;
 
-		if (vnr != NULL)
+		if (vnr == NULL)
+			return STATUS_SUCCESS;
+		/* a connection to a directory stands for that directory; one that was relative itself, for its view */
+		if (related->FileName.Length > 0 && related->FileName.Buffer[0] == u'\\')
+			*root = &related->FileName;
+		else
 			*root = &vnr->VNetRootName;
 		return STATUS_SUCCESS;
 	}

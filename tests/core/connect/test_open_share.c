@@ -115,6 +115,31 @@ static void test_B_MRxIsValidDirectory_02_fails_the_create(void **state)
 	file_close(file);
 }
 
+static void opens_below(const WCHAR *mapped, const WCHAR *name, const WCHAR *expected)
+{
+	PFILE_OBJECT tree, file;
+	UNICODE_STRING path;
+
+	assert_int_equal(map(mapped, &tree), STATUS_SUCCESS);
+	assert_int_equal(file_open_with(OPEN(.name = name, .related = tree), &file, NULL), STATUS_SUCCESS);
+	RtlInitUnicodeString(&path, expected);
+	assert_int_equal(rec.last_name.Length, path.Length);
+	assert_memory_equal(rec.last_name.Buffer, path.Buffer, path.Length);
+	assert_ptr_equal(fobx_of(file)->pSrvOpen->pVNetRoot, tree->FsContext2);
+	file_close(file);
+	file_close(tree);
+}
+
+/* A drive or a path that is mapped below the share's root: what is opened through it lies below that directory. */
+static void test_B_V_NET_ROOT_03_mapped_below_the_root(void **state)
+{
+	(void)state;
+	opens_below(u"\\;X:0\\server\\share\\d1\\d2", u"f", u"\\d1\\d2\\f");
+	opens_below(u"\\;X:0\\server\\share\\d1\\", u"d3\\f", u"\\d1\\d3\\f");
+	opens_below(REC_SHARE u"\\d1\\d2", u"f", u"\\d1\\d2\\f");
+	opens_below(u"\\;X:0\\server\\share", u"f", u"\\f");
+}
+
 /* ---- RxFinalizeConnection ---- */
 
 static struct req *watch(PFILE_OBJECT dir)
@@ -229,6 +254,7 @@ int main(void)
 		REC_TEST(test_B_MRxPreparseName_02_answer_is_ignored),
 		REC_TEST(test_B_MRxIsValidDirectory_01_name_beyond_the_view),
 		REC_TEST(test_B_MRxIsValidDirectory_02_fails_the_create),
+		REC_TEST(test_B_V_NET_ROOT_03_mapped_below_the_root),
 		REC_TEST(test_B_RxFinalizeConnection_02_08_change_notifies),
 		REC_TEST(test_B_UNC_prefix_claim_01_not_for_the_driver),
 	};

@@ -286,6 +286,32 @@ static void test_B_NET_ROOT_04_extension(void **state)
 
 /* ---- V_NET_ROOT ---- */
 
+/* The parts of a name: its view, whose share and server are the same whatever the form, and what is left. */
+static void form_is(PCWSTR text, PCWSTR view)
+{
+	PRX_CONTEXT rxc = fixture_context();
+	UNICODE_STRING name, rest;
+	PV_NET_ROOT vnr;
+
+	RtlInitUnicodeString(&name, text);
+	CHECK_EQUAL(RxFindOrConstructVirtualNetRoot(rxc, NULL, &name, NET_ROOT_WILD, &rest), STATUS_SUCCESS);
+	vnr = (PV_NET_ROOT)rxc->Create.pVNetRoot;
+	CHECK(is(&vnr->VNetRootName, view) && is(&rest, u"\\d1\\d2"));
+	CHECK(is(vnr->pNetRoot->pNetRootName, u"\\server\\share"));
+	CHECK(is(vnr->pNetRoot->pSrvCall->pSrvCallName, u"\\server"));
+	fixture_disconnect(vnr);
+	rxc->Create.pVNetRoot = NULL;
+	fixture_context_end(rxc);
+}
+
+static void test_B_V_NET_ROOT_01_02_forms_of_the_name(void **state)
+{
+	(void)state;
+	form_is(u"\\server\\share\\d1\\d2", u"\\server\\share");
+	form_is(u"\\;m:\\server\\share\\d1\\d2", u"\\;m:\\server\\share");
+	form_is(u"\\;m:0123456789abcdef\\server\\share\\d1\\d2", u"\\;m:0123456789abcdef\\server\\share");
+}
+
 static PV_NET_ROOT map_as(PCWSTR text, PCWSTR user)
 {
 	PRX_CONTEXT rxc = fixture_context();
@@ -453,6 +479,7 @@ int main(void)
 		RECORD_TEST(test_B_NET_ROOT_02_requests_wait_for_it),
 		RECORD_TEST(test_B_NET_ROOT_03_two_stages),
 		RECORD_TEST(test_B_NET_ROOT_04_extension),
+		RECORD_TEST(test_B_V_NET_ROOT_01_02_forms_of_the_name),
 		RECORD_TEST(test_B_V_NET_ROOT_04_default_credentials),
 		RECORD_TEST(test_B_V_NET_ROOT_05_two_stages),
 		RECORD_TEST(test_B_V_NET_ROOT_06_list_of_the_share),
