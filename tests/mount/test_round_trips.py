@@ -10,6 +10,9 @@ import rig
 import wire
 
 
+TRUST = 1.0  # s: how long names and attributes are believed
+
+
 @pytest.fixture(scope="module")
 def tap(samba):
     made = wire.Tap(samba.port)
@@ -25,12 +28,15 @@ def mount(samba, tap):
 
 
 @pytest.fixture
-def folder(request, samba, mount):
+def folder(request, samba, mount, tap):
     """An empty folder that the kernel knows nothing of: its path in the mount, and on the server's disk."""
     name = "rt-" + request.node.name
     disk = os.path.join(samba.disk(), name)
     os.mkdir(disk)
     os.chmod(disk, 0o777)
+    # the share's root may have been listed a moment ago
+    rig.wait_until("the folder", TRUST + 0.5, lambda: os.path.isdir(os.path.join(mount.path, name)))
+    tap.clear()
     return os.path.join(mount.path, name), disk
 
 
@@ -41,9 +47,25 @@ def cost(tap, action):
     return tap.waited_for()
 
 
-def expire():
-    """Longer than anything may be believed."""
-    time.sleep(1.2)
+def put(path, data=b""):
+    with open(path, "wb") as file:
+        file.write(data)
+        os.fchmod(file.fileno(), 0o666)
+
+
+def exists_at_once(path):
+    try:
+        os.stat(path)
+        return True
+    except FileNotFoundError:
+        return False
+
+
+def prime(path, tap):
+    """Asks for names in a folder until it is listed for the next lookups."""
+    for i in range(10):
+        assert not exists_at_once(os.path.join(path, f"nothing{i}"))
+    assert any("QUERY_DIRECTORY" in names for names in tap.sent)
 
 
 def test_creating_does_not_ask_for_the_folder_again(folder, tap):
@@ -54,6 +76,14 @@ def test_creating_does_not_ask_for_the_folder_again(folder, tap):
         os.close(os.open(os.path.join(path, f"n{i}"), os.O_CREAT | os.O_WRONLY)) for i in range(10)])
     # each: is the name there? then the create
     assert len(sent) <= 20, sent
+
+
+def tick(disk):
+    """The time that the server's disk gives to a change now."""
+    path = disk + ".tick"
+    with open(path, "wb") as file:
+        file.write(b"x")
+    return os.stat(path).st_mtime_ns
 
 
 def test_folder_shows_our_own_change_at_once(folder):
@@ -68,7 +98,8 @@ def test_folder_shows_our_own_change_at_once(folder):
     ]
     for change in changes:
         os.stat(path)
-        time.sleep(0.02)  # the server's clock ticks every few milliseconds: the change must show in it
+        # the server's clock ticks every few milliseconds: the change must show in it
+        rig.wait_until("a tick of the server's clock", 5, lambda: tick(disk) > os.stat(disk).st_mtime_ns)
         before = os.stat(path).st_mtime_ns
         change()
         after = os.stat(path).st_mtime_ns
@@ -155,3 +186,95 @@ def test_a_replaced_file_is_not_read_from_a_handle_that_sleeps(folder):
         with pytest.raises(FileNotFoundError):
             open(os.path.join(path, "new"), "rb")
         os.unlink(os.path.join(path, "old"))
+
+
+def test_many_lookups_are_answered_by_one_listing(folder, tap):
+    """stat of each file of a folder that nobody has listed: a few are asked for, then the folder, right sizes all."""
+    path, disk = folder
+    for i in range(200):
+        put(os.path.join(disk, f"f{i}"), b"x" * i)
+    sent = cost(tap, lambda: [
+        pytest.fail(f"f{i}") for i in range(200) if os.stat(os.path.join(path, f"f{i}")).st_size != i])
+    assert len(sent) < 20, sent
+
+
+def test_new_names_are_not_asked_for_in_a_folder_just_listed(folder, tap):
+    """The kernel looks each name up before it makes it: a young listing knows that it is not there."""
+    path, _ = folder
+    began = time.monotonic()
+    prime(path, tap)
+    sent = cost(tap, lambda: [os.mkdir(os.path.join(path, f"d{i}")) for i in range(10)])
+    if time.monotonic() - began < TRUST:
+        assert len(sent) == 10, sent
+
+
+def test_our_own_changes_show_at_once_in_a_folder_just_listed(folder, tap):
+    """Whatever the listing said a moment ago: names and sizes are those after our change, by every spelling."""
+    path, _ = folder
+
+    def at(name):
+        return os.path.join(path, name)
+
+    for name in ("grows", "shrinks", "goes", "moves", "mode"):
+        put(at(name), b"12345")
+    prime(path, tap)
+    with open(at("grows"), "ab") as file:
+        file.write(b"678")
+    assert os.stat(at("grows")).st_size == 8
+    os.truncate(at("shrinks"), 2)
+    assert os.stat(at("shrinks")).st_size == 2
+    os.unlink(at("goes"))
+    assert not exists_at_once(at("goes"))
+    os.rename(at("moves"), at("moved"))
+    assert not exists_at_once(at("moves"))
+    assert os.stat(at("moved")).st_size == 5
+    os.chmod(at("mode"), 0o444)
+    assert os.stat(at("mode")).st_mode & 0o222 == 0
+    assert not exists_at_once(at("fresh"))
+    put(at("FRESH"), b"1")
+    assert os.stat(at("fresh")).st_size == 1
+    os.mkdir(at("sub"))
+    put(at("sub/Name"), b"12")
+    assert os.stat(at("SUB/NAME")).st_size == 2
+    assert not exists_at_once(at("sub/other"))
+    os.rename(at("moved"), at("sub/other"))
+    assert os.stat(at("sub/other")).st_size == 5
+    assert not exists_at_once(at("moved"))
+    os.rename(at("sub/other"), at("grows"))
+    assert os.stat(at("grows")).st_size == 5
+
+
+def test_a_file_written_after_the_listing_has_its_size_by_its_other_name(folder, tap):
+    """Two names of one file: written through one, looked up by the other for the first time."""
+    path, disk = folder
+    put(os.path.join(disk, "one"), b"1")
+    os.link(os.path.join(disk, "one"), os.path.join(disk, "two"))
+    prime(path, tap)
+    with open(os.path.join(path, "one"), "ab") as file:
+        file.write(b"2345")
+    assert os.stat(os.path.join(path, "two")).st_size == 5
+
+
+def test_what_others_change_shows_within_the_time_of_trust(folder, tap):
+    """A listing is believed for a second: names and sizes of others' changes show then, missing ones too."""
+    path, disk = folder
+    put(os.path.join(disk, "f"), b"1")
+    prime(path, tap)
+    os.stat(os.path.join(path, "f"))
+    put(os.path.join(disk, "f"), b"123")
+    put(os.path.join(disk, "new"), b"12")
+    rig.wait_until("the new name", TRUST + 0.5, lambda: exists_at_once(os.path.join(path, "new")))
+    rig.wait_until("the new size", TRUST + 0.5, lambda: os.stat(os.path.join(path, "f")).st_size == 3)
+    prime(path, tap)
+    os.unlink(os.path.join(disk, "new"))
+    rig.wait_until("the end of the name", TRUST + 0.5, lambda: not exists_at_once(os.path.join(path, "new")))
+
+
+def test_names_that_servers_do_not_list_are_asked_for(folder, tap):
+    """A folder of snapshots stands in no listing: its absence there proves nothing, and so for names beyond ASCII."""
+    path, disk = folder
+    prime(path, tap)
+    tap.clear()
+    for name in (".snapshot", "~snap", "@GMT", "caf\u00e9"):
+        os.mkdir(os.path.join(disk, name))
+        assert exists_at_once(os.path.join(path, name)), name

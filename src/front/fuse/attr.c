@@ -251,11 +251,13 @@ void front_op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_
 	/* The read-only attribute of a folder means something else: its mode cannot be changed, as in cifs. */
 	if (node->type == S_IFDIR)
 		basic &= ~FUSE_SET_ATTR_MODE;
+	front_node_changed(fuse, node);
 	if (to_set & FUSE_SET_ATTR_SIZE)
 		status = set_size(r, node, fi, attr->st_size);
 	/* ATIME and MTIME are also set in the flags when only their NOW form is. */
 	if (NT_SUCCESS(status) && basic != 0)
 		status = set_basic(r, node, attr, basic);
+	front_node_changed(fuse, node);
 	if (NT_SUCCESS(status))
 		status = stat_node(r, node, &stat);
 	reply_attr(r, node, status, &stat);

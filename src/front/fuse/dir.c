@@ -27,13 +27,7 @@ struct front_dir {
 	ULONG offset; /* bytes into the batch */
 	ULONG length; /* valid bytes of the batch; 0: none */
 	void *batch;
-};
-
-/* One entry, taken out of whatever class the server speaks.  Name: borrowed from the batch. */
-struct dir_entry {
-	UNICODE_STRING name;
-	FILE_STAT_INFORMATION stat;
-	ULONG next_offset; /* bytes into the batch of the entry after this; 0 = last */
+	struct front_listing *listing; /* what came since the start, for lookups; NULL: not kept */
 };
 
 static NTSTATUS dir_create(struct front_dir **out)
@@ -51,6 +45,7 @@ static NTSTATUS dir_create(struct front_dir **out)
 
 void front_dir_free(struct front_dir *dir)
 {
+	front_listing_discard(dir->listing);
 	if (dir->batch != NULL)
 		ExFreePoolWithTag(dir->batch, FUSE_TAG_DIR);
 	ExFreePoolWithTag(dir, FUSE_TAG_DIR);
@@ -126,18 +121,18 @@ static void take_common(struct dir_entry *e, const FILE_DIRECTORY_INFORMATION *i
  * The entry at @offset.  The drivers hand on what servers sent, so every length is checked.
  * Return: false when the batch is malformed there.
  */
-static bool parse_entry(const struct front_dir *dir, bool with_id, ULONG offset, struct dir_entry *e)
+bool front_dir_parse(const void *batch, ULONG length, bool with_id, ULONG offset, struct dir_entry *e)
 {
 	ULONG fixed = with_id ? offsetof(FILE_ID_BOTH_DIR_INFORMATION, FileName)
 			      : offsetof(FILE_DIRECTORY_INFORMATION, FileName);
-	const UCHAR *at = (const UCHAR *)dir->batch + offset;
+	const UCHAR *at = (const UCHAR *)batch + offset;
 	const FILE_DIRECTORY_INFORMATION *common = (const void *)at;
 	ULONG left, next;
 
 	RtlZeroMemory(e, sizeof(*e));
-	if (offset >= dir->length || dir->length - offset < fixed || offset % 8 != 0)
+	if (offset >= length || length - offset < fixed || offset % 8 != 0)
 		return false;
-	left = dir->length - offset;
+	left = length - offset;
 	next = common->NextEntryOffset;
 	if (next != 0 && (next < fixed || next > left))
 		return false;
@@ -160,6 +155,29 @@ static bool parse_entry(const struct front_dir *dir, bool with_id, ULONG offset,
 	return true;
 }
 
+/* What the kernel does not take along as entries of a plus listing, the next lookups still need not ask for. */
+static void keep_batch(struct rdr_fuse *fuse, struct front_dir *dir)
+{
+	struct dir_entry e = {.next_offset = 0};
+
+	if (dir->listing == NULL)
+		return;
+	while (dir->length != 0) {
+		if (!front_dir_parse(dir->batch, dir->length, true, e.next_offset, &e) ||
+		    !front_listing_add(dir->listing, &e)) {
+			front_listing_discard(dir->listing);
+			dir->listing = NULL;
+			return;
+		}
+		if (e.next_offset == 0)
+			break;
+	}
+	if (dir->ended) {
+		front_listing_install(fuse, dir->listing, true);
+		dir->listing = NULL;
+	}
+}
+
 static NTSTATUS fetch(struct front_request *r, struct front_file *f, bool restart)
 {
 	struct rdr_fuse *fuse = r->fuse;
@@ -179,9 +197,12 @@ static NTSTATUS fetch(struct front_request *r, struct front_file *f, bool restar
 				      status == STATUS_INVALID_PARAMETER || status == STATUS_NOT_IMPLEMENTED))
 			atomic_store(&fuse->id_less, true);
 	}
-	if (atomic_load(&fuse->id_less))
+	if (atomic_load(&fuse->id_less)) {
+		front_listing_discard(dir->listing);
+		dir->listing = NULL;
 		status = door_query_directory(f->file, &r->caller, FileDirectoryInformation, NULL, restart,
 					      dir->batch, BATCH_BYTES, &returned);
+	}
 	if (status == STATUS_NO_MORE_FILES || status == STATUS_NO_SUCH_FILE) {
 		dir->ended = true;
 		returned = 0;
@@ -193,6 +214,7 @@ static NTSTATUS fetch(struct front_request *r, struct front_file *f, bool restar
 	dir->started = true;
 	dir->length = returned < BATCH_BYTES ? returned : BATCH_BYTES;
 	dir->offset = 0;
+	keep_batch(fuse, dir);
 	return STATUS_SUCCESS;
 }
 
@@ -204,6 +226,8 @@ static NTSTATUS rewind_to_start(struct front_request *r, struct front_file *f)
 	dir->ended = false;
 	dir->base = dir->next = FIRST_POSITION;
 	dir->length = 0;
+	front_listing_discard(dir->listing);
+	dir->listing = atomic_load(&r->fuse->id_less) ? NULL : front_listing_start(r->fuse, f->node, 256);
 	return fetch(r, f, again);
 }
 
@@ -226,7 +250,7 @@ static NTSTATUS current_entry(struct front_request *r, struct front_file *f, str
 		if (dir->length == 0)
 			return STATUS_NO_MORE_FILES;
 	}
-	if (!parse_entry(dir, !atomic_load(&r->fuse->id_less), dir->offset, e))
+	if (!front_dir_parse(dir->batch, dir->length, !atomic_load(&r->fuse->id_less), dir->offset, e))
 		return STATUS_UNEXPECTED_NETWORK_ERROR;
 	return STATUS_SUCCESS;
 }

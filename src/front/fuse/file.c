@@ -127,7 +127,9 @@ static NTSTATUS create_file(struct front_request *r, struct front_node *dir, con
 
 	if (!NT_SUCCESS(status))
 		return status;
+	front_change_begin(r->fuse, dir, name);
 	status = door_open(r->fuse->volume, &r->caller, &open, opened);
+	front_change_end(r->fuse, dir, name);
 	door_name_free(&open.path);
 	return status;
 }

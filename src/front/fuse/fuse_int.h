@@ -4,6 +4,7 @@
  * Locks, in order; none is held while the door is called or a reply is written, except where said:
  *   dir->mutex          guarded mutex; one listing cursor; held across the directory query (one reader per handle)
  *   nodes.mutex         fast mutex; tables, names, counts, file lists of all nodes
+ *   listings.mutex      fast mutex; what listings told, and what nodes hold for them
  *   requests.lock       spin; requests in flight and the interrupt queue
  *   pool.lock           spin; threads, receive buffers
  *   notify.lock         spin; invalidations to send
@@ -52,6 +53,17 @@ struct front_node {
 	uint32_t pins;       /* requests that use it now; the root has one for life */
 	uint32_t type;       /* S_IFDIR, S_IFREG, S_IFLNK */
 	bool hashed;
+
+	/* under listings.mutex */
+	ULONGLONG removed_at;          /* interrupt time of our last removal from the folder */
+	ULONGLONG changed_at;          /* interrupt time of our last change to the file itself */
+	struct front_listing *listing; /* of a folder; NULL: none is kept */
+	ULONGLONG misses_since;        /* interrupt time */
+	uint32_t misses;               /* lookups in the folder that went to the server, since then */
+	uint32_t listed;               /* entries that the last listing had */
+	uint32_t changes;              /* of ours in the folder, begun and ended */
+	uint32_t changing;             /* of ours in the folder, under way */
+	bool listing_now;              /* somebody lists it for later lookups */
 };
 
 /* One name of a node.  Belongs to the node; holds the parent (children). */
@@ -71,6 +83,21 @@ struct front_nodes {
 	ULONG buckets;       /* of each; a power of two */
 	ULONG count;         /* nodes */
 	LIST_ENTRY all;
+};
+
+/* What listings told; see listing.c. */
+struct front_listings {
+	FAST_MUTEX mutex;
+	LIST_ENTRY all;
+	ULONG entries;   /* of all of them */
+	ULONGLONG floor; /* interrupt time: what was listed before knows too little of our changes */
+};
+
+/* One entry, taken out of whatever class the server speaks.  Name: borrowed from the batch. */
+struct dir_entry {
+	UNICODE_STRING name;
+	FILE_STAT_INFORMATION stat;
+	ULONG next_offset; /* bytes into the batch of the entry after this; 0 = last */
 };
 
 /* One open handle.  refs: 1 for the kernel's handle, 1 per request that uses it on its own thread. */
@@ -165,6 +192,7 @@ struct rdr_fuse {
 	int comm_fd;    /* fusermount3's socket under auto_unmount; -1 */
 
 	struct front_nodes nodes;
+	struct front_listings listings;
 	struct front_node *root;
 	struct front_requests requests;
 	struct front_pool pool;
@@ -244,6 +272,32 @@ void front_name_moved(struct rdr_fuse *fuse, struct front_node *parent, const ch
 /* The node known by that name, pinned; NULL = none. */
 struct front_node *front_node_find(struct rdr_fuse *fuse, struct front_node *parent, const char *name);
 uint32_t front_node_count(struct rdr_fuse *fuse);
+/* Nothing of ours has changed the file since that interrupt time, and it has no open handle here. */
+bool front_node_is_as_listed(struct rdr_fuse *fuse, uint64_t file_id, ULONGLONG since);
+
+/* listing.c */
+enum front_known { FRONT_UNKNOWN, FRONT_THERE, FRONT_ABSENT };
+void front_listings_init(struct rdr_fuse *fuse);
+/* NULL: nothing is kept.  @expected: entries, roughly. */
+struct front_listing *front_listing_start(struct rdr_fuse *fuse, struct front_node *dir, ULONG expected);
+/* Return: false when it is full. */
+bool front_listing_add(struct front_listing *listing, const struct dir_entry *entry);
+/* Consumes it.  @complete: every name of the folder is in it. */
+void front_listing_install(struct rdr_fuse *fuse, struct front_listing *listing, bool complete);
+void front_listing_discard(struct front_listing *listing); /* NULL allowed */
+/* Around every change of ours to dir/name: from before it is sent to before it is answered. */
+void front_change_begin(struct rdr_fuse *fuse, struct front_node *dir, const char *name);
+void front_change_end(struct rdr_fuse *fuse, struct front_node *dir, const char *name);
+/* Before front_change_end() of a removal. */
+void front_name_is_removed(struct rdr_fuse *fuse, struct front_node *dir);
+/* The file itself was changed: before and after. */
+void front_node_changed(struct rdr_fuse *fuse, struct front_node *node);
+void front_listing_node_gone(struct rdr_fuse *fuse, struct front_node *node);
+/* @asked_at: [out] interrupt time at which @stat was asked for. */
+enum front_known front_listing_ask(struct rdr_fuse *fuse, struct front_node *dir, const UNICODE_STRING *name,
+				   FILE_STAT_INFORMATION *stat, ULONGLONG *asked_at);
+ULONG front_listing_wanted(struct rdr_fuse *fuse, struct front_node *dir);
+void front_listing_fetch(struct front_request *r, struct front_node *dir, ULONG most);
 
 /* handle.c */
 NTSTATUS front_file_create(struct rdr_fuse *fuse, struct front_node *node, struct door_file *file,
@@ -269,6 +323,9 @@ int64_t front_time_to_nt(const struct timespec *ts);
 /* Obtains the node for parent/name and answers with it. */
 void front_reply_entry(struct front_request *r, struct front_node *parent, const char *name,
 		       const FILE_STAT_INFORMATION *stat);
+/* The same for what was known since that interrupt time: it is believed for the rest of its time only. */
+void front_reply_known(struct front_request *r, struct front_node *parent, const char *name,
+		       const FILE_STAT_INFORMATION *stat, ULONGLONG since);
 
 /* links.c */
 void front_link_size(struct front_request *r, const UNICODE_STRING *path, FILE_STAT_INFORMATION *stat);
@@ -300,6 +357,8 @@ void front_op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 void front_op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi);
 void front_op_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi);
 void front_op_fsyncdir(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi);
+/* The entry at @offset of a batch; false when it is malformed there. */
+bool front_dir_parse(const void *batch, ULONG length, bool with_id, ULONG offset, struct dir_entry *e);
 void front_dir_free(struct front_dir *dir);
 void front_op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode);
 void front_op_unlink(fuse_req_t req, fuse_ino_t parent, const char *name);

@@ -102,6 +102,9 @@ void front_file_drop(struct rdr_fuse *fuse, struct front_file *f)
 	struct front_node *node = f->node;
 
 	front_node_pin(fuse, node);
+	/* Before nobody sees any more that it was open. */
+	if (f->can_write)
+		front_node_changed(fuse, node);
 	file_unlist(fuse, f);
 	front_file_put(fuse, f);
 	front_node_unpin(fuse, node);

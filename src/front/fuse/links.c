@@ -40,8 +40,12 @@ void front_op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t new_parent, const 
 	status = front_node_path(fuse, node, NULL, &existing);
 	if (NT_SUCCESS(status))
 		status = front_node_path(fuse, dir, new_name, &path);
+	front_change_begin(fuse, dir, new_name);
+	front_node_changed(fuse, node);
 	if (NT_SUCCESS(status))
 		status = door_link(fuse->volume, &r->caller, &existing, &path);
+	front_node_changed(fuse, node);
+	front_change_end(fuse, dir, new_name);
 	if (NT_SUCCESS(status))
 		status = door_stat_path(fuse->volume, &r->caller, &path, &stat);
 	if (NT_SUCCESS(status))
@@ -69,8 +73,10 @@ void front_op_symlink(fuse_req_t req, const char *target, fuse_ino_t parent, con
 	if (r == NULL)
 		return;
 	status = front_node_path(fuse, dir, name, &path);
+	front_change_begin(fuse, dir, name);
 	if (NT_SUCCESS(status))
 		status = door_symlink(fuse->volume, &r->caller, &path, target);
+	front_change_end(fuse, dir, name);
 	if (NT_SUCCESS(status))
 		status = door_stat_path(fuse->volume, &r->caller, &path, &stat);
 	if (NT_SUCCESS(status)) {

@@ -1,11 +1,40 @@
 /*
  * lookup.c - names to nodes, and the kernel letting nodes go.
  *
- * A lookup is one open-query-close, which a driver answers in one round trip.  FORGET is arithmetic.
+ * A lookup is one open-query-close, which a driver answers in one round trip, or none where a listing younger than
+ * actimeo knows (listing.c).  FORGET is arithmetic.
  * Negative answers are not believed by the kernel: another client may create the name.
  */
 
 #include "fuse_int.h"
+
+static enum front_known ask_listing(struct rdr_fuse *fuse, struct front_node *dir, const char *name,
+				    FILE_STAT_INFORMATION *stat, ULONGLONG *since)
+{
+	enum front_known known;
+	UNICODE_STRING wide;
+
+	if (!NT_SUCCESS(door_component_from_posix(name, strlen(name), &wide)))
+		return FRONT_UNKNOWN;
+	known = front_listing_ask(fuse, dir, &wide, stat, since);
+	door_name_free(&wide);
+	return known;
+}
+
+static NTSTATUS ask_server(struct front_request *r, struct front_node *dir, const char *name,
+			   FILE_STAT_INFORMATION *stat)
+{
+	UNICODE_STRING path;
+	NTSTATUS status = front_node_path(r->fuse, dir, name, &path);
+
+	if (!NT_SUCCESS(status))
+		return status;
+	status = door_stat_path(r->fuse->volume, &r->caller, &path, stat);
+	if (NT_SUCCESS(status))
+		front_link_size(r, &path, stat);
+	door_name_free(&path);
+	return status;
+}
 
 void front_op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
@@ -13,22 +42,29 @@ void front_op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 	struct front_node *dir = front_node_of(fuse, parent);
 	struct front_request *r = front_begin(req, dir, NULL);
 	FILE_STAT_INFORMATION stat;
-	UNICODE_STRING path;
+	enum front_known known;
+	ULONGLONG since;
 	NTSTATUS status;
+	ULONG most;
 
 	if (r == NULL)
 		return;
-	status = front_node_path(fuse, dir, name, &path);
-	if (NT_SUCCESS(status)) {
-		status = door_stat_path(fuse->volume, &r->caller, &path, &stat);
-		if (NT_SUCCESS(status))
-			front_link_size(r, &path, &stat);
-		door_name_free(&path);
+	known = ask_listing(fuse, dir, name, &stat, &since);
+	if (known == FRONT_UNKNOWN && (most = front_listing_wanted(fuse, dir)) != 0) {
+		front_listing_fetch(r, dir, most);
+		known = ask_listing(fuse, dir, name, &stat, &since);
 	}
-	if (NT_SUCCESS(status))
-		front_reply_entry(r, dir, name, &stat);
-	else
-		front_reply_status(r, status);
+	if (known == FRONT_THERE) {
+		front_reply_known(r, dir, name, &stat, since);
+	} else if (known == FRONT_ABSENT) {
+		front_reply_err(r, ENOENT);
+	} else {
+		status = ask_server(r, dir, name, &stat);
+		if (NT_SUCCESS(status))
+			front_reply_entry(r, dir, name, &stat);
+		else
+			front_reply_status(r, status);
+	}
 	front_end(r);
 }
 

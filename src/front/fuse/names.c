@@ -26,10 +26,12 @@ void front_op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t 
 	if (r == NULL)
 		return;
 	status = front_node_path(fuse, dir, name, &open.path);
+	front_change_begin(fuse, dir, name);
 	if (NT_SUCCESS(status)) {
 		status = door_open(fuse->volume, &r->caller, &open, &opened);
 		door_name_free(&open.path);
 	}
+	front_change_end(fuse, dir, name);
 	if (NT_SUCCESS(status))
 		front_reply_entry(r, dir, name, &opened.stat);
 	else
@@ -62,6 +64,7 @@ static void remove_name(fuse_req_t req, fuse_ino_t parent, const char *name, BOO
 
 	if (r == NULL)
 		return;
+	front_change_begin(fuse, dir, name);
 	status = front_node_path(fuse, dir, name, &path);
 	if (NT_SUCCESS(status)) {
 		status = door_remove(fuse->volume, &r->caller, &path, directory,
@@ -70,6 +73,8 @@ static void remove_name(fuse_req_t req, fuse_ino_t parent, const char *name, BOO
 	}
 	if (NT_SUCCESS(status))
 		front_name_removed(fuse, dir, name);
+	front_name_is_removed(fuse, dir);
+	front_change_end(fuse, dir, name);
 	front_reply_status(r, status);
 	front_end(r);
 }
@@ -101,6 +106,8 @@ void front_op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_i
 		front_reply_err(r, EINVAL);
 		goto out;
 	}
+	front_change_begin(fuse, from_dir, name);
+	front_change_begin(fuse, to_dir, new_name);
 	status = front_node_path(fuse, from_dir, name, &from);
 	if (NT_SUCCESS(status))
 		status = front_node_path(fuse, to_dir, new_name, &to);
@@ -111,6 +118,8 @@ void front_op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_i
 				     known_id(fuse, to_dir, new_name, ANY));
 	if (NT_SUCCESS(status))
 		front_name_moved(fuse, from_dir, name, to_dir, new_name);
+	front_change_end(fuse, from_dir, name);
+	front_change_end(fuse, to_dir, new_name);
 	front_reply_status(r, status);
 	door_name_free(&from);
 	door_name_free(&to);

@@ -110,6 +110,8 @@ static struct front_node *node_create_locked(struct front_nodes *nodes)
 /* Frees @node when nothing holds it, then its parents likewise. */
 static void settle_locked(struct front_nodes *nodes, struct front_node *node)
 {
+	struct rdr_fuse *fuse = CONTAINING_RECORD(nodes, struct rdr_fuse, nodes);
+
 	while (node != NULL && node->nlookup == 0 && node->children == 0 && node->pins == 0 &&
 	       IsListEmpty(&node->files)) {
 		struct front_node *parent = NULL;
@@ -130,6 +132,7 @@ static void settle_locked(struct front_nodes *nodes, struct front_node *node)
 				settle_locked(nodes, holder);
 		}
 		unhash_node_locked(node);
+		front_listing_node_gone(fuse, node);
 		RemoveEntryList(&node->all_link);
 		nodes->count--;
 		ExFreePoolWithTag(node, FUSE_TAG_NODE);
@@ -198,6 +201,7 @@ NTSTATUS front_nodes_init(struct rdr_fuse *fuse)
 	struct front_nodes *nodes = &fuse->nodes;
 
 	ExInitializeFastMutex(&nodes->mutex);
+	front_listings_init(fuse);
 	InitializeListHead(&nodes->all);
 	nodes->count = 0;
 	nodes->buckets = INITIAL_BUCKETS;
@@ -229,6 +233,7 @@ void front_nodes_free(struct rdr_fuse *fuse)
 
 				ExFreePoolWithTag(link, FUSE_TAG_LINK);
 			}
+			front_listing_node_gone(fuse, node);
 			RemoveEntryList(&node->all_link);
 			ExFreePoolWithTag(node, FUSE_TAG_NODE);
 		}
@@ -379,6 +384,28 @@ static struct front_node *find_by_id_locked(struct front_nodes *nodes, uint64_t 
 		return NULL;
 	}
 	return NULL;
+}
+
+bool front_node_is_as_listed(struct rdr_fuse *fuse, uint64_t file_id, ULONGLONG since)
+{
+	struct front_nodes *nodes = &fuse->nodes;
+	bool as_listed = true;
+	LIST_ENTRY *head, *l;
+
+	ExAcquireFastMutex(&nodes->mutex);
+	head = &nodes->by_id[hash_id(file_id) & (nodes->buckets - 1)];
+	for (l = head->Flink; l != head; l = l->Flink) {
+		struct front_node *node = CONTAINING_RECORD(l, struct front_node, id_link);
+
+		if (node->file_id != file_id)
+			continue;
+		as_listed = IsListEmpty(&node->files);
+		ExAcquireFastMutex(&fuse->listings.mutex);
+		as_listed = as_listed && node->changed_at < since;
+		ExReleaseFastMutex(&fuse->listings.mutex);
+	}
+	ExReleaseFastMutex(&nodes->mutex);
+	return as_listed;
 }
 
 NTSTATUS front_node_obtain(struct rdr_fuse *fuse, struct front_node *parent, const UNICODE_STRING *name,

@@ -102,8 +102,8 @@ void front_fill_entry(struct rdr_fuse *fuse, struct front_node *node, const FILE
 	front_fill_stat(fuse, node, info, &e->attr);
 }
 
-void front_reply_entry(struct front_request *r, struct front_node *parent, const char *name,
-		       const FILE_STAT_INFORMATION *stat)
+static void reply_entry(struct front_request *r, struct front_node *parent, const char *name,
+			const FILE_STAT_INFORMATION *stat, double age)
 {
 	struct rdr_fuse *fuse = r->fuse;
 	struct fuse_entry_param e;
@@ -120,6 +120,20 @@ void front_reply_entry(struct front_request *r, struct front_node *parent, const
 		return;
 	}
 	front_fill_entry(fuse, node, stat, &e);
+	e.entry_timeout = e.entry_timeout > age ? e.entry_timeout - age : 0;
+	e.attr_timeout = e.attr_timeout > age ? e.attr_timeout - age : 0;
 	if (!front_claim(r) || fuse_reply_entry(r->req, &e) != 0)
 		front_node_forget(fuse, node, 1);
+}
+
+void front_reply_entry(struct front_request *r, struct front_node *parent, const char *name,
+		       const FILE_STAT_INFORMATION *stat)
+{
+	reply_entry(r, parent, name, stat, 0);
+}
+
+void front_reply_known(struct front_request *r, struct front_node *parent, const char *name,
+		       const FILE_STAT_INFORMATION *stat, ULONGLONG since)
+{
+	reply_entry(r, parent, name, stat, (double)(KeQueryInterruptTime() - since) / 1e7);
 }
