@@ -73,7 +73,8 @@ typedef struct _LOWIO_CONTEXT {
 		} ReadWrite;
 		struct {
 			union {
-				PLOWIO_LOCK_LIST LockList; /* LOWIO_OP_UNLOCK_MULTIPLE */
+				/* LOWIO_OP_UNLOCK_MULTIPLE; MRxCompleteBufferingStateChangeRequest */
+				PLOWIO_LOCK_LIST LockList;
 				LONGLONG Length;
 			};
 			ULONG Flags; /* SL_XXX of the stack location */

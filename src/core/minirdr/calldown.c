@@ -681,6 +681,7 @@ NTSTATUS rx_call_compute_new_buffering_state(PMRX_SRV_OPEN so, PVOID mrx_context
 /*
  * MRxCompleteBufferingStateChangeRequest  [optional; default: STATUS_NOT_SUPPORTED]
  *   locks FCB exclusive   blocks yes   pending no   status ignored
+ *   LowIoContext.ParamsFor.Locks.LockList: what was locked while locks might be kept from the server, or NULL
  */
 NTSTATUS rx_call_complete_buffering_state_change(PRX_CONTEXT rxc, PMRX_SRV_OPEN so, PVOID mrx_context)
 {
