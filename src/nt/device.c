@@ -151,6 +151,9 @@ NTSTATUS nt_driver_load(const char *name, PDRIVER_INITIALIZE entry, PDRIVER_OBJE
 		nt_driver_unload(&driver->object);
 		return status;
 	}
+	/* a device that is made later says itself when it is ready */
+	for (PDEVICE_OBJECT device = driver->object.DeviceObject; device != NULL; device = device->NextDevice)
+		device->Flags &= ~(ULONG)DO_DEVICE_INITIALIZING;
 	*out = &driver->object;
 	return status;
 }

@@ -163,6 +163,8 @@ static NTSTATUS rx_start_at_work(PRX_CONTEXT rxc, PRDBSS_DEVICE_OBJECT dev)
 {
 	NTSTATUS status;
 
+	if ((dev->DeviceObject.Flags & DO_DEVICE_INITIALIZING) != 0)
+		return STATUS_DEVICE_NOT_READY; /* its driver is still in DriverEntry */
 	if (rx_start_stop_state(dev) != RDBSS_STARTABLE)
 		return STATUS_REDIRECTOR_STARTED;
 	status = rx_start_register(dev);
@@ -185,8 +187,9 @@ static NTSTATUS rx_start_at_work(PRX_CONTEXT rxc, PRDBSS_DEVICE_OBJECT dev)
  * @PostToFsp: [out] TRUE with STATUS_PENDING: have the request served by a worker of the RDBSS process
  *
  * Context: PASSIVE_LEVEL; the control path of the driver, not DriverEntry.
- * Return:  STATUS_SUCCESS; STATUS_PENDING; STATUS_REDIRECTOR_STARTED; what the UNC registration or MRxStart
- *          answered, with everything undone.
+ * Return:  STATUS_SUCCESS; STATUS_PENDING; STATUS_REDIRECTOR_STARTED; STATUS_DEVICE_NOT_READY before the device is
+ *          available (RxMakeLateDeviceAvailable); what the UNC registration or MRxStart answered, with everything
+ *          undone.
  * Page:    mrx/RxStartMinirdr, E-18.
  */
 NTSTATUS RxStartMinirdr(PRX_CONTEXT RxContext, PBOOLEAN PostToFsp)

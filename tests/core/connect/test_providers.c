@@ -59,6 +59,7 @@ static PRDBSS_DEVICE_OBJECT second_begin(void)
 	assert_int_equal(RxRegisterMinirdr(&device, rec.driver, &second_dispatch, 0, &name, 0,
 					   FILE_DEVICE_NETWORK_FILE_SYSTEM, 0),
 			 STATUS_SUCCESS);
+	RxMakeLateDeviceAvailable(device);
 	assert_int_equal(second_control(device, FSCTL_RX_START), STATUS_SUCCESS);
 	return device;
 }

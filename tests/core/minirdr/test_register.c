@@ -248,6 +248,7 @@ static void test_B_RxRegisterMinirdr_11_empty_slots(void **state)
 
 	(void)state;
 	assert_int_equal(register_as(u"\\Device\\None", &none, 0, 0, &device), STATUS_SUCCESS);
+	RxMakeLateDeviceAvailable(device);
 	rec.device = device;
 	file = file_open(u"");
 	assert_int_equal(control_on(file, FSCTL_RX_START), STATUS_SUCCESS);
@@ -409,6 +410,7 @@ static PRDBSS_DEVICE_OBJECT used_second(void)
 	PRDBSS_DEVICE_OBJECT saved = rec.device, device = register_second(0, 0);
 	PFILE_OBJECT file;
 
+	RxMakeLateDeviceAvailable(device);
 	rec.device = device;
 	rec.buffering = FCB_STATE_COLLAPSING_ENABLED;
 	file = file_open(u"");

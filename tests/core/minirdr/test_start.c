@@ -214,6 +214,72 @@ static void test_B_RxStartMinirdr_07_registration_refused(void **state)
 	assert_int_equal(rec_control(FSCTL_RX_START), STATUS_SUCCESS);
 }
 
+static struct {
+	NTSTATUS in_entry;
+	LONG started;
+	PRDBSS_DEVICE_OBJECT device;
+} hasty;
+
+static NTSTATUS NTAPI hasty_start(PRX_CONTEXT rxc, PRDBSS_DEVICE_OBJECT dev)
+{
+	(void)rxc;
+	(void)dev;
+	hasty.started++;
+	return STATUS_SUCCESS;
+}
+
+static NTSTATUS hasty_call(void)
+{
+	PRX_CONTEXT rxc = RxCreateRxContext(NULL, hasty.device, RX_CONTEXT_FLAG_WAIT);
+	BOOLEAN post;
+	NTSTATUS status;
+
+	if (rxc == NULL)
+		return STATUS_INSUFFICIENT_RESOURCES;
+	status = RxStartMinirdr(rxc, &post);
+	RxDereferenceAndDeleteRxContext(rxc);
+	return status;
+}
+
+static VOID hasty_unload(PDRIVER_OBJECT driver)
+{
+	RxUnload(driver);
+}
+
+/* A driver that cannot wait for its entry to end. */
+static NTSTATUS hasty_entry(PDRIVER_OBJECT driver, PUNICODE_STRING path)
+{
+	static MINIRDR_DISPATCH table = {.NodeTypeCode = RDBSS_NTC_MINIRDR_DISPATCH, .MRxStart = hasty_start};
+	NTSTATUS status = RxDriverEntry(driver, path);
+	UNICODE_STRING name;
+
+	RtlInitUnicodeString(&name, u"\\Device\\Hasty");
+	if (status == STATUS_SUCCESS)
+		status = RxRegisterMinirdr(&hasty.device, driver, &table, 0, &name, 0,
+					   FILE_DEVICE_NETWORK_FILE_SYSTEM, 0);
+	if (status != STATUS_SUCCESS)
+		return status;
+	driver->DriverUnload = hasty_unload;
+	hasty.in_entry = hasty_call();
+	return STATUS_SUCCESS;
+}
+
+/* In DriverEntry a start is refused and registers nothing; after it the same call starts. */
+static void test_B_RxStartMinirdr_08_not_from_driver_entry(void **state)
+{
+	PDRIVER_OBJECT driver;
+
+	(void)state;
+	RtlZeroMemory(&hasty, sizeof(hasty));
+	assert_int_equal(nt_driver_load("hasty", hasty_entry, &driver), STATUS_SUCCESS);
+	assert_int_equal(hasty.in_entry, STATUS_DEVICE_NOT_READY);
+	assert_int_equal(hasty.started, 0);
+	assert_null(hasty.device->MupHandle);
+	assert_int_equal(hasty_call(), STATUS_SUCCESS);
+	assert_int_equal(hasty.started, 1);
+	nt_driver_unload(driver);
+}
+
 /* A posted start: its request is not over before the worker has run it, and an asynchronous asker learns that. */
 static void test_B_RxStartMinirdr_09_posted(void **state)
 {
@@ -499,6 +565,7 @@ int main(void)
 		NEW_TEST(test_B_RxStartMinirdr_04_05_once),
 		NEW_TEST(test_B_RxStartMinirdr_06_failed_start),
 		NEW_TEST(test_B_RxStartMinirdr_07_registration_refused),
+		NEW_TEST(test_B_RxStartMinirdr_08_not_from_driver_entry),
 		NEW_TEST(test_B_RxStartMinirdr_09_posted),
 		NEW_TEST(test_B_MRxStart_01_context),
 		NEW_TEST(test_B_MRxStart_02_anything_but_success),
