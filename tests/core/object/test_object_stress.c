@@ -36,8 +36,8 @@ static unsigned int pick(struct worker *w, unsigned int n)
 /* ---- opening, using, closing ---- */
 
 static const WCHAR *const names[] = {
-	u"\\server\\share\\a",   u"\\server\\share\\b",   u"\\server\\share\\d\\c", u"\\server\\share",
-	u"\\server\\second\\a",  u"\\server\\second\\b",  u"\\other\\share\\a",     u"\\other\\share\\b",
+	u"\\server\\share\\a",  u"\\server\\share\\b",  u"\\server\\share\\d\\c", u"\\server\\share",
+	u"\\server\\second\\a", u"\\server\\second\\b", u"\\other\\share\\a",     u"\\other\\share\\b",
 };
 
 /* What an open may answer while its connection is forced away. */
