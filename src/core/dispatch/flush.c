@@ -21,5 +21,8 @@ NTSTATUS NTAPI rx_common_flush(PRX_CONTEXT rxc, PIRP irp)
 	if (status == STATUS_SUCCESS)
 		status = rx_call_flush(rxc); /* nothing is written behind: the server has it all */
 	rx_release_fcb(rxc);
+	/* the driver wants a thread of the file system process; a flush cannot pend in another way */
+	if (status == STATUS_PENDING && rxc->PostRequest)
+		return RxFsdPostRequest(rxc);
 	return status;
 }
