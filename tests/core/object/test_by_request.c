@@ -35,6 +35,25 @@ RX_FILE_TYPE __wrap_RxInferFileType(PRX_CONTEXT rxc)
 	return __real_RxInferFileType(rxc);
 }
 
+/* The FCBs made and finished, in order. */
+static char made_and_finished[8];
+
+PFCB __real_RxCreateNetFcb(PRX_CONTEXT rxc, PIRP irp, PV_NET_ROOT vnr, PUNICODE_STRING name);
+PFCB __wrap_RxCreateNetFcb(PRX_CONTEXT rxc, PIRP irp, PV_NET_ROOT vnr, PUNICODE_STRING name);
+PFCB __wrap_RxCreateNetFcb(PRX_CONTEXT rxc, PIRP irp, PV_NET_ROOT vnr, PUNICODE_STRING name)
+{
+	strncat(made_and_finished, "C", sizeof(made_and_finished) - strlen(made_and_finished) - 1);
+	return __real_RxCreateNetFcb(rxc, irp, vnr, name);
+}
+
+VOID __real_RxFinishFcbInitialization(PMRX_FCB fcb, RX_FILE_TYPE type, PFCB_INIT_PACKET packet);
+VOID __wrap_RxFinishFcbInitialization(PMRX_FCB fcb, RX_FILE_TYPE type, PFCB_INIT_PACKET packet);
+VOID __wrap_RxFinishFcbInitialization(PMRX_FCB fcb, RX_FILE_TYPE type, PFCB_INIT_PACKET packet)
+{
+	strncat(made_and_finished, "F", sizeof(made_and_finished) - strlen(made_and_finished) - 1);
+	__real_RxFinishFcbInitialization(fcb, type, packet);
+}
+
 /* The two tables whose order is watched; NULL: none. */
 static struct {
 	PERESOURCE names, files;
@@ -195,6 +214,40 @@ static void test_B_Object_hierarchy_12_two_parts(void **state)
 	assert_int_equal(req_run(file_write_make(file, 0, 10, false), NULL), STATUS_SUCCESS);
 	file_close(file);
 	assert_int_equal(made.calls, 1);
+}
+
+static NTSTATUS NTAPI open_by_type_of_share(PRX_CONTEXT rxc)
+{
+	assert_string_equal(made_and_finished, "C"); /* it is new, and nobody has finished it yet */
+	assert_int_equal(NodeType(rxc->pFcb), RDBSS_NTC_STORAGE_TYPE_UNKNOWN);
+	if (rxc->Create.pNetRoot->Type != NET_ROOT_MAILSLOT)
+		RxFinishFcbInitialization(rxc->pFcb, FileTypeFile, NULL);
+	rxc->pFobx = RxCreateNetFobx(rxc, rxc->pRelevantSrvOpen);
+	rxc->Create.ReturnedCreateInformation = FILE_OPENED;
+	return rxc->pFobx != NULL ? STATUS_SUCCESS : STATUS_INSUFFICIENT_RESOURCES;
+}
+
+/* The FCB first, then the driver finishes it; a mailslot is opened and closed without. */
+static void test_B_RxFinishFcbInitialization_01_after_the_fcb(void **state)
+{
+	PFILE_OBJECT kept = file_open(REC_SHARE u"\\kept"), file;
+	PMRX_NET_ROOT nr = fcb_of(kept)->pNetRoot;
+
+	(void)state;
+	rec.device->Dispatch->MRxCreate = open_by_type_of_share;
+	memset(made_and_finished, 0, sizeof(made_and_finished));
+	file = file_open(REC_SHARE u"\\a");
+	assert_string_equal(made_and_finished, "CF");
+	assert_int_equal(NodeType(fcb_of(file)), RDBSS_NTC_STORAGE_TYPE_FILE);
+	file_close(file);
+
+	nr->Type = NET_ROOT_MAILSLOT;
+	memset(made_and_finished, 0, sizeof(made_and_finished));
+	file = file_open(REC_SHARE u"\\slot");
+	assert_string_equal(made_and_finished, "C");
+	file_close(file);
+	nr->Type = NET_ROOT_DISK;
+	file_close(kept);
 }
 
 /* RDBSS takes the type from the driver, whatever the options say. */
@@ -526,6 +579,7 @@ int main(void)
 		REC_TEST(test_B_RxCreateNetFobx_12_called_by_the_driver),
 		REC_TEST(test_B_Object_hierarchy_11_all_but_the_fobx),
 		REC_TEST(test_B_Object_hierarchy_12_two_parts),
+		REC_TEST(test_B_RxFinishFcbInitialization_01_after_the_fcb),
 		REC_TEST(test_B_RxInferFileType_04_only_for_drivers),
 		REC_TEST(test_B_RxFinalizeNetFobx_06_by_close),
 		REC_TEST(test_B_MRxDeallocateForFobx_01_by_close),

@@ -76,7 +76,7 @@ static int end(void **state)
 	return fixture_end(state);
 }
 
-static int test_begin(void **state)
+static int each_begin(void **state)
 {
 	(void)state;
 	memset(&fobx_seen, 0, sizeof(fobx_seen));
@@ -86,7 +86,7 @@ static int test_begin(void **state)
 }
 
 /* Nothing is left of the test's files. */
-static int test_end(void **state)
+static int each_end(void **state)
 {
 	(void)state;
 	rxc->pFobx = NULL;
@@ -485,7 +485,7 @@ static void test_B_RxpDereferenceAndFinalizeNetFcb_01_true_when_gone(void **stat
 	CHECK_EQUAL(rxc->AcquireReleaseFcbTrackerX, 0);
 }
 
-#define T(fn) cmocka_unit_test_setup_teardown(fn, test_begin, test_end)
+#define T(fn) cmocka_unit_test_setup_teardown(fn, each_begin, each_end)
 
 int main(void)
 {

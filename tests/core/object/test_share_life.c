@@ -76,7 +76,7 @@ static int end(void **state)
 }
 
 /* Each test holds the name table, and the server alone remains of what it made. */
-static int test_begin(void **state)
+static int each_begin(void **state)
 {
 	(void)state;
 	memset(&share_seen, 0, sizeof(share_seen));
@@ -86,7 +86,7 @@ static int test_begin(void **state)
 	return 0;
 }
 
-static int test_end(void **state)
+static int each_end(void **state)
 {
 	(void)state;
 	fixture_unlock();
@@ -514,7 +514,7 @@ static void test_B_MRxFinalizeVNetRoot_03_status_is_ignored(void **state)
 	CHECK(view_seen.calls == 1 && !nt_pool_is_live(vnr) && !nt_pool_is_live(nr));
 }
 
-#define LOCKED(fn) cmocka_unit_test_setup_teardown(fn, test_begin, test_end)
+#define LOCKED(fn) cmocka_unit_test_setup_teardown(fn, each_begin, each_end)
 
 int main(void)
 {
