@@ -144,6 +144,12 @@ static void test_B_RxCreateNetFobx_12_called_by_the_driver(void **state)
 	file_close(file);
 }
 
+static int setup_two_seconds(void **state)
+{
+	rec.scavenger_s = 2;
+	return rec_setup(state);
+}
+
 /* All but the FOBX are there when the driver is first asked, and all of them go without its asking for it. */
 static void test_B_Object_hierarchy_11_all_but_the_fobx(void **state)
 {
@@ -161,7 +167,7 @@ static void test_B_Object_hierarchy_11_all_but_the_fobx(void **state)
 	assert_int_equal(rec.device->NumberOfActiveFcbs, 0);
 	assert_int_equal(RxFinalizeConnection(nr, NULL, FALSE), STATUS_SUCCESS);
 	RxDereferenceNetRoot(nr, LHS_LockNotHeld);
-	rec_wait_seen(REC_FINALIZE_SC, 1);
+	rec_wait_seen(REC_FINALIZE_SC, 1); /* what was given up without the lock is the scavenger's */
 	assert_int_equal(rec_seen(REC_FINALIZE_VNR), 1);
 	assert_int_equal(rec_seen(REC_FINALIZE_NR), 1);
 }
@@ -336,12 +342,6 @@ static void test_B_MRxDeallocateForFcb_01_by_the_last_close(void **state)
 	assert_int_equal(file_close_only(b), STATUS_SUCCESS);
 	assert_int_equal(rec_seen(REC_DEALLOCATE_FCB), 1);
 	assert_int_equal(rec.device->NumberOfActiveFcbs, 0);
-}
-
-static int setup_two_seconds(void **state)
-{
-	rec.scavenger_s = 2;
-	return rec_setup(state);
 }
 
 /* The close waits: an open meanwhile collapses onto it, and after the driver's time, not before, it is carried out. */
@@ -577,7 +577,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		REC_TEST(test_B_RxCreateNetFobx_12_called_by_the_driver),
-		REC_TEST(test_B_Object_hierarchy_11_all_but_the_fobx),
+		cmocka_unit_test_setup_teardown(test_B_Object_hierarchy_11_all_but_the_fobx,
+						setup_two_seconds, rec_teardown),
 		REC_TEST(test_B_Object_hierarchy_12_two_parts),
 		REC_TEST(test_B_RxFinishFcbInitialization_01_after_the_fcb),
 		REC_TEST(test_B_RxInferFileType_04_only_for_drivers),
