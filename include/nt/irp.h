@@ -262,7 +262,8 @@ struct _DRIVER_OBJECT {
 	CCHAR StackSize; \
 	ULONG AlignmentRequirement; \
 	USHORT SectorSize; \
-	PVOID DeviceObjectExtension; /* the last: private to the I/O manager */
+	volatile LONG OpenFileObjects; /* private to the I/O manager, as the last */ \
+	PVOID DeviceObjectExtension;
 
 struct _DEVICE_OBJECT {
 	NT_DEVICE_OBJECT_MEMBERS
@@ -642,7 +643,10 @@ NTSTATUS nt_unc_order(PDEVICE_OBJECT device, unsigned int index);
 /* Finds a device by its name or a symbolic link to it and references it. */
 NTSTATUS nt_device_open(PUNICODE_STRING DeviceName, PDEVICE_OBJECT *DeviceObject);
 NTSTATUS nt_driver_load(const char *name, PDRIVER_INITIALIZE entry, PDRIVER_OBJECT *out);
-/* Calls DriverUnload; devices that are still there are reported and deleted. */
+/*
+ * Calls DriverUnload; devices that are still there are reported and deleted. With file objects of a device open it is
+ * misuse (nt_misuse.h), and where that is refused the driver stays.
+ */
 void nt_driver_unload(PDRIVER_OBJECT driver);
 
 /* A new file object with one reference; the device is referenced, the name copied. */

@@ -247,6 +247,8 @@ struct _RX_CONTEXT {
 
 	PWCH AlsoCanonicalNameBuffer;
 	PUNICODE_STRING LoudCompletionString;
+	volatile LONG LowIoState; /* RDBSS: 0 not submitted, 1 in the driver's hands, 2 completed */
+	PETHREAD SlotThread;      /* RDBSS: runs a routine of the driver that must answer at once */
 	volatile LONG AcquireReleaseFcbTrackerX;
 	volatile ULONG TrackerHistoryPointer;
 	RX_FCBTRACKER_CALLINFO TrackerHistory[RDBSS_TRACKER_HISTORY_SIZE];

@@ -9,16 +9,13 @@
 
 #include "nt/exec.h"
 
-void nt_bug(const char *file, int line, const char *format, ...)
+static void nt_say_and_abort(const char *format, va_list args) __attribute__((noreturn));
+
+static void nt_say_and_abort(const char *format, va_list args)
 {
 	struct nt_thread *self = nt_self;
-	va_list args;
 
-	fflush(stdout);
-	fprintf(stderr, "rdbss: %s:%d: ", file, line);
-	va_start(args, format);
 	vfprintf(stderr, format, args);
-	va_end(args);
 	if (self != NULL)
 		fprintf(stderr, " [thread %u %s]", self->id, self->name);
 	if (nt_sim_active)
@@ -26,6 +23,26 @@ void nt_bug(const char *file, int line, const char *format, ...)
 	fputc('\n', stderr);
 	fflush(stderr);
 	abort();
+}
+
+void nt_bug(const char *file, int line, const char *format, ...)
+{
+	va_list args;
+
+	fflush(stdout);
+	fprintf(stderr, "rdbss: %s:%d: ", file, line);
+	va_start(args, format);
+	nt_say_and_abort(format, args);
+}
+
+void nt_bug_at_caller(const char *format, ...)
+{
+	va_list args;
+
+	fflush(stdout);
+	fprintf(stderr, "rdbss: ");
+	va_start(args, format);
+	nt_say_and_abort(format, args);
 }
 
 void nt_no_thread(void)

@@ -14,6 +14,7 @@
 #include "exec.h"
 #include "fastmutex.h"
 #include "io.h"
+#include "nt_misuse.h"
 #include "pool.h"
 #include "timer.h"
 
@@ -158,8 +159,25 @@ NTSTATUS nt_driver_load(const char *name, PDRIVER_INITIALIZE entry, PDRIVER_OBJE
 	return status;
 }
 
+/* False: one of its devices is open; the caller was told. */
+static bool nt_driver_is_idle(PDRIVER_OBJECT driver)
+{
+	for (PDEVICE_OBJECT device = driver->DeviceObject; device != NULL; device = device->NextDevice) {
+		LONG open = __atomic_load_n(&device->OpenFileObjects, __ATOMIC_ACQUIRE);
+
+		if (open == 0)
+			continue;
+		nt_misuse(NT_RULE_UNLOAD_IDLE, "nt_driver_unload",
+			  "device %p: %ld file objects of it are open", (void *)device, (long)open);
+		return false;
+	}
+	return true;
+}
+
 void nt_driver_unload(PDRIVER_OBJECT driver)
 {
+	if (!nt_driver_is_idle(driver))
+		return;
 	if (driver->DriverUnload != NULL)
 		driver->DriverUnload(driver);
 	while (driver->DeviceObject != NULL) {

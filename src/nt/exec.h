@@ -89,6 +89,9 @@ extern const struct nt_exec_ops nt_posix_ops, nt_sim_ops;
 extern const struct nt_exec_ops *nt_ops;
 extern __thread struct nt_thread *nt_self __attribute__((tls_model("initial-exec")));
 
+/* As nt_bug(), for a message that names its place itself. */
+void nt_bug_at_caller(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
+
 void nt_no_thread(void) __attribute__((noreturn, cold));
 
 static inline struct nt_thread *nt_current(void)

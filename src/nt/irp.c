@@ -13,6 +13,7 @@
  */
 #include "exec.h"
 #include "io.h"
+#include "nt_misuse.h"
 #include "pool.h"
 
 #define NT_TAG_IRP 'prIN'
@@ -143,10 +144,16 @@ static void nt_irp_deliver(PIRP irp)
 VOID IofCompleteRequest(PIRP Irp, CCHAR PriorityBoost)
 {
 	(void)PriorityBoost;
-	RX_CHECK(Irp->Type == IO_TYPE_IRP);
+	if (Irp->Type != IO_TYPE_IRP) {
+		nt_misuse(NT_RULE_COMPLETE_ONCE, "IoCompleteRequest", "irp %p: it was freed before",
+			  (void *)Irp);
+		return;
+	}
 	if (__atomic_exchange_n(&Irp->Completed, 1, __ATOMIC_ACQ_REL) != 0 ||
-	    Irp->CurrentLocation > Irp->StackCount)
-		NT_BUG("irp %p completed twice", (void *)Irp);
+	    Irp->CurrentLocation > Irp->StackCount) {
+		nt_misuse(NT_RULE_COMPLETE_ONCE, "IoCompleteRequest", "irp %p completed twice", (void *)Irp);
+		return;
+	}
 	if (Irp->IoStatus.Status == STATUS_PENDING)
 		NT_BUG("irp %p completed with STATUS_PENDING", (void *)Irp);
 	if (nt_irp_cancel_routine(Irp) != NULL)

@@ -12,6 +12,7 @@
 #include "handle.h"
 #include "io.h"
 #include "pool.h"
+#include "nt_misuse.h"
 
 #define NT_TAG_FILE 'liFN'
 
@@ -51,6 +52,7 @@ NTSTATUS nt_file_object_create(PDEVICE_OBJECT device, const UNICODE_STRING *name
 	KeInitializeEvent(&file->Lock, SynchronizationEvent, FALSE);
 	KeInitializeEvent(&file->Event, NotificationEvent, FALSE);
 	ObfReferenceObject(device);
+	__atomic_add_fetch(&device->OpenFileObjects, 1, __ATOMIC_RELEASE);
 	__atomic_add_fetch(&nt_file_object_count, 1, __ATOMIC_RELAXED);
 	*out = file;
 	return STATUS_SUCCESS;
@@ -66,6 +68,7 @@ static void nt_file_object_free(PFILE_OBJECT file)
 	file->Type = 0;
 	ExFreePoolWithTag(file, NT_TAG_FILE);
 	__atomic_sub_fetch(&nt_file_object_count, 1, __ATOMIC_RELAXED);
+	__atomic_sub_fetch(&device->OpenFileObjects, 1, __ATOMIC_RELEASE);
 	ObfDereferenceObject(device);
 }
 
@@ -102,8 +105,12 @@ VOID ObfDereferenceObject(PVOID Object)
 		CSHORT type = object->Type;
 		LONG now = InterlockedDecrement(&object->ReferenceCount);
 
-		if (now < 0)
-			NT_BUG("object %p of type %d has no reference to put", Object, type);
+		if (now < 0) {
+			(void)InterlockedIncrement(&object->ReferenceCount);
+			nt_misuse(NT_RULE_REFERENCE, "ObDereferenceObject",
+				  "object %p of type %d has no reference to put", Object, type);
+			return;
+		}
 		if (now == 0 && type == IO_TYPE_FILE)
 			nt_file_object_free(Object);
 		else if (now == 0)
@@ -111,7 +118,8 @@ VOID ObfDereferenceObject(PVOID Object)
 	} else if (nt_object_is_thread(Object)) {
 		nt_thread_dereference(Object);
 	} else if (!nt_object_is_process(Object)) {
-		NT_BUG("%p is no object that can be dereferenced", Object);
+		nt_misuse(NT_RULE_REFERENCE, "ObDereferenceObject",
+			  "%p is no object that can be dereferenced", Object);
 	}
 }
 

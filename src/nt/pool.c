@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "nt/exec.h"
+#include "nt_misuse.h"
 #include "pool.h"
 
 #define NT_POOL_LIVE 0x4c4du
@@ -208,19 +209,32 @@ PVOID ExAllocatePool2(POOL_FLAGS Flags, SIZE_T NumberOfBytes, ULONG Tag)
 			     (Flags & POOL_FLAG_UNINITIALIZED) == 0);
 }
 
+/* False: the driver was told; what is not freed shows in the report of what is left. */
+static bool may_free(PVOID memory, ULONG tag)
+{
+	const struct pool_header *header = header_of(memory);
+	char is[5], asked[5];
+
+	if (header->state != NT_POOL_LIVE) {
+		nt_misuse(NT_RULE_FREE_TAG, "ExFreePoolWithTag", "memory %p: %s", memory,
+			  header->state == NT_POOL_FREED ? "freed twice" : "not pool memory");
+		return false;
+	}
+	if (tag == 0 || tag == header->tag)
+		return true;
+	nt_pool_tag_text(header->tag, is);
+	nt_pool_tag_text(tag, asked);
+	nt_misuse(NT_RULE_FREE_TAG, "ExFreePoolWithTag", "memory %p: memory with tag '%s' is freed as '%s'",
+		  memory, is, asked);
+	return false;
+}
+
 VOID ExFreePoolWithTag(PVOID P, ULONG Tag)
 {
 	struct pool_header *header = header_of(P);
 
-	if (header->state != NT_POOL_LIVE)
-		NT_BUG("%s %p", header->state == NT_POOL_FREED ? "freed twice:" : "not pool memory:", P);
-	if (Tag != 0 && Tag != header->tag) {
-		char is[5], asked[5];
-
-		nt_pool_tag_text(header->tag, is);
-		nt_pool_tag_text(Tag, asked);
-		NT_BUG("memory with tag '%s' is freed as '%s'", is, asked);
-	}
+	if (!may_free(P, Tag))
+		return;
 	header->state = NT_POOL_FREED;
 	pool_count(header->tag, -(LONG64)header->size, -1);
 	free((char *)header - header->offset);

@@ -28,8 +28,14 @@ bool rx_context_begin_stop(PRX_CONTEXT stop);
 void rx_context_end_stop(PRX_CONTEXT stop);
 /* Waits until the stopping request is the only active context of its device. Blocks without bound. */
 void rx_context_wait_for_others(PRX_CONTEXT stop);
-/* Waits until the device has no active context; for the end of a device. Blocks without bound. */
+/*
+ * Cancels what is active on the device and waits until it is over; for the end of a device. What takes longer than 30
+ * s is told as misuse: the driver that should end it is going. Blocks without bound.
+ */
 void rx_context_wait_idle(PRDBSS_DEVICE_OBJECT dev);
+
+/* Is it a context still? A check, not a promise, as nt_pool_is_live(). */
+bool rx_context_is_living(PRX_CONTEXT rxc);
 
 /* cancel.c */
 typedef void rx_cancel_deferred(PRX_CONTEXT rxc);

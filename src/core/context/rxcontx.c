@@ -13,8 +13,11 @@
  */
 #include "core/context/context.h"
 
+#include "nt_misuse.h"
+
 #define RX_CONTEXT_TAG 'xCxR'
 #define RX_ACTIVE_BUCKETS 64
+#define RX_RUN_DOWN_LIMIT (30 * 10000000LL) /* 100 ns until a driver that goes is told what it still has */
 
 struct rx_active_bucket {
 	KSPIN_LOCK lock;
@@ -41,6 +44,11 @@ VOID rx_context_init(VOID)
 	KeInitializeSpinLock(&rx_active_count_lock);
 	ExInitializeFastMutex(&rx_reserve_mutex);
 	KeInitializeEvent(&rx_reserve_free, SynchronizationEvent, TRUE);
+}
+
+bool rx_context_is_living(PRX_CONTEXT rxc)
+{
+	return nt_memory_is_live(rxc, sizeof(*rxc)) && NodeType(rxc) == RDBSS_NTC_RX_CONTEXT;
 }
 
 static struct rx_active_bucket *rx_active_bucket_of(PIRP irp)
@@ -73,10 +81,14 @@ static bool rx_active_remove_if_last(PRX_CONTEXT rxc)
 
 	KeAcquireSpinLock(&bucket->lock, &irql);
 	left = InterlockedDecrement((volatile LONG *)&rxc->ReferenceCount);
-	ASSERT(left >= 0);
 	if (left == 0)
 		RemoveEntryList(&rxc->ContextListEntry);
+	else if (left < 0)
+		(void)InterlockedIncrement((volatile LONG *)&rxc->ReferenceCount);
 	KeReleaseSpinLock(&bucket->lock, irql);
+	if (left < 0)
+		nt_misuse(NT_RULE_REFERENCE, "RxDereferenceAndDeleteRxContext",
+			  "RX_CONTEXT %p: it has no reference to give up", (void *)rxc);
 	return left == 0;
 }
 
@@ -133,13 +145,42 @@ void rx_context_wait_for_others(PRX_CONTEXT stop)
 		(void)KeWaitForSingleObject(&stop->SyncEvent, Executive, KernelMode, FALSE, NULL);
 }
 
+/* A request that its driver has and that is not `stop`, for a message. */
+static bool rx_context_is_stuck(PRX_CONTEXT rxc, PVOID stop)
+{
+	return rxc != stop;
+}
+
+/* The driver is going, and its requests will not end by themselves. */
+static void rx_context_tell_stuck(PRX_CONTEXT stop)
+{
+	PRX_CONTEXT rxc = rx_context_find(stop->RxDeviceObject, rx_context_is_stuck, stop);
+
+	if (rxc == NULL)
+		return;
+	nt_misuse(NT_RULE_UNLOAD_IDLE, "RxUnregisterMinirdr",
+		  "device %p: RX_CONTEXT %p, major function %u, is in the driver's hands and was cancelled",
+		  (void *)stop->RxDeviceObject, (void *)rxc, rxc->IrpMajorFunction);
+	RxDereferenceAndDeleteRxContext(rxc);
+}
+
+static bool rx_context_is_other(PRX_CONTEXT rxc, PVOID stop)
+{
+	return rxc != stop && rxc->CurrentIrp != NULL;
+}
+
 void rx_context_wait_idle(PRDBSS_DEVICE_OBJECT dev)
 {
+	LARGE_INTEGER limit = {.QuadPart = -RX_RUN_DOWN_LIMIT};
 	RX_CONTEXT last;
 
 	RxInitializeContext(NULL, dev, RX_CONTEXT_FLAG_WAIT, &last);
 	if (rx_context_begin_stop(&last)) {
-		rx_context_wait_for_others(&last);
+		(void)rx_cancel_matching(dev, rx_context_is_other, &last);
+		while (rx_active_count(dev) > 1)
+			if (KeWaitForSingleObject(&last.SyncEvent, Executive, KernelMode, FALSE, &limit) ==
+			    STATUS_TIMEOUT)
+				rx_context_tell_stuck(&last);
 		rx_context_end_stop(&last);
 	}
 	RxDereferenceAndDeleteRxContext(&last);
@@ -295,9 +336,14 @@ static void rx_context_free_names(PRX_CONTEXT rxc)
  */
 VOID RxDereferenceAndDeleteRxContext_Real(PRX_CONTEXT RxContext)
 {
-	PRDBSS_DEVICE_OBJECT dev = RxContext->RxDeviceObject;
+	PRDBSS_DEVICE_OBJECT dev;
 
-	ASSERT(NodeType(RxContext) == RDBSS_NTC_RX_CONTEXT);
+	if (!rx_context_is_living(RxContext)) {
+		nt_misuse(NT_RULE_REFERENCE, "RxDereferenceAndDeleteRxContext", "RX_CONTEXT %p: it is gone",
+			  (void *)RxContext);
+		return;
+	}
+	dev = RxContext->RxDeviceObject;
 	if (!rx_active_remove_if_last(RxContext))
 		return;
 
@@ -333,6 +379,7 @@ VOID RxPrepareContextForReuse(PRX_CONTEXT RxContext)
 	RxContext->InformationToReturn = 0;
 	RxContext->PostRequest = FALSE;
 	RxContext->MRxCancelRoutine = NULL;
+	RxContext->LowIoState = 0;
 	RxContext->ReferenceCount = 0;
 }
 

@@ -10,7 +10,9 @@
 #include "core/dispatch/dispatch.h"
 
 #include "core/context/context.h"
+#include "core/lowio/core_lowio.h"
 #include "core/minirdr/minirdr.h"
+#include "nt_misuse.h"
 
 static const PRX_DISPATCH rx_common_routine[IRP_MJ_MAXIMUM_FUNCTION + 1] = {
 	[IRP_MJ_CREATE] = rx_common_create,
@@ -36,6 +38,30 @@ static const PRX_DISPATCH rx_common_routine[IRP_MJ_MAXIMUM_FUNCTION + 1] = {
 	[IRP_MJ_SET_QUOTA] = rx_common_set_quota,
 };
 
+/* False: a driver completes what is not its to complete, or again; it was told. */
+static bool rx_dispatch_may_complete(PRX_CONTEXT rxc)
+{
+	if (!rx_context_is_living(rxc)) {
+		nt_misuse(NT_RULE_COMPLETE_ONCE, "RxCompleteRequest",
+			  "RX_CONTEXT %p: it is gone, it was completed before", (void *)rxc);
+		return false;
+	}
+	if (rxc->SlotThread != NULL && rxc->SlotThread == PsGetCurrentThread()) {
+		nt_misuse(
+			NT_RULE_COMPLETE_OWN, "RxCompleteRequest",
+			"RX_CONTEXT %p, major function %u: its routine completes it by returning its status",
+			(void *)rxc, rxc->MajorFunction);
+		return false;
+	}
+	if (rx_lowio_is_submitted(rxc)) {
+		nt_misuse(NT_RULE_COMPLETE_OWN, "RxCompleteRequest",
+			  "RX_CONTEXT %p, major function %u: low I/O is completed by RxLowIoCompletion",
+			  (void *)rxc, rxc->MajorFunction);
+		return false;
+	}
+	return true;
+}
+
 /**
  * RxCompleteRequest_Real - complete an IRP and drop the context's reference
  * @RxContext: [in, optional] its request; the reference is consumed
@@ -47,6 +73,8 @@ static const PRX_DISPATCH rx_common_routine[IRP_MJ_MAXIMUM_FUNCTION + 1] = {
 VOID RxCompleteRequest_Real(PRX_CONTEXT RxContext, PIRP Irp, NTSTATUS Status)
 {
 	ASSERT(Status != STATUS_PENDING);
+	if (RxContext != NULL && !rx_dispatch_may_complete(RxContext))
+		return;
 	if (Irp == NULL) {
 		RxLog(("completion without an IRP, context %p", RxContext));
 	} else {

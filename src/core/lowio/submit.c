@@ -72,10 +72,14 @@ static NTSTATUS rx_lowio_submit_sync(PRX_CONTEXT rxc)
 	NTSTATUS status;
 
 	KeClearEvent(&rxc->SyncEvent);
+	rx_lowio_hand_out(rxc);
 	status = rx_call_low_io_submit(rxc);
 	if (status == STATUS_PENDING) {
 		(void)KeWaitForSingleObject(&rxc->SyncEvent, Executive, KernelMode, FALSE, NULL);
 		status = rxc->StoredStatus;
+	} else {
+		(void)rx_lowio_take_back(rxc,
+					 "MRxLowIOSubmit"); /* false: completed as well; this status counts */
 	}
 	rxc->StoredStatus = status;
 	return rxc->LowIoContext.CompletionRoutine(rxc);
@@ -88,14 +92,17 @@ static NTSTATUS rx_lowio_submit_async(PRX_CONTEXT rxc, PIRP irp)
 	/* both before the call-down: the completion may run first */
 	IoMarkIrpPending(irp);
 	rx_lowio_take_resource(rxc);
+	/* ours, so that a driver that completes and answers as well is found out, and not served again */
+	InterlockedIncrement((volatile LONG *)&rxc->ReferenceCount);
+	rx_lowio_hand_out(rxc);
 
 	status = rx_call_low_io_submit(rxc);
-	if (status == STATUS_PENDING)
-		return STATUS_PENDING;
-
-	/* the driver answered at once; nobody else knows the request: complete it as any other */
-	rxc->StoredStatus = status;
-	(void)rx_lowio_finish(rxc);
+	if (status != STATUS_PENDING && rx_lowio_take_back(rxc, "MRxLowIOSubmit")) {
+		/* the driver answered at once; nobody else knows the request: complete it as any other */
+		rxc->StoredStatus = status;
+		(void)rx_lowio_finish(rxc);
+	}
+	RxDereferenceAndDeleteRxContext(rxc);
 	return STATUS_PENDING;
 }
 

@@ -13,6 +13,7 @@
 #include "core/minirdr/calldown.h"
 
 #include "core/context/context.h"
+#include "nt_misuse.h"
 
 static PMINIRDR_DISPATCH rx_dispatch_of(PRX_CONTEXT rxc)
 {
@@ -45,23 +46,54 @@ static void rx_calldown_assert_fcb_exclusive(PRX_CONTEXT rxc)
 	ASSERT(rxc->pFcb == NULL || RxIsFcbAcquiredExclusive(rxc->pFcb));
 }
 
+/* A slot that must answer at once: STATUS_PENDING from it is no answer, and becomes STATUS_INTERNAL_ERROR. */
+static NTSTATUS rx_calldown_final(const char *slot, PVOID about, NTSTATUS status)
+{
+	rx_calldown_trace(slot, about, status);
+	if (status != STATUS_PENDING)
+		return status;
+	nt_misuse(NT_RULE_NO_PENDING, slot, "called for %p: it answered STATUS_PENDING and must not", about);
+	return STATUS_INTERNAL_ERROR;
+}
+
 /*
- * The shape most slots share: (PRX_CONTEXT) -> status. `routine` may be empty.
+ * The shape most slots share: (PRX_CONTEXT) -> status. `routine` may be empty. While it runs the request is not the
+ * driver's to complete: RxCompleteRequest() looks at SlotThread.
  * PendingReturned is TRUE whenever a callback is entered (RX_CONTEXT page).
  */
+static NTSTATUS rx_calldown_any(PRX_CONTEXT rxc, PMRX_CALLDOWN routine, NTSTATUS if_empty)
+{
+	PETHREAD outer = rxc->SlotThread;
+	NTSTATUS status;
+
+	PAGED_CODE();
+	if (routine == NULL)
+		return if_empty;
+	rxc->PendingReturned = TRUE;
+	rx_cancel_show(rxc);
+	rxc->SlotThread = PsGetCurrentThread();
+	status = routine(rxc);
+	rxc->SlotThread = outer;
+	return status;
+}
+
 static NTSTATUS rx_calldown_context(PRX_CONTEXT rxc, PMRX_CALLDOWN routine, const char *slot,
 				    NTSTATUS if_empty)
 {
-	NTSTATUS status = if_empty;
+	return rx_calldown_final(slot, rxc, rx_calldown_any(rxc, routine, if_empty));
+}
 
-	PAGED_CODE();
-	if (routine != NULL) {
-		rxc->PendingReturned = TRUE;
-		rx_cancel_show(rxc);
-		status = routine(rxc);
+/* The same for a slot that may ask to be called again by a worker: STATUS_PENDING with PostRequest. */
+static NTSTATUS rx_calldown_postable(PRX_CONTEXT rxc, PMRX_CALLDOWN routine, const char *slot,
+				     NTSTATUS if_empty)
+{
+	NTSTATUS status = rx_calldown_any(rxc, routine, if_empty);
+
+	if (status == STATUS_PENDING && rxc->PostRequest) {
+		rx_calldown_trace(slot, rxc, status);
+		return status;
 	}
-	rx_calldown_trace(slot, rxc, status);
-	return status;
+	return rx_calldown_final(slot, rxc, status);
 }
 
 /*
@@ -78,8 +110,7 @@ NTSTATUS rx_call_start(PRX_CONTEXT rxc, PRDBSS_DEVICE_OBJECT dev)
 		rxc->PendingReturned = TRUE;
 		status = dev->Dispatch->MRxStart(rxc, dev);
 	}
-	rx_calldown_trace("MRxStart", dev, status);
-	return status;
+	return rx_calldown_final("MRxStart", dev, status);
 }
 
 /*
@@ -96,8 +127,7 @@ NTSTATUS rx_call_stop(PRX_CONTEXT rxc, PRDBSS_DEVICE_OBJECT dev)
 		rxc->PendingReturned = TRUE;
 		status = dev->Dispatch->MRxStop(rxc, dev);
 	}
-	rx_calldown_trace("MRxStop", dev, status);
-	return status;
+	return rx_calldown_final("MRxStop", dev, status);
 }
 
 /*
@@ -106,8 +136,8 @@ NTSTATUS rx_call_stop(PRX_CONTEXT rxc, PRDBSS_DEVICE_OBJECT dev)
  */
 NTSTATUS rx_call_dev_fcb_control(PRX_CONTEXT rxc)
 {
-	return rx_calldown_context(rxc, rx_dispatch_of(rxc)->MRxDevFcbXXXControlFile,
-				   "MRxDevFcbXXXControlFile", STATUS_INVALID_DEVICE_REQUEST);
+	return rx_calldown_postable(rxc, rx_dispatch_of(rxc)->MRxDevFcbXXXControlFile,
+				    "MRxDevFcbXXXControlFile", STATUS_INVALID_DEVICE_REQUEST);
 }
 
 /*
@@ -141,8 +171,7 @@ NTSTATUS rx_call_srv_call_winner_notify(PMRX_SRV_CALL sc, BOOLEAN winner, PVOID 
 	PAGED_CODE();
 	if (dispatch->MRxSrvCallWinnerNotify != NULL)
 		status = dispatch->MRxSrvCallWinnerNotify(sc, winner, recommunicate_context);
-	rx_calldown_trace("MRxSrvCallWinnerNotify", sc, status);
-	return status;
+	return rx_calldown_final("MRxSrvCallWinnerNotify", sc, status);
 }
 
 /*
@@ -246,8 +275,7 @@ NTSTATUS rx_call_is_valid_directory(PRX_CONTEXT rxc, PUNICODE_STRING name)
 		rxc->PendingReturned = TRUE;
 		status = dispatch->MRxIsValidDirectory(rxc, name);
 	}
-	rx_calldown_trace("MRxIsValidDirectory", rxc, status);
-	return status;
+	return rx_calldown_final("MRxIsValidDirectory", rxc, status);
 }
 
 /*
@@ -264,8 +292,7 @@ NTSTATUS rx_call_finalize_srv_call(PMRX_SRV_CALL sc, BOOLEAN force)
 	if (dev->Dispatch->MRxFinalizeSrvCall != NULL)
 		status = dev->Dispatch->MRxFinalizeSrvCall(sc, force);
 	rx_calldown_assert_name_table_exclusive(dev);
-	rx_calldown_trace("MRxFinalizeSrvCall", sc, status);
-	return status;
+	return rx_calldown_final("MRxFinalizeSrvCall", sc, status);
 }
 
 /*
@@ -282,8 +309,7 @@ NTSTATUS rx_call_finalize_net_root(PMRX_NET_ROOT nr, BOOLEAN force)
 	if (dev->Dispatch->MRxFinalizeNetRoot != NULL)
 		status = dev->Dispatch->MRxFinalizeNetRoot(nr, &force);
 	rx_calldown_assert_name_table_exclusive(dev);
-	rx_calldown_trace("MRxFinalizeNetRoot", nr, status);
-	return status;
+	return rx_calldown_final("MRxFinalizeNetRoot", nr, status);
 }
 
 /*
@@ -300,8 +326,7 @@ NTSTATUS rx_call_finalize_v_net_root(PMRX_V_NET_ROOT vnr, BOOLEAN force)
 	if (dev->Dispatch->MRxFinalizeVNetRoot != NULL)
 		status = dev->Dispatch->MRxFinalizeVNetRoot(vnr, &force);
 	rx_calldown_assert_name_table_exclusive(dev);
-	rx_calldown_trace("MRxFinalizeVNetRoot", vnr, status);
-	return status;
+	return rx_calldown_final("MRxFinalizeVNetRoot", vnr, status);
 }
 
 /*
@@ -316,8 +341,7 @@ NTSTATUS rx_call_force_closed(PMRX_SRV_OPEN so)
 	PAGED_CODE();
 	if (dispatch != NULL && dispatch->MRxForceClosed != NULL)
 		status = dispatch->MRxForceClosed(so);
-	rx_calldown_trace("MRxForceClosed", so, status);
-	return status;
+	return rx_calldown_final("MRxForceClosed", so, status);
 }
 
 /*
@@ -332,8 +356,7 @@ NTSTATUS rx_call_deallocate_for_fcb(PMRX_FCB fcb)
 	PAGED_CODE();
 	if (dispatch != NULL && dispatch->MRxDeallocateForFcb != NULL)
 		status = dispatch->MRxDeallocateForFcb(fcb);
-	rx_calldown_trace("MRxDeallocateForFcb", fcb, status);
-	return status;
+	return rx_calldown_final("MRxDeallocateForFcb", fcb, status);
 }
 
 /*
@@ -348,8 +371,7 @@ NTSTATUS rx_call_deallocate_for_fobx(PMRX_FOBX fobx)
 	PAGED_CODE();
 	if (dispatch != NULL && dispatch->MRxDeallocateForFobx != NULL)
 		status = dispatch->MRxDeallocateForFobx(fobx);
-	rx_calldown_trace("MRxDeallocateForFobx", fobx, status);
-	return status;
+	return rx_calldown_final("MRxDeallocateForFobx", fobx, status);
 }
 
 /*
@@ -484,8 +506,8 @@ NTSTATUS rx_call_flush(PRX_CONTEXT rxc)
 NTSTATUS rx_call_query_directory(PRX_CONTEXT rxc)
 {
 	rx_calldown_assert_fcb_exclusive(rxc);
-	return rx_calldown_context(rxc, rx_dispatch_of(rxc)->MRxQueryDirectory, "MRxQueryDirectory",
-				   STATUS_NOT_IMPLEMENTED);
+	return rx_calldown_postable(rxc, rx_dispatch_of(rxc)->MRxQueryDirectory, "MRxQueryDirectory",
+				    STATUS_NOT_IMPLEMENTED);
 }
 
 /*
@@ -516,8 +538,8 @@ NTSTATUS rx_call_set_file_info(PRX_CONTEXT rxc)
  */
 NTSTATUS rx_call_query_volume_info(PRX_CONTEXT rxc)
 {
-	return rx_calldown_context(rxc, rx_dispatch_of(rxc)->MRxQueryVolumeInfo, "MRxQueryVolumeInfo",
-				   STATUS_NOT_IMPLEMENTED);
+	return rx_calldown_postable(rxc, rx_dispatch_of(rxc)->MRxQueryVolumeInfo, "MRxQueryVolumeInfo",
+				    STATUS_NOT_IMPLEMENTED);
 }
 
 /*
@@ -589,8 +611,7 @@ static NTSTATUS rx_calldown_extend(PRX_CONTEXT rxc, PMRX_EXTENDFILE_CALLDOWN rou
 	} else {
 		new_allocation->QuadPart = new_size->QuadPart;
 	}
-	rx_calldown_trace(slot, rxc, status);
-	return status;
+	return rx_calldown_final(slot, rxc, status);
 }
 
 NTSTATUS rx_call_extend_for_cache(PRX_CONTEXT rxc, PLARGE_INTEGER new_size, PLARGE_INTEGER new_allocation)
@@ -694,6 +715,5 @@ NTSTATUS rx_call_complete_buffering_state_change(PRX_CONTEXT rxc, PMRX_SRV_OPEN 
 		rxc->PendingReturned = TRUE;
 		status = dispatch->MRxCompleteBufferingStateChangeRequest(rxc, so, mrx_context);
 	}
-	rx_calldown_trace("MRxCompleteBufferingStateChangeRequest", so, status);
-	return status;
+	return rx_calldown_final("MRxCompleteBufferingStateChangeRequest", so, status);
 }

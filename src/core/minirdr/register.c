@@ -13,6 +13,7 @@
 #include "core/context/context.h"
 #include "core/dispatch/dispatch.h"
 #include "core/object/object.h"
+#include "core/trace/trace.h"
 #include "core/work/work.h"
 #include "rxctl.h"
 
@@ -217,10 +218,41 @@ NTSTATUS RxRegisterMinirdr(PRDBSS_DEVICE_OBJECT *DeviceObject, PDRIVER_OBJECT Dr
 	return STATUS_SUCCESS;
 }
 
+/* Debug builds: what ends here was in order. */
+static void rx_unregister_check(PRDBSS_DEVICE_OBJECT dev)
+{
+#ifndef NDEBUG
+	unsigned int found = rx_check_objects(dev, RX_CHECK_LIVE, rx_check_print, NULL, NULL);
+
+	if (found != 0)
+		NT_BUG("%u disagreements between the objects of device %p at its end", found, (void *)dev);
+#else
+	(void)dev;
+#endif
+}
+
+/*
+ * An object that outlives its redirector: somebody holds a reference that nobody can give up in order any more. The
+ * device's memory, which such an object leads to, then stays for good.
+ */
+static void rx_unregister_tell_survivors(PRDBSS_DEVICE_OBJECT dev)
+{
+	PRX_PREFIX_TABLE table = dev->pRxNetNameTable;
+
+	if (table == NULL || IsListEmpty(&table->DepartedQueue))
+		return;
+	rx_object_misuse(NT_RULE_UNLOAD_IDLE, "RxUnregisterMinirdr",
+			 CONTAINING_RECORD(table->DepartedQueue.Flink, RX_PREFIX_ENTRY, MemberQLinks)
+				 ->ContainingRecord,
+			 "it is still referenced");
+	ObReferenceObject(&dev->DeviceObject);
+}
+
 /**
  * RxpUnregisterMinirdr - undo RxRegisterMinirdr()
  *
- * Finalizes what the name table still holds, runs timers and workers down and deletes the device.
+ * Cancels what is still at work and waits for it, finalizes what the name table still holds, runs timers and workers
+ * down and deletes the device. Objects that are referenced beyond that are misuse (nt_misuse.h).
  *
  * Context: PASSIVE_LEVEL, driver unload or a DriverEntry that fails; blocks.
  * Page:    RxpUnregisterMinirdr.
@@ -233,9 +265,11 @@ VOID RxpUnregisterMinirdr(PRDBSS_DEVICE_OBJECT RxDeviceObject)
 
 	rx_start_unregister(RxDeviceObject); /* nothing, unless it was never stopped */
 	rx_context_wait_idle(RxDeviceObject);
+	rx_unregister_check(RxDeviceObject);
 	rx_finalize_all_objects(RxDeviceObject);
 	rx_timer_run_down(RxDeviceObject);
 	(void)RxSpinDownMRxDispatcher(RxDeviceObject);
+	rx_unregister_tell_survivors(RxDeviceObject);
 	if (RxDeviceObject->pRxNetNameTable == &RxDeviceObject->RxNetNameTableInDeviceObject)
 		RxFinalizePrefixTable(RxDeviceObject->pRxNetNameTable);
 	ExFreePoolWithTag(RxDeviceObject->DeviceName.Buffer, RX_REGISTER_TAG);

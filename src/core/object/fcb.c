@@ -221,13 +221,20 @@ static LONG rx_fcb_count(PFCB fcb)
  * Context: <= APC_LEVEL; may block on the mini-redirector.
  * Locks:   FCB table of the share, exclusive, and the FCB, exclusive. The caller holds a reference on the
  *          NET_ROOT beside the FCB's, since the table lock is in it.
- * Return:  TRUE when the memory is gone.
+ * Return:  TRUE when the memory is gone; FALSE without the locks, and the caller was told (nt_misuse.h).
  * Page:    rxprocs/RxFinalizeNetFcb, E-05.
  */
 BOOLEAN RxFinalizeNetFcb(PFCB ThisFcb, BOOLEAN RecursiveFinalize, BOOLEAN ForceFinalize, LONG ReferenceCount)
 {
 	PFCB fcb = ThisFcb;
 
+	if (!RxIsFcbTableLockExclusive(&((PNET_ROOT)fcb->pNetRoot)->FcbTable)) {
+		rx_object_misuse(NT_RULE_FINALIZE_LOCKED, "RxFinalizeNetFcb", fcb,
+				 "the FCB table is not held exclusive");
+		return FALSE;
+	}
+	if (!rx_finalize_has_fcb(fcb, "RxFinalizeNetFcb", fcb))
+		return FALSE;
 	rx_assert_fcb_table_exclusive(&((PNET_ROOT)fcb->pNetRoot)->FcbTable);
 	rx_assert_fcb_exclusive(fcb);
 	ASSERT(!ForceFinalize); /* whoever forces takes a file from its users: nobody in RDBSS does (E-05) */
@@ -270,12 +277,18 @@ LONG RxpReferenceNetFcb(PFCB Fcb)
 
 LONG RxpDereferenceNetFcb(PFCB Fcb)
 {
-	LONG count;
+	ULONG now = rx_object_count(&Fcb->NodeReferenceCount);
 
 	rx_fcb_check_type(Fcb);
-	count = InterlockedDecrement(&Fcb->NodeReferenceCount);
-	RX_CHECK(count >= 0);
-	return count;
+	do {
+		if (now == 0) {
+			rx_object_misuse(NT_RULE_REFERENCE, "RxDereferenceNetFcb", Fcb,
+					 "it has no reference to give up");
+			return 0;
+		}
+	} while (!__atomic_compare_exchange_n(&Fcb->NodeReferenceCount, &now, now - 1, false,
+					      __ATOMIC_SEQ_CST, __ATOMIC_ACQUIRE));
+	return (LONG)(now - 1);
 }
 
 /* True when the reference was given up: others remain, and the last of them will finalize. */
@@ -285,7 +298,11 @@ static bool rx_fcb_drop_unless_last(PFCB fcb)
 		ULONG last = fcb->UpperFinalizationDone ? 0 : 1;
 		ULONG now = __atomic_load_n(&fcb->NodeReferenceCount, __ATOMIC_ACQUIRE);
 
-		RX_CHECK(now > last);
+		if (now <= last) {
+			rx_object_misuse(NT_RULE_REFERENCE, "RxDereferenceAndFinalizeNetFcb", fcb,
+					 "it has no reference to give up");
+			return true;
+		}
 		if (now == last + 1)
 			return false;
 		if (InterlockedCompareExchange((volatile LONG *)&fcb->NodeReferenceCount, (LONG)(now - 1),
@@ -330,7 +347,9 @@ BOOLEAN RxpDereferenceAndFinalizeNetFcb(PFCB Fcb, PRX_CONTEXT RxContext, BOOLEAN
 	BOOLEAN finalized;
 	LONG count;
 
-	RX_CHECK(NodeTypeIsFcb(Fcb) && RxIsFcbAcquiredExclusive(Fcb));
+	RX_CHECK(NodeTypeIsFcb(Fcb));
+	if (!rx_finalize_has_fcb(Fcb, "RxDereferenceAndFinalizeNetFcb", Fcb))
+		return FALSE;
 	if (!RecursiveFinalize && !ForceFinalize && rx_fcb_drop_unless_last(Fcb))
 		return FALSE;
 

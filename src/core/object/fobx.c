@@ -163,6 +163,8 @@ BOOLEAN RxFinalizeNetFobx(PFOBX ThisFobx, BOOLEAN RecursiveFinalize, BOOLEAN For
 	PFOBX fobx = ThisFobx;
 
 	(void)RecursiveFinalize;
+	if (!rx_finalize_has_fcb((PFCB)fobx->pSrvOpen->pFcb, "RxFinalizeNetFobx", fobx))
+		return FALSE;
 	rx_assert_fcb_exclusive((PFCB)fobx->pSrvOpen->pFcb);
 	if (!ForceFinalize && rx_object_count(&fobx->NodeReferenceCount) != 0)
 		return FALSE;

@@ -118,6 +118,8 @@ BOOLEAN RxFinalizeNetRoot(PNET_ROOT ThisNetRoot, BOOLEAN RecursiveFinalize, BOOL
 	PNET_ROOT nr = ThisNetRoot;
 	PRX_PREFIX_TABLE table = rx_object_name_table(nr);
 
+	if (!rx_finalize_has_name_table(table, "RxFinalizeNetRoot", nr))
+		return FALSE;
 	rx_assert_name_table_exclusive(table);
 	if (nr->Flags & NETROOT_FLAG_FINALIZATION_IN_PROGRESS)
 		return FALSE;
@@ -160,6 +162,9 @@ BOOLEAN RxFinalizeNetRoot(PNET_ROOT ThisNetRoot, BOOLEAN RecursiveFinalize, BOOL
  */
 VOID RxForceFinalizeAllVNetRoots(PNET_ROOT NetRoot)
 {
+	if (!rx_finalize_has_name_table(rx_object_name_table(NetRoot), "RxForceFinalizeAllVNetRoots",
+					NetRoot))
+		return;
 	rx_assert_name_table_exclusive(rx_object_name_table(NetRoot));
 	RxReferenceNetRoot(NetRoot);
 	while (!IsListEmpty(&NetRoot->VirtualNetRoots)) {

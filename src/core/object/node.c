@@ -69,6 +69,67 @@ void rx_assert_fcb_exclusive(PFCB fcb)
 	RX_CHECK(RxIsFcbAcquiredExclusive(fcb));
 }
 
+/* Kind and name, as a message has them. */
+static const char *rx_node_kind(PVOID instance, PCUNICODE_STRING *name)
+{
+	NODE_TYPE_CODE type = NodeType(instance);
+
+	*name = NULL;
+	if (type == RDBSS_NTC_SRVCALL) {
+		*name = &((PSRV_CALL)instance)->SrvCallName;
+		return "SRV_CALL";
+	}
+	if (type == RDBSS_NTC_NETROOT) {
+		*name = &((PNET_ROOT)instance)->NetRootName;
+		return "NET_ROOT";
+	}
+	if (type == RDBSS_NTC_V_NETROOT) {
+		*name = &((PV_NET_ROOT)instance)->VNetRootName;
+		return "V_NET_ROOT";
+	}
+	if (NodeTypeIsFcb(&type)) {
+		*name = &((PFCB)instance)->PrivateAlreadyPrefixedName;
+		return "FCB";
+	}
+	if (type == RDBSS_NTC_SRVOPEN || type == RDBSS_NTC_INTERNAL_SRVOPEN) {
+		*name = ((PSRV_OPEN)instance)->pAlreadyPrefixedName;
+		return "SRV_OPEN";
+	}
+	if (type == RDBSS_NTC_FOBX) {
+		if (((PFOBX)instance)->pSrvOpen != NULL)
+			*name = ((PFOBX)instance)->pSrvOpen->pAlreadyPrefixedName;
+		return "FOBX";
+	}
+	return "object";
+}
+
+void rx_object_misuse(enum nt_rule rule, const char *routine, PVOID instance, const char *what)
+{
+	static const UNICODE_STRING none;
+	PCUNICODE_STRING name;
+	const char *kind = rx_node_kind(instance, &name);
+	char text[200];
+
+	nt_format(text, sizeof(text), "%wZ", name != NULL ? name : &none);
+	nt_misuse(rule, routine, "%s %p \"%s\": %s", kind, instance, text, what);
+}
+
+bool rx_finalize_has_name_table(PRX_PREFIX_TABLE table, const char *routine, PVOID instance)
+{
+	if (RxIsPrefixTableLockExclusive(table))
+		return true;
+	rx_object_misuse(NT_RULE_FINALIZE_LOCKED, routine, instance, "the name table is not held exclusive");
+	return false;
+}
+
+bool rx_finalize_has_fcb(PFCB fcb, const char *routine, PVOID instance)
+{
+	if (RxIsFcbAcquiredExclusive(fcb))
+		return true;
+	rx_object_misuse(NT_RULE_FINALIZE_LOCKED, routine, instance, "its FCB is not held exclusive");
+	return false;
+}
+
 /* NULL for anything that is not counted here. */
 static volatile ULONG *rx_node_count(PVOID instance)
 {
@@ -127,8 +188,10 @@ VOID RxReference(PVOID Instance)
 {
 	volatile ULONG *count = rx_node_count(Instance);
 
-	RX_CHECK(count != NULL);
-	(void)InterlockedIncrement(count);
+	if (count != NULL)
+		(void)InterlockedIncrement(count);
+	else
+		rx_object_misuse(NT_RULE_REFERENCE, "RxReference", Instance, "it is not counted here");
 }
 
 /**
@@ -147,10 +210,19 @@ VOID RxDereference(PVOID Instance, LOCK_HOLDING_STATE LockHoldingState)
 		volatile ULONG *count = rx_node_count(Instance);
 		ULONG now, last;
 
-		RX_CHECK(count != NULL);
+		if (count == NULL) {
+			rx_object_misuse(NT_RULE_REFERENCE, "RxDereference", Instance,
+					 "it is not counted here");
+			return;
+		}
 		now = __atomic_load_n(count, __ATOMIC_ACQUIRE);
 		last = rx_node_last_count(Instance);
-		RX_CHECK(now > 0);
+		if (now <= last) {
+			rx_object_misuse(NT_RULE_REFERENCE, "RxDereference", Instance,
+					 now == 0 ? "it has no reference to give up"
+						  : "only the name table's reference is left");
+			return;
+		}
 
 		if (now != last + 1) {
 			if (InterlockedCompareExchange((volatile LONG *)count, (LONG)(now - 1), (LONG)now) ==

@@ -21,6 +21,7 @@
 
 #include <stdbool.h>
 
+#include "nt_misuse.h"
 #include "ntifs.h"
 #include "rx.h"
 
@@ -66,6 +67,15 @@ static inline ULONG rx_object_count(const volatile ULONG *count)
 {
 	return __atomic_load_n(count, __ATOMIC_ACQUIRE);
 }
+
+/* A driver broke a rule about an object: tells it the object's kind, address and name. `what` is wrong with it. */
+void rx_object_misuse(enum nt_rule rule, const char *routine, PVOID instance, const char *what);
+/*
+ * Is the lock held that finalizing needs? False: the driver was told; the caller refuses. The name table's, exclusive;
+ * the FCB's, exclusive.
+ */
+bool rx_finalize_has_name_table(PRX_PREFIX_TABLE table, const char *routine, PVOID instance);
+bool rx_finalize_has_fcb(PFCB fcb, const char *routine, PVOID instance);
 
 /* srvcall.c */
 

@@ -193,6 +193,8 @@ BOOLEAN RxFinalizeSrvCall(PSRV_CALL ThisSrvCall, BOOLEAN ForceFinalize)
 	PSRV_CALL sc = ThisSrvCall;
 	PRX_PREFIX_TABLE table = rx_object_name_table(sc);
 
+	if (!rx_finalize_has_name_table(table, "RxFinalizeSrvCall", sc))
+		return FALSE;
 	rx_assert_name_table_exclusive(table);
 	if (sc->UpperFinalizationDone) {
 		if (!sc->CallDownDone || rx_object_count(&sc->NodeReferenceCount) != 0)

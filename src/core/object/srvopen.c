@@ -161,6 +161,8 @@ BOOLEAN RxFinalizeSrvOpen(PSRV_OPEN ThisSrvOpen, BOOLEAN RecursiveFinalize, BOOL
 {
 	PSRV_OPEN so = ThisSrvOpen;
 
+	if (!rx_finalize_has_fcb((PFCB)so->pFcb, "RxFinalizeSrvOpen", so))
+		return FALSE;
 	rx_assert_fcb_exclusive((PFCB)so->pFcb);
 	if (RecursiveFinalize) {
 		PLIST_ENTRY link, next;

@@ -182,6 +182,8 @@ BOOLEAN RxFinalizeVNetRoot(PV_NET_ROOT ThisVNetRoot, BOOLEAN RecursiveFinalize, 
 	PRX_PREFIX_TABLE table = rx_object_name_table(vnr);
 
 	(void)RecursiveFinalize;
+	if (!rx_finalize_has_name_table(table, "RxFinalizeVNetRoot", vnr))
+		return FALSE;
 	rx_assert_name_table_exclusive(table);
 	if (vnr->ConnectionFinalizationDone) {
 		if (rx_object_count(&vnr->NodeReferenceCount) != 0)
