@@ -209,42 +209,6 @@ PVOID ExAllocatePool2(POOL_FLAGS Flags, SIZE_T NumberOfBytes, ULONG Tag)
 			     (Flags & POOL_FLAG_UNINITIALIZED) == 0);
 }
 
-/* False: the driver was told; what is not freed shows in the report of what is left. */
-static bool may_free(PVOID memory, ULONG tag)
-{
-	const struct pool_header *header = header_of(memory);
-	char is[5], asked[5];
-
-	if (header->state != NT_POOL_LIVE) {
-		nt_misuse(NT_RULE_FREE_TAG, "ExFreePoolWithTag", "memory %p: %s", memory,
-			  header->state == NT_POOL_FREED ? "freed twice" : "not pool memory");
-		return false;
-	}
-	if (tag == 0 || tag == header->tag)
-		return true;
-	nt_pool_tag_text(header->tag, is);
-	nt_pool_tag_text(tag, asked);
-	nt_misuse(NT_RULE_FREE_TAG, "ExFreePoolWithTag", "memory %p: memory with tag '%s' is freed as '%s'",
-		  memory, is, asked);
-	return false;
-}
-
-VOID ExFreePoolWithTag(PVOID P, ULONG Tag)
-{
-	struct pool_header *header = header_of(P);
-
-	if (!may_free(P, Tag))
-		return;
-	header->state = NT_POOL_FREED;
-	pool_count(header->tag, -(LONG64)header->size, -1);
-	free((char *)header - header->offset);
-}
-
-VOID ExFreePool(PVOID P)
-{
-	ExFreePoolWithTag(P, 0);
-}
-
 #if defined(__SANITIZE_ADDRESS__)
 #define NT_HAS_ASAN 1
 #elif defined(__has_feature)
@@ -275,6 +239,42 @@ bool nt_pool_is_live(const void *memory)
 	if (((uintptr_t)memory & (sizeof(*header) - 1)) != 0 || !nt_memory_is_live(memory, 1))
 		return false;
 	return nt_memory_is_live(header, sizeof(*header)) && header->state == NT_POOL_LIVE;
+}
+
+/* False: the driver was told; what is not freed shows in the report of what is left. */
+static bool may_free(PVOID memory, ULONG tag)
+{
+	const struct pool_header *header = header_of(memory);
+	char is[5], asked[5];
+
+	if (!nt_memory_is_live(header, sizeof(*header)) || header->state != NT_POOL_LIVE) {
+		nt_misuse(NT_RULE_FREE_TAG, "ExFreePoolWithTag",
+			  "memory %p: freed before, or not pool memory", memory);
+		return false;
+	}
+	if (tag == 0 || tag == header->tag)
+		return true;
+	nt_pool_tag_text(header->tag, is);
+	nt_pool_tag_text(tag, asked);
+	nt_misuse(NT_RULE_FREE_TAG, "ExFreePoolWithTag", "memory %p: memory with tag '%s' is freed as '%s'",
+		  memory, is, asked);
+	return false;
+}
+
+VOID ExFreePoolWithTag(PVOID P, ULONG Tag)
+{
+	struct pool_header *header = header_of(P);
+
+	if (!may_free(P, Tag))
+		return;
+	header->state = NT_POOL_FREED;
+	pool_count(header->tag, -(LONG64)header->size, -1);
+	free((char *)header - header->offset);
+}
+
+VOID ExFreePool(PVOID P)
+{
+	ExFreePoolWithTag(P, 0);
 }
 
 void nt_pool_tag_text(ULONG tag, char text[5])

@@ -17,6 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "nt_misuse.h"
 #include "event.h"
 #include "fastmutex.h"
 #include "nt_exec.h"
@@ -76,6 +77,7 @@ static inline bool nt_test_dies(void (*fn)(void), const char *expected)
 		close(fds[0]);
 		close(fds[1]);
 		alarm(NT_TEST_LIMIT_S);
+		nt_misuse_set_action(NT_MISUSE_STOP);
 		fn();
 		_exit(0);
 	}

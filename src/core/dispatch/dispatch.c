@@ -62,6 +62,29 @@ static bool rx_dispatch_may_complete(PRX_CONTEXT rxc)
 	return true;
 }
 
+static void rx_dispatch_complete(PRX_CONTEXT rxc, PIRP irp, NTSTATUS status)
+{
+	ASSERT(status != STATUS_PENDING);
+	if (irp == NULL) {
+		RxLog(("completion without an IRP, context %p", rxc));
+	} else {
+		if (rxc != NULL) {
+			rx_cancel_disarm(rxc);
+			rx_unlock_user_buffer(rxc, irp);
+		}
+		irp->IoStatus.Status = status;
+		if (NT_ERROR(status) && status != STATUS_BUFFER_TOO_SMALL)
+			irp->IoStatus.Information = 0;
+	}
+	/* before the IRP goes: its memory may be another request's before this context is freed */
+	if (rxc != NULL)
+		__atomic_store_n(&rxc->CancelIrp, NULL, __ATOMIC_RELEASE);
+	if (irp != NULL)
+		IoCompleteRequest(irp, NT_SUCCESS(status) ? IO_DISK_INCREMENT : IO_NO_INCREMENT);
+	if (rxc != NULL)
+		RxDereferenceAndDeleteRxContext(rxc);
+}
+
 /**
  * RxCompleteRequest_Real - complete an IRP and drop the context's reference
  * @RxContext: [in, optional] its request; the reference is consumed
@@ -72,33 +95,15 @@ static bool rx_dispatch_may_complete(PRX_CONTEXT rxc)
  */
 VOID RxCompleteRequest_Real(PRX_CONTEXT RxContext, PIRP Irp, NTSTATUS Status)
 {
-	ASSERT(Status != STATUS_PENDING);
-	if (RxContext != NULL && !rx_dispatch_may_complete(RxContext))
-		return;
-	if (Irp == NULL) {
-		RxLog(("completion without an IRP, context %p", RxContext));
-	} else {
-		if (RxContext != NULL) {
-			rx_cancel_disarm(RxContext);
-			rx_unlock_user_buffer(RxContext, Irp);
-		}
-		Irp->IoStatus.Status = Status;
-		if (NT_ERROR(Status) && Status != STATUS_BUFFER_TOO_SMALL)
-			Irp->IoStatus.Information = 0;
-	}
-	/* before the IRP goes: its memory may be another request's before this context is freed */
-	if (RxContext != NULL)
-		__atomic_store_n(&RxContext->CancelIrp, NULL, __ATOMIC_RELEASE);
-	if (Irp != NULL)
-		IoCompleteRequest(Irp, NT_SUCCESS(Status) ? IO_DISK_INCREMENT : IO_NO_INCREMENT);
-	if (RxContext != NULL)
-		RxDereferenceAndDeleteRxContext(RxContext);
+	if (RxContext == NULL || rx_dispatch_may_complete(RxContext))
+		rx_dispatch_complete(RxContext, Irp, Status);
 }
 
 /* RxCompleteRequest - complete the IRP of a context. Return: Status. Page: rxprocs/RxCompleteRequest. */
 NTSTATUS RxCompleteRequest(PRX_CONTEXT RxContext, NTSTATUS Status)
 {
-	RxCompleteRequest_Real(RxContext, RxContext->CurrentIrp, Status);
+	if (rx_dispatch_may_complete(RxContext))
+		rx_dispatch_complete(RxContext, RxContext->CurrentIrp, Status);
 	return Status;
 }
 

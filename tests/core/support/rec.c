@@ -391,6 +391,8 @@ static NTSTATUS rec_lowio(PRX_CONTEXT rxc, enum rec_slot slot)
 	NTSTATUS status = rec_note(slot);
 
 	assert_true(rxc->PendingReturned);
+	if (rec.lowio_hook != NULL)
+		return rec.lowio_hook(rxc);
 	if (!rec.quiet)
 		rec.last_lowio = rxc->LowIoContext;
 	if (status != STATUS_SUCCESS)

@@ -75,6 +75,7 @@ struct rec {
 	bool quiet;                                /* only count: many threads are at work */
 	NTSTATUS (*reparse_hook)(PRX_CONTEXT rxc); /* instead of opening, unless it answers success */
 	NTSTATUS (*create_hook)(PRX_CONTEXT rxc);  /* at the end of a successful MRxCreate */
+	NTSTATUS (*lowio_hook)(PRX_CONTEXT rxc);   /* instead of every low I/O */
 	/* what it saw */
 	volatile LONG count[REC_SLOTS];
 	volatile LONG held;
