@@ -281,7 +281,7 @@ BOOLEAN FsRtlPrivateLock(PFILE_LOCK FileLock, PFILE_OBJECT FileObject, PLARGE_IN
 			 BOOLEAN AlreadySynchronized)
 {
 	FILE_LOCK_INFO wanted;
-	uint64_t serial;
+	uint64_t serial = 0;
 	NTSTATUS status;
 
 	(void)AlreadySynchronized;
