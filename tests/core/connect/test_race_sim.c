@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "core/support/fixture.h"
+#include "core/support/seeds.h"
 #include "nt_exec.h"
 #include "race.h"
 
@@ -62,7 +63,7 @@ int main(void)
 {
 	const char *only = getenv("RX_SIM_SEED");
 	unsigned long first = only != NULL ? strtoul(only, NULL, 0) : 1;
-	unsigned long last = only != NULL ? first : SEEDS;
+	unsigned long last = only != NULL ? first : seeds(SEEDS);
 
 	for (unsigned int i = 0; i < RTL_NUMBER_OF(races); i++) {
 		for (unsigned long seed = first; seed <= last; seed++) {

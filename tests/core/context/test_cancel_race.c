@@ -3,6 +3,8 @@
  */
 #include "../support/rec.h"
 
+#include "../support/seeds.h"
+
 #define SEEDS 1000
 #define ROUNDS 500
 
@@ -75,7 +77,7 @@ static void test_cancel_against_completion_in_every_order(void **state)
 	uint64_t seed;
 
 	(void)state;
-	for (seed = 1; seed <= SEEDS; seed++) {
+	for (seed = 1; seed <= seeds(SEEDS); seed++) {
 		unsigned long leaked = nt_sim_run(seed, scenario, NULL);
 
 		if (leaked != 0)
@@ -142,7 +144,7 @@ static void test_stop_against_completion_in_every_order(void **state)
 	uint64_t seed;
 
 	(void)state;
-	for (seed = 1; seed <= SEEDS / 2; seed++)
+	for (seed = 1; seed <= seeds(SEEDS) / 2; seed++)
 		assert_int_equal(nt_sim_run(seed, stop_scenario, NULL), 0);
 }
 

@@ -4,6 +4,8 @@
  */
 #include "../support/rec.h"
 
+#include "../support/seeds.h"
+
 #define OPEN(...) (&(struct open_params){.disposition = FILE_OPEN, __VA_ARGS__})
 
 struct worker {
@@ -144,7 +146,7 @@ static void test_in_many_orders(void **state)
 	uint64_t seed;
 
 	(void)state;
-	for (seed = 1; seed <= 200; seed++)
+	for (seed = 1; seed <= seeds(200); seed++)
 		assert_int_equal(nt_sim_run(seed, scenario, &seed), 0);
 }
 

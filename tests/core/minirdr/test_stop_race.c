@@ -4,6 +4,8 @@
  */
 #include "../support/rec.h"
 
+#include "../support/seeds.h"
+
 #define SEEDS 500
 
 struct opener {
@@ -91,7 +93,7 @@ static void test_in_many_orders(void **state)
 	uint64_t seed;
 
 	(void)state;
-	for (seed = 1; seed <= SEEDS; seed++)
+	for (seed = 1; seed <= seeds(SEEDS); seed++)
 		assert_int_equal(nt_sim_run(seed, scenario, &seed), 0);
 }
 

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "../support/check.h"
+#include "../support/seeds.h"
 #include "core/object/object.h"
 #include "core/trace/trace.h"
 
@@ -359,13 +360,6 @@ static void finish(struct worker *workers, unsigned int count)
 	CHECK(IsListEmpty(&rec.device->pRxNetNameTable->DepartedQueue));
 }
 
-static unsigned int number_of(const char *variable, unsigned int otherwise)
-{
-	const char *text = getenv(variable);
-
-	return text != NULL && text[0] != 0 ? (unsigned int)strtoul(text, NULL, 10) : otherwise;
-}
-
 static int setup_short_delay(void **state)
 {
 	rec.scavenger_s = 1;
@@ -375,7 +369,7 @@ static int setup_short_delay(void **state)
 /* Eight threads, for as long as it is asked: no disagreement, no hang, nothing left. */
 static void test_with_threads(void **state)
 {
-	LONGLONG limit = (LONGLONG)number_of("RDR_STRESS_SECONDS", 5) * 10000000;
+	LONGLONG limit = (LONGLONG)number_from("RDR_STRESS_SECONDS", 5) * 10000000;
 	LONGLONG start = (LONGLONG)KeQueryInterruptTime();
 	struct worker workers[MAX_WORKERS] = {{0}};
 	unsigned int rounds = 0;
@@ -416,9 +410,9 @@ static void scenario(void *context)
 /* Three workers and the server in many orders, each given by its seed. */
 static void test_in_many_orders(void **state)
 {
-	const char *only = getenv("RX_SIM_SEED");
-	uint64_t first = only != NULL ? strtoull(only, NULL, 10) : 1;
-	uint64_t count = only != NULL ? 1 : number_of("RDR_SIM_SEEDS", 1000);
+	uint64_t only = number_from("RX_SIM_SEED", 0);
+	uint64_t first = only != 0 ? only : 1;
+	uint64_t count = only != 0 ? 1 : seeds(1000);
 
 	(void)state;
 	for (uint64_t seed = first; seed < first + count; seed++)
