@@ -230,7 +230,7 @@ BOOLEAN RxFinalizeNetFcb(PFCB ThisFcb, BOOLEAN RecursiveFinalize, BOOLEAN ForceF
 
 	if (!RxIsFcbTableLockExclusive(&((PNET_ROOT)fcb->pNetRoot)->FcbTable)) {
 		rx_object_misuse(NT_RULE_FINALIZE_LOCKED, "RxFinalizeNetFcb", fcb,
-				 "the FCB table is not held exclusive");
+				 "the FCB table is not held exclusive: RxIsFcbTableLockExclusive");
 		return FALSE;
 	}
 	if (!rx_finalize_has_fcb(fcb, "RxFinalizeNetFcb", fcb))

@@ -118,7 +118,8 @@ bool rx_finalize_has_name_table(PRX_PREFIX_TABLE table, const char *routine, PVO
 {
 	if (RxIsPrefixTableLockExclusive(table))
 		return true;
-	rx_object_misuse(NT_RULE_FINALIZE_LOCKED, routine, instance, "the name table is not held exclusive");
+	rx_object_misuse(NT_RULE_FINALIZE_LOCKED, routine, instance,
+			 "the name table is not held exclusive: RxIsPrefixTableLockExclusive");
 	return false;
 }
 
@@ -126,7 +127,8 @@ bool rx_finalize_has_fcb(PFCB fcb, const char *routine, PVOID instance)
 {
 	if (RxIsFcbAcquiredExclusive(fcb))
 		return true;
-	rx_object_misuse(NT_RULE_FINALIZE_LOCKED, routine, instance, "its FCB is not held exclusive");
+	rx_object_misuse(NT_RULE_FINALIZE_LOCKED, routine, instance,
+			 "its FCB is not held exclusive: RxIsFcbAcquiredExclusive");
 	return false;
 }
 

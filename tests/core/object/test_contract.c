@@ -392,22 +392,22 @@ static void test_B_RxpDereferenceNetFcb_03_only_fcbs_above_zero(void **state)
 {
 	(void)state;
 	CHECK(stops_with(dereference_no_fcb, "NodeTypeIsFcb"));
-	CHECK(stops_with(dereference_fcb_below_zero, "count >= 0"));
+	CHECK(stops_with(dereference_fcb_below_zero, "it has no reference to give up"));
 }
 
 /* An FCB has routines of its own. */
 static void test_B_RxReference_02_not_for_fcbs(void **state)
 {
 	(void)state;
-	CHECK(stops_with(reference_an_fcb, "count != NULL"));
+	CHECK(stops_with(reference_an_fcb, "it is not counted here"));
 }
 
 static void test_B_RxDereference_02_03_other_kinds_and_below_zero(void **state)
 {
 	(void)state;
-	CHECK(stops_with(dereference_an_fcb, "count != NULL"));
-	CHECK(stops_with(dereference_a_table, "count != NULL"));
-	CHECK(stops_with(dereference_fobx_below_zero, "now > 0"));
+	CHECK(stops_with(dereference_an_fcb, "it is not counted here"));
+	CHECK(stops_with(dereference_a_table, "it is not counted here"));
+	CHECK(stops_with(dereference_fobx_below_zero, "it has no reference to give up"));
 }
 
 int main(void)
