@@ -4,6 +4,8 @@ import errno
 import os
 import re
 import shutil
+import socket
+import struct
 import subprocess
 import tempfile
 import time
@@ -323,6 +325,75 @@ def test_an_installed_tree_builds_drivers(folder):
     rig.run("cc", *words, *sources, "-o", out, check=True)
     done = rig.run(found[0], "build-minirdr", "--check", out)
     assert done.returncode == 0, done.stderr
+
+
+STATISTICS, START = 0x28 << 16 | 0x802 << 2, 0x28 << 16 | 0x800 << 2
+SUCCESS, NOT_FOUND, INVALID, TOO_SMALL, STARTED = 0, 0xC0000034, 0xC0000010, 0xC0000023, 0xC00000FC
+
+
+class Device:
+    """An open of a driver's device from outside, as src/tools/rdr/device.c tells."""
+
+    def __init__(self, path, name):
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.socket.settimeout(20)
+        self.socket.connect(path)
+        self.socket.send(name.encode())
+        self.status = struct.unpack("=I", self.socket.recv(4))[0]
+
+    def control(self, code, data=b"", room=0, kind=0):
+        self.socket.send(struct.pack("=IIII", kind, code, room, len(data)) + data)
+        answer = self.socket.recv(70000)
+        status, zero, length = struct.unpack("=IIQ", answer[:16])
+        assert zero == 0 and length == len(answer) - 16
+        return status, answer[16:]
+
+
+def test_programs_open_the_devices_of_a_driver(nulmrx, folder):
+    """A device is opened by each of its names, asked, and closed; what is malformed ends one connection only."""
+    path = os.path.join(folder, "dev")
+    mount = rig.Mount("//nulmrx/share", arguments=("--minirdr", nulmrx, "--device", path))
+    assert os.stat(path).st_mode & 0o777 == 0o600
+    with open(os.path.join(mount.path, "hello.txt"), "rb") as file:
+        file.read()
+    for name in ("\\\\.\\NulMRx", "\\??\\nulmrx", "NULMRX", "\\Device\\NulMRx"):
+        device = Device(path, name)
+        assert device.status == SUCCESS, name
+        status, data = device.control(STATISTICS, room=100)
+        files, _, read, _ = struct.unpack("=IIqq", data)
+        assert status == SUCCESS and files == 2 and read >= 24
+        assert device.control(STATISTICS, room=8) == (TOO_SMALL, b"")
+        assert device.control(START)[0] == STARTED
+        assert device.control(STATISTICS, room=100, kind=1) == (INVALID, b"")
+        device.socket.close()
+    assert Device(path, "NoSuchDevice").status == NOT_FOUND
+    assert Device(path, "x" * 200).status != SUCCESS
+    good = Device(path, "NulMRx")
+    for packet in (b"x", b"\0" * 15, struct.pack("=IIII", 2, 0, 0, 0), struct.pack("=IIII", 0, 0, 1 << 30, 0),
+                   struct.pack("=IIII", 0, 0, 0, 5) + b"1234"):
+        bad = Device(path, "NulMRx")
+        bad.socket.send(packet)
+        assert bad.socket.recv(100) == b""
+    assert good.control(STATISTICS, room=24)[0] == SUCCESS
+    for code in range(0, 4):  # each method, an unknown function
+        assert good.control(0x28 << 16 | 0x999 << 2 | code, b"abc", 10) == (INVALID, b"")
+    many = [Device(path, "NulMRx") for _ in range(30)]
+    assert all(d.control(STATISTICS, room=24)[0] == SUCCESS for d in many)
+    mount.unmount()
+    assert not os.path.exists(path)
+
+
+def test_a_device_socket_wants_a_driver_and_a_free_name(nulmrx, folder):
+    """--device without --minirdr, and a name that is taken, are refused in one line; the name stays."""
+    taken = os.path.join(folder, "taken")
+    write(taken, "mine")
+    directory = tempfile.mkdtemp(prefix="rdr-mnt-", dir="/tmp")
+    done = rig.rdr("mount", "--device", taken, "mem:", directory)
+    assert done.returncode == 1 and "--minirdr" in done.stderr
+    done = rig.rdr("mount", "--minirdr", nulmrx, "--device", taken, directory)
+    assert done.returncode == 1 and "cannot make the device socket" in done.stderr
+    os.rmdir(directory)
+    assert open(taken, encoding="ascii").read() == "mine"
 
 
 def test_a_driver_that_leaks_is_told(nulmrx, folder):

@@ -374,4 +374,30 @@ NTSTATUS door_lock_range(struct door_file *file, const struct door_caller *calle
 NTSTATUS door_unlock_range(struct door_file *file, const struct door_caller *caller,
 			   const struct door_lock *lock);
 
+/* ---- the driver's devices, for a program that drives it (user.c) --------------------------------------- */
+
+struct door_user;
+
+struct door_control {
+	ULONG code;
+	BOOLEAN is_fsctl; /* IRP_MJ_FILE_SYSTEM_CONTROL, else IRP_MJ_DEVICE_CONTROL */
+	const void *in;
+	ULONG in_length;
+	void *out; /* out_length bytes */
+	ULONG out_length;
+};
+
+/**
+ * door_user_open - open a device by its name
+ * @name: UTF-8: `\\.\Name`, `\??\Name`, `\Device\Name` or a bare Name
+ *
+ * Return: what the driver answered; STATUS_OBJECT_NAME_NOT_FOUND.
+ */
+NTSTATUS door_user_open(struct door *door, const char *name, const struct door_caller *caller,
+			struct door_user **out);
+/* Waits for the driver; @returned: bytes in control->out, never more than out_length. */
+NTSTATUS door_user_control(struct door_user *user, const struct door_caller *caller,
+			   const struct door_control *control, ULONG_PTR *returned);
+void door_user_close(struct door_user *user, const struct door_caller *caller);
+
 #endif

@@ -18,13 +18,14 @@ NTSTATUS door_request_create(struct door *door, PFILE_OBJECT object, struct door
 			     struct door_request **out)
 {
 	struct door_request *r = ExAllocatePoolWithTag(NonPagedPool, sizeof(*r), DOOR_TAG_REQUEST);
+	PDEVICE_OBJECT device = object != NULL ? object->DeviceObject : door->device;
 	PIO_STACK_LOCATION stack;
 
 	*out = NULL;
 	if (r == NULL)
 		return STATUS_INSUFFICIENT_RESOURCES;
 	RtlZeroMemory(r, sizeof(*r));
-	r->irp = IoAllocateIrp(door->device->StackSize, FALSE);
+	r->irp = IoAllocateIrp(device->StackSize, FALSE);
 	if (r->irp == NULL) {
 		ExFreePoolWithTag(r, DOOR_TAG_REQUEST);
 		return STATUS_INSUFFICIENT_RESOURCES;
@@ -44,7 +45,7 @@ NTSTATUS door_request_create(struct door *door, PFILE_OBJECT object, struct door
 	stack->MajorFunction = major;
 	stack->MinorFunction = minor;
 	stack->FileObject = object;
-	stack->DeviceObject = door->device;
+	stack->DeviceObject = device;
 	*out = r;
 	return STATUS_SUCCESS;
 }

@@ -31,6 +31,7 @@ static const char text[] =
 	"  -v              say more; tells which options have no effect\n"
 	"  --log-file FILE where a daemon writes what it has to say\n"
 	"  --minirdr FILE  a driver made with rdr build-minirdr (docs/WRITING-A-MINIRDR.md)\n"
+	"  --device FILE   a socket at which programs open the driver's devices\n"
 	"umount:\n"
 	"  -f, --force     also when the mount is in use\n"
 	"  -q, --quiet     say nothing when all went well\n"

@@ -13,7 +13,7 @@
 
 #include "front/door/loadable.h"
 
-enum { OPTION_LOG_FILE = 256, OPTION_MINIRDR };
+enum { OPTION_LOG_FILE = 256, OPTION_MINIRDR, OPTION_DEVICE };
 
 static void request_free(struct rdr_mount_request *request)
 {
@@ -24,6 +24,7 @@ static void request_free(struct rdr_mount_request *request)
 	free(request->source);
 	free(request->log_file);
 	free(request->minirdr);
+	free(request->device);
 	memset(request, 0, sizeof(*request));
 }
 
@@ -134,6 +135,7 @@ int rdr_verb_mount(int argc, char **argv)
 	static const struct option long_options[] = {
 		{"log-file", required_argument, NULL, OPTION_LOG_FILE},
 		{"minirdr", required_argument, NULL, OPTION_MINIRDR},
+		{"device", required_argument, NULL, OPTION_DEVICE},
 		{"foreground", no_argument, NULL, 'f'},
 		{"debug", no_argument, NULL, 'd'},
 		{"verbose", no_argument, NULL, 'v'},
@@ -184,6 +186,9 @@ int rdr_verb_mount(int argc, char **argv)
 		case OPTION_LOG_FILE:
 			code = take_file(&request.log_file, optarg, &error);
 			break;
+		case OPTION_DEVICE:
+			code = take_file(&request.device, optarg, &error);
+			break;
 		case OPTION_MINIRDR:
 			code = take_file(&request.minirdr, optarg, &error);
 			break;
@@ -197,6 +202,9 @@ int rdr_verb_mount(int argc, char **argv)
 			break;
 		}
 	}
+	if (code == 0 && request.device != NULL && request.minirdr == NULL)
+		code = rdr_fail(&error, RDR_USAGE,
+				"--device goes with --minirdr: our own drivers have no devices to open");
 	if (code == 0 && request.minirdr != NULL)
 		rdr_minirdr_preload(request.minirdr, argv - 1);        /* argv[0] is the verb */
 	bool nameless = request.minirdr != NULL && argc - optind == 1; /* the driver's own name */

@@ -274,6 +274,13 @@ int rdr_minirdr_check(const char *object, struct rdr_error *error);
 void rdr_minirdr_preload(const char *object, char **argv);
 int rdr_minirdr_start(const char *object, struct door **door, struct rdr_error *error);
 
+/* device.c ------------------------------------------------------------------- */
+
+struct rdr_device;
+int rdr_device_start(const char *path, struct door *door, struct rdr_device **device,
+		     struct rdr_error *error);
+void rdr_device_stop(struct rdr_device *device);
+
 /* serve.c -------------------------------------------------------------------- */
 
 struct rdr_mount_request {
@@ -281,6 +288,7 @@ struct rdr_mount_request {
 	struct rdr_options options;
 	struct rdr_credentials credentials;
 	char *minirdr;   /* absolute name of a loadable driver; NULL: one of ours */
+	char *device;    /* absolute name of the socket for its devices, or NULL */
 	char *directory; /* absolute */
 	char *source;    /* what /proc/mounts shows */
 	char *log_file;

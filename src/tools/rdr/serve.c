@@ -223,8 +223,14 @@ static int start_driver(struct serve *serve, struct rdr_error *error)
 	const struct door_driver *driver;
 	NTSTATUS status;
 
-	if (request->minirdr != NULL)
-		return rdr_minirdr_start(request->minirdr, &serve->door, error);
+	if (request->minirdr != NULL) {
+		int code = rdr_minirdr_start(request->minirdr, &serve->door, error);
+
+		/* before the first connection: the driver may need its program for that */
+		if (code == 0 && request->device != NULL)
+			code = rdr_device_start(request->device, serve->door, &serve->device, error);
+		return code;
+	}
 	driver = door_builtin_driver(scheme);
 	if (driver == NULL)
 		return rdr_fail(error, RDR_SYSTEM, "this build has no driver for %s:", scheme);
@@ -415,6 +421,7 @@ static void close_all(struct serve *serve)
 		rdr_fuse_destroy(fuse);
 	if (serve->volume != NULL)
 		door_volume_disconnect(serve->volume);
+	rdr_device_stop(serve->device);
 	if (serve->door != NULL) {
 		NTSTATUS status = door_stop(serve->door);
 

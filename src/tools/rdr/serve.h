@@ -15,6 +15,7 @@ struct serve {
 	struct door *door;
 	struct door_volume *volume;
 	struct rdr_control *control;
+	struct rdr_device *device;
 	int signals;
 	int orders[2]; /* to the steward: 'u' unmount, 'f' by force, 'q' end */
 	pthread_t steward;
