@@ -217,6 +217,65 @@ static void test_B_RxPurgeRelatedFobxs_04_which(void **state)
 	give_up(a);
 }
 
+static NTSTATUS alias_answer;
+static unsigned int alias_calls;
+static PFCB alias_self;
+
+static NTSTATUS NTAPI answer_alias(PFCB a, PFCB b)
+{
+	alias_calls++;
+	if (a == b || (a != alias_self && b != alias_self))
+		alias_calls += 100; /* a file is not compared with itself, nor two that nobody asked about */
+	return alias_answer;
+}
+
+/* STATUS_SUCCESS: two files, the other one is left alone; STATUS_MORE_PROCESSING_REQUIRED: one file, both end. */
+static void test_B_MRxAreFilesAliased_01_answers(void **state)
+{
+	PFCB a = make_dormant(REC_SHARE u"\\a");
+	PNET_ROOT nr = (PNET_ROOT)a->pNetRoot;
+
+	(void)state;
+	keep(a);
+	(void)make_dormant(REC_SHARE u"\\b");
+	alias_self = a;
+	rec.device->Dispatch->MRxAreFilesAliased = answer_alias;
+	alias_answer = STATUS_SUCCESS;
+	assert_int_equal(RxPurgeRelatedFobxs(nr, NULL, TRUE, a), STATUS_SUCCESS);
+	assert_int_equal(rec_seen(REC_CLOSE), 1);
+	alias_answer = STATUS_MORE_PROCESSING_REQUIRED;
+	assert_int_equal(RxPurgeRelatedFobxs(nr, NULL, TRUE, a), STATUS_SUCCESS);
+	assert_int_equal(rec_seen(REC_CLOSE), 2);
+	give_up(a);
+}
+
+/* Asked when an FCB is given and is not the one at hand; not without one, and not about itself. */
+static void test_B_MRxAreFilesAliased_02_when(void **state)
+{
+	PFCB a = make_dormant(REC_SHARE u"\\a");
+	PNET_ROOT nr = (PNET_ROOT)a->pNetRoot;
+
+	(void)state;
+	keep(a);
+	alias_calls = 0;
+	alias_answer = STATUS_SUCCESS;
+	alias_self = a;
+	rec.device->Dispatch->MRxAreFilesAliased = answer_alias;
+	assert_int_equal(RxPurgeRelatedFobxs(nr, NULL, TRUE, a), STATUS_SUCCESS); /* only itself */
+	assert_int_equal(alias_calls, 0);
+	(void)make_dormant(REC_SHARE u"\\b");
+	assert_int_equal(RxPurgeRelatedFobxs(nr, NULL, TRUE, a), STATUS_UNSUCCESSFUL);
+	assert_in_range(alias_calls, 1, 99);
+	alias_calls = 0;
+	assert_int_equal(RxPurgeRelatedFobxs(nr, NULL, TRUE, NULL), STATUS_SUCCESS);
+	assert_int_equal(alias_calls, 0);
+	(void)make_marked(REC_SHARE u"\\c");
+	RxScavengeFobxsForNetRoot(nr, a, TRUE);
+	assert_in_range(alias_calls, 1, 99);
+	RxScavengeAllFobxs(rec.device);
+	give_up(a);
+}
+
 static unsigned int asked;
 
 static NTSTATUS deny_while_dormant(PRX_CONTEXT rxc)
@@ -447,6 +506,8 @@ int main(void)
 		REC_TEST(test_B_RxPurgeRelatedFobxs_02_nothing),
 		REC_TEST(test_B_RxPurgeRelatedFobxs_03_finalizes_the_fcb),
 		REC_TEST(test_B_RxPurgeRelatedFobxs_04_which),
+		REC_TEST(test_B_MRxAreFilesAliased_01_answers),
+		REC_TEST(test_B_MRxAreFilesAliased_02_when),
 		REC_TEST(test_B_RxPurgeRelatedFobxs_05_open_tries_again),
 		REC_TEST(test_B_RxScavengeFobxsForNetRoot_01_which),
 		REC_TEST(test_B_RxScavengeFobxsForNetRoot_02_before_a_rename),
