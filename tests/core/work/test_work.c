@@ -38,7 +38,7 @@ static VOID NTAPI count(PVOID context)
 }
 
 /* B-RxDispatchToWorkerThread-02, B-RxPostToWorkerThread-02: once, on another thread, for the RDBSS process. */
-static void dispatch_runs_once(void *context)
+static void B_RxDispatchToWorkerThread_02_once(void *context)
 {
 	struct counter c;
 	RX_WORK_QUEUE_ITEM item;
@@ -78,7 +78,7 @@ static void let_go(void *context)
 }
 
 /* B-RxSpinDownMRxDispatcher-01: waits until the routine has returned, not only begun. */
-static void spin_down_waits(void *context)
+static void B_RxSpinDownMRxDispatcher_01_waits(void *context)
 {
 	struct nt_thread *thread;
 	struct counter c;
@@ -121,7 +121,7 @@ static void spin_down_from_inside(void *context)
 }
 
 /* B-RxPostOneShotTimerRequest-01: once, not before its time. */
-static void one_shot(void *context)
+static void B_RxPostOneShotTimerRequest_01_once(void *context)
 {
 	LARGE_INTEGER interval = {.QuadPart = 10 * 10000000LL};
 	ULONGLONG before;
@@ -142,7 +142,7 @@ static void one_shot(void *context)
 }
 
 /* B-RxPostRecurrentTimerRequest-01, B-RxCancelTimerRequest-01, -02. */
-static void recurrent(void *context)
+static void B_RxPostRecurrentTimerRequest_01_again_and_again(void *context)
 {
 	LARGE_INTEGER interval = {.QuadPart = 10000000}, later = {.QuadPart = -100000000};
 	struct counter c, other;
@@ -242,6 +242,62 @@ static void overflow(void *context)
 	rec_unload();
 }
 
+/* No memory for the item: the answer says so, the routine never runs, and nobody waits for it. */
+static void B_RxDispatchToWorkerThread_01_no_memory(void *context)
+{
+	struct counter c;
+
+	(void)context;
+	rec_reset();
+	rec_load();
+	counter_init(&c);
+	nt_fault_arm(0);
+	assert_int_equal(RxDispatchToWorkerThread(rec.device, DelayedWorkQueue, count, &c),
+			 STATUS_INSUFFICIENT_RESOURCES);
+	assert_true(nt_fault_disarm());
+	assert_int_equal(rec.device->DispatcherContext.NumberOfWorkerThreads, 0);
+	(void)RxSpinDownMRxDispatcher(rec.device);
+	assert_int_equal(c.runs, 0);
+	rec_unload();
+}
+
+/* The item is the caller's memory: with none left it still runs. */
+static void B_RxPostToWorkerThread_01_needs_no_memory(void *context)
+{
+	RX_WORK_QUEUE_ITEM item;
+	struct counter c;
+
+	(void)context;
+	rec_reset();
+	rec_load();
+	counter_init(&c);
+	nt_fault_arm(0);
+	assert_int_equal(RxPostToWorkerThread(rec.device, DelayedWorkQueue, &item, count, &c),
+			 STATUS_SUCCESS);
+	assert_false(nt_fault_disarm());
+	wait_for(&c.ran);
+	assert_int_equal(c.runs, 1);
+	rec_unload();
+}
+
+/* No memory for a recurrent request: the answer says so, and nothing is armed. */
+static void B_RxPostRecurrentTimerRequest_02_no_memory(void *context)
+{
+	LARGE_INTEGER interval = {.QuadPart = 10000000};
+	struct counter c;
+
+	(void)context;
+	rec_reset();
+	rec_load();
+	counter_init(&c);
+	nt_fault_arm(0);
+	assert_int_equal(RxPostRecurrentTimerRequest(rec.device, count, &c, interval),
+			 STATUS_INSUFFICIENT_RESOURCES);
+	assert_true(nt_fault_disarm());
+	assert_int_equal(RxCancelTimerRequest(rec.device, count, &c), STATUS_NOT_FOUND);
+	rec_unload();
+}
+
 /* Runs a scenario with a few seeds; nothing may be left. */
 static void run(void (*scenario)(void *context))
 {
@@ -258,26 +314,32 @@ static void run(void (*scenario)(void *context))
 		run(name); \
 	}
 
-SIM_TEST(dispatch_runs_once)
-SIM_TEST(spin_down_waits)
+SIM_TEST(B_RxDispatchToWorkerThread_02_once)
+SIM_TEST(B_RxSpinDownMRxDispatcher_01_waits)
 SIM_TEST(spin_down_from_inside)
-SIM_TEST(one_shot)
-SIM_TEST(recurrent)
+SIM_TEST(B_RxPostOneShotTimerRequest_01_once)
+SIM_TEST(B_RxPostRecurrentTimerRequest_01_again_and_again)
 SIM_TEST(unload_with_timers)
 SIM_TEST(delayed_close_takes_ten_seconds)
 SIM_TEST(overflow)
+SIM_TEST(B_RxDispatchToWorkerThread_01_no_memory)
+SIM_TEST(B_RxPostToWorkerThread_01_needs_no_memory)
+SIM_TEST(B_RxPostRecurrentTimerRequest_02_no_memory)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_dispatch_runs_once),
-		cmocka_unit_test(test_spin_down_waits),
+		cmocka_unit_test(test_B_RxDispatchToWorkerThread_02_once),
+		cmocka_unit_test(test_B_RxSpinDownMRxDispatcher_01_waits),
 		cmocka_unit_test(test_spin_down_from_inside),
-		cmocka_unit_test(test_one_shot),
-		cmocka_unit_test(test_recurrent),
+		cmocka_unit_test(test_B_RxPostOneShotTimerRequest_01_once),
+		cmocka_unit_test(test_B_RxPostRecurrentTimerRequest_01_again_and_again),
 		cmocka_unit_test(test_unload_with_timers),
 		cmocka_unit_test(test_delayed_close_takes_ten_seconds),
 		cmocka_unit_test(test_overflow),
+		cmocka_unit_test(test_B_RxDispatchToWorkerThread_01_no_memory),
+		cmocka_unit_test(test_B_RxPostToWorkerThread_01_needs_no_memory),
+		cmocka_unit_test(test_B_RxPostRecurrentTimerRequest_02_no_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
