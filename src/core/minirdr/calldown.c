@@ -492,7 +492,8 @@ BOOLEAN rx_call_files_are_aliased(PFCB a, PFCB b)
 
 /*
  * MRxFlush  [optional; default: success, nothing is cached]
- *   locks FCB shared or exclusive   blocks yes   pending no; PostRequest TRUE: run again by a worker   status given to the requester
+ *   locks FCB shared or exclusive   blocks yes   pending no; PostRequest TRUE: run again by a worker
+ *   status given to the requester
  */
 NTSTATUS rx_call_flush(PRX_CONTEXT rxc)
 {
