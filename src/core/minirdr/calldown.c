@@ -497,7 +497,7 @@ BOOLEAN rx_call_files_are_aliased(PFCB a, PFCB b)
  */
 NTSTATUS rx_call_flush(PRX_CONTEXT rxc)
 {
-	return rx_calldown_context(rxc, rx_dispatch_of(rxc)->MRxFlush, "MRxFlush", STATUS_SUCCESS);
+	return rx_calldown_postable(rxc, rx_dispatch_of(rxc)->MRxFlush, "MRxFlush", STATUS_SUCCESS);
 }
 
 /*
