@@ -436,6 +436,35 @@ def test_includes_as_the_wdk_writes_them(folder):
 
 
 @pytest.mark.without_fuse
+@pytest.mark.skipif(shutil.which("gcc") is None, reason="gcc lists what headers declare")
+def test_what_headers_declare_is_exported(folder):
+    """Each routine that a public header declares and the program has can be called by a driver; nothing inner can."""
+    include = os.path.join(TOP, "include")
+    headers = [os.path.join(include, "nt", "ntifs.h"), os.path.join(include, "rdbss", "rx.h")]
+    for part in ("nt", "rdbss"):
+        headers += sorted(os.path.join(include, part, n) for n in os.listdir(os.path.join(include, part)) if n.endswith(".h"))
+    source, listing = os.path.join(folder, "all.c"), os.path.join(folder, "all.X")
+    write(source, "".join(f'#include "{header}"\n' for header in headers))
+    rig.run("gcc", "-D_GNU_SOURCE", "-std=gnu11", f"-I{include}/nt", f"-I{include}/rdbss", "-aux-info", listing,
+            "-fsyntax-only", source, check=True)
+    declared = set()
+    for line in open(listing, encoding="utf-8"):
+        if f"/* {include}/" in line and "*/ extern" in line:
+            name = re.search(r"\(\*+(\w+) \(", line) or re.search(r"(\w+) \(", line.split("*/ extern", 1)[1])
+            declared.add(name.group(1))
+    assert {"RxCreateNetFobx", "IoCallDriver", "nt_bug"} - declared <= {"IoCallDriver"} and len(declared) > 400
+
+    def symbols(*how):
+        lines = rig.run("nm", "--defined-only", *how, rig.RDR, check=True).stdout.splitlines()
+        return {line.split()[-1] for line in lines if line.split()[-2] in "TDBRWV"}
+
+    has, exported = symbols(), symbols("-D")
+    assert sorted(declared & has - exported) == [], "these belong to src/front/ddi.exports"
+    inner = {name for name in exported if re.match(r"(rx|nt|mrx|door|rdr|smb|mem)_", name)} - declared
+    assert sorted(inner - {"nt_sim_active"}) == []
+
+
+@pytest.mark.without_fuse
 def test_only_what_changed_is_compiled(folder):
     """After a change to one file, or to a header that some include, exactly those are compiled again."""
     source = os.path.join(folder, "nulmrx")
