@@ -4,7 +4,7 @@
  * Owns:   FileSize and ValidDataLength of the FCB as far as this machine's writes move them.
  * Locks:  FCB shared, so that writes to one file run side by side, with two exceptions that need it exclusive:
  *         an append, which must find its place and fill it in one step, and a write that grows the file of a
- *         driver with MRxExtendForNonCache. Re-owned by the request when it pends.
+ *         driver with MRxExtendForCache or MRxExtendForNonCache. Re-owned by the request when it pends.
  *
  * Nothing is cached here: each write is low I/O. Sizes follow in the completion, as a maximum, atomically: writers
  * hold the FCB shared, and whoever sets a size holds it exclusive.
@@ -148,12 +148,25 @@ static bool rx_write_extends(PRX_CONTEXT rxc)
 	return sp->Parameters.Write.ByteOffset.QuadPart + (LONGLONG)sp->Parameters.Write.Length > size;
 }
 
+/* A write whose data may stay here: the server granted that, and the writer does not forbid it. */
+static bool rx_write_is_cached(PRX_CONTEXT rxc)
+{
+	return (__atomic_load_n(&rxc->pFcb->FcbState, __ATOMIC_ACQUIRE) & FCB_STATE_WRITECACHING_ENABLED) !=
+		       0 &&
+	       (rxc->CurrentIrp->Flags & (IRP_NOCACHE | IRP_PAGING_IO)) == 0;
+}
+
+static bool rx_write_has_extend(PRX_CONTEXT rxc)
+{
+	return rx_write_is_cached(rxc) ? rx_call_has_extend_for_cache(rxc)
+				       : rx_call_has_extend_for_non_cache(rxc);
+}
+
 static bool rx_write_needs_exclusive(PRX_CONTEXT rxc)
 {
 	if (rxc->pFcb->pNetRoot == NULL || rxc->pFcb->pNetRoot->Type != NET_ROOT_DISK)
 		return false;
-	return rx_write_is_append(rxc->CurrentIrpSp) ||
-	       (rx_call_has_extend_for_non_cache(rxc) && rx_write_extends(rxc));
+	return rx_write_is_append(rxc->CurrentIrpSp) || (rx_write_has_extend(rxc) && rx_write_extends(rxc));
 }
 
 /* Tells the driver that the file is about to grow. Locks: FCB exclusive. */
@@ -162,12 +175,14 @@ static NTSTATUS rx_write_announce_growth(PRX_CONTEXT rxc)
 	PIO_STACK_LOCATION sp = rxc->CurrentIrpSp;
 	LARGE_INTEGER size, allocation;
 
-	if (rxc->pFcb->pNetRoot->Type != NET_ROOT_DISK || !rx_call_has_extend_for_non_cache(rxc) ||
+	if (rxc->pFcb->pNetRoot->Type != NET_ROOT_DISK || !rx_write_has_extend(rxc) ||
 	    !RxIsFcbAcquiredExclusive(rxc->pFcb) || !rx_write_extends(rxc))
 		return STATUS_SUCCESS;
 	size.QuadPart = sp->Parameters.Write.ByteOffset.QuadPart + (LONGLONG)sp->Parameters.Write.Length;
 	allocation.QuadPart = size.QuadPart;
 	rxc->LowIoContext.ParamsFor.ReadWrite.Flags |= LOWIO_READWRITEFLAG_EXTENDING_FILESIZE;
+	if (rx_write_is_cached(rxc))
+		return rx_call_extend_for_cache(rxc, &size, &allocation);
 	return rx_call_extend_for_non_cache(rxc, &size, &allocation);
 }
 

@@ -621,6 +621,11 @@ NTSTATUS rx_call_extend_for_cache(PRX_CONTEXT rxc, PLARGE_INTEGER new_size, PLAR
 				  new_allocation);
 }
 
+BOOLEAN rx_call_has_extend_for_cache(PRX_CONTEXT rxc)
+{
+	return rx_dispatch_of(rxc)->MRxExtendForCache != NULL;
+}
+
 BOOLEAN rx_call_has_extend_for_non_cache(PRX_CONTEXT rxc)
 {
 	return rx_dispatch_of(rxc)->MRxExtendForNonCache != NULL;

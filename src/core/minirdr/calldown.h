@@ -62,6 +62,7 @@ NTSTATUS rx_call_query_security(PRX_CONTEXT rxc);
 NTSTATUS rx_call_set_security(PRX_CONTEXT rxc);
 NTSTATUS rx_call_query_quota(PRX_CONTEXT rxc);
 NTSTATUS rx_call_set_quota(PRX_CONTEXT rxc);
+BOOLEAN rx_call_has_extend_for_cache(PRX_CONTEXT rxc);
 NTSTATUS rx_call_extend_for_cache(PRX_CONTEXT rxc, PLARGE_INTEGER new_size, PLARGE_INTEGER new_allocation);
 BOOLEAN rx_call_has_extend_for_non_cache(PRX_CONTEXT rxc);
 NTSTATUS rx_call_extend_for_non_cache(PRX_CONTEXT rxc, PLARGE_INTEGER new_size,
