@@ -52,11 +52,28 @@ static void test_cancel_notify_requests_of_a_view(void **state)
 	file_close(dir);
 }
 
+/* The form without an FCB: the first request of a queue goes on and stands in it until it leaves. */
+static void test_synchronize_without_an_fcb(void **state)
+{
+	PRX_CONTEXT rxc = RxCreateRxContext(NULL, rec.device, RX_CONTEXT_FLAG_WAIT);
+	LIST_ENTRY queue;
+
+	(void)state;
+	InitializeListHead(&queue);
+	assert_int_equal(__RxSynchronizeBlockingOperationsMaybeDroppingFcbLock(rxc, &queue, FALSE),
+			 STATUS_SUCCESS);
+	assert_false(IsListEmpty(&queue));
+	RxResumeBlockedOperations_Serially(rxc, &queue);
+	assert_true(IsListEmpty(&queue));
+	RxDereferenceAndDeleteRxContext(rxc);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		REC_TEST(test_close_associated_srv_open),
 		REC_TEST(test_cancel_notify_requests_of_a_view),
+		REC_TEST(test_synchronize_without_an_fcb),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

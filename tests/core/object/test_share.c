@@ -182,6 +182,9 @@ static void test_B_RxpTrackReference_01(void **state)
 #ifdef RX_DEBUG_REFS
 	CHECK_EQUAL(rx_ref_places(nr, places, RTL_NUMBER_OF(places)), 1);
 	CHECK(places[0].count == 1 && strstr(places[0].file, "test_share.c") != NULL);
+	CHECK(RxpTrackDereference(RDBSS_REF_TRACK_NETROOT, places[0].file, places[0].line, nr));
+	CHECK_EQUAL(rx_ref_places(nr, places, RTL_NUMBER_OF(places)), 1);
+	CHECK_EQUAL(places[0].count, 0); /* given back where it was taken */
 #endif
 	RxDereferenceNetRoot(nr, LHS_ExclusiveLockHeld);
 	RdbssReferenceTracingValue = 0;
