@@ -22,18 +22,26 @@ struct nt_cache_ops {
 
 struct nt_cache_map;
 
+/*
+ * A number that changes when the file system has what is kept of a file purged, whether or not somebody keeps
+ * anything: who decides to keep, and attaches later, learns so whether the decision still holds.
+ */
+ULONG_PTR nt_cache_generation(PSECTION_OBJECT_POINTERS pointers);
+
 /**
  * nt_cache_attach - from now on this front end keeps pages of a file
  * @file:    [in] open; its file system has set SectionObjectPointer
+ * @generation: [in] as it was when the caller was allowed to keep pages
  * @ops:     [in] lives as long as the map
  * @context: [in] the front end's; release(context) says when it is not needed any more, also after a failure
  * @map:     [out] to be given to nt_cache_detach(), once
  *
- * Return: STATUS_SUCCESS; STATUS_SHARING_VIOLATION: somebody else keeps pages of it; STATUS_INVALID_PARAMETER: the
+ * Return: STATUS_SUCCESS; STATUS_SHARING_VIOLATION: somebody else keeps pages of it; STATUS_RETRY: there was
+ *         a purge since; STATUS_INVALID_PARAMETER: the
  *         file system keeps nothing for this file; STATUS_INSUFFICIENT_RESOURCES.
  */
-NTSTATUS nt_cache_attach(PFILE_OBJECT file, const struct nt_cache_ops *ops, void *context,
-			 struct nt_cache_map **map);
+NTSTATUS nt_cache_attach(PFILE_OBJECT file, ULONG_PTR generation, const struct nt_cache_ops *ops,
+			 void *context, struct nt_cache_map **map);
 /* No call begins after this; one that runs may still be running. */
 void nt_cache_detach(struct nt_cache_map *map);
 /* The file system forgets the file: its memory (SectionObjectPointers) goes. Purges what is attached. */

@@ -27,6 +27,8 @@
 typedef struct _RX_QUERY_ON_CREATE_ECP {
 	ULONG Requested; /* RX_QOC_XXX */
 	ULONG Supplied;  /* driver: what it did of it */
+	ULONG BufferingState; /* RDBSS: what may be kept of the file (FCB_STATE_..._ENABLED) when the open is done */
+	ULONG_PTR CacheGeneration; /* RDBSS: for nt_cache_attach() */
 	FILE_STAT_INFORMATION Stat;
 	ULONG ReparseTag;
 	ULONG ReparseLength;   /* driver: bytes of ReparseData */

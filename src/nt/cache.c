@@ -2,7 +2,8 @@
  * cache.c - the maps through which a file system reaches the pages that a front end keeps.
  *
  * Owns:      struct nt_cache_map, counted: one for the front end, one for each call that runs.
- * Found by:  SECTION_OBJECT_POINTERS.SharedCacheMap, which the map points back to.
+ * Found by:  SECTION_OBJECT_POINTERS.SharedCacheMap, which the map points back to. DataSectionObject is the generation:
+ *            nothing is mapped here.
  * Locks:     nt_cache_lock, a leaf, for both pointers and the counts; no callback runs under it.
  * Dies when: detached and no call runs; then the front end's context is released.
  */
@@ -19,8 +20,24 @@ struct nt_cache_map {
 
 static KSPIN_LOCK nt_cache_lock;
 
-NTSTATUS nt_cache_attach(PFILE_OBJECT file, const struct nt_cache_ops *ops, void *context,
-			 struct nt_cache_map **map)
+static ULONG_PTR nt_cache_generation_locked(PSECTION_OBJECT_POINTERS pointers)
+{
+	return (ULONG_PTR)pointers->DataSectionObject;
+}
+
+ULONG_PTR nt_cache_generation(PSECTION_OBJECT_POINTERS pointers)
+{
+	ULONG_PTR generation;
+	KIRQL irql;
+
+	KeAcquireSpinLock(&nt_cache_lock, &irql);
+	generation = nt_cache_generation_locked(pointers);
+	KeReleaseSpinLock(&nt_cache_lock, irql);
+	return generation;
+}
+
+NTSTATUS nt_cache_attach(PFILE_OBJECT file, ULONG_PTR generation, const struct nt_cache_ops *ops,
+			 void *context, struct nt_cache_map **map)
 {
 	PSECTION_OBJECT_POINTERS pointers = file->SectionObjectPointer;
 	struct nt_cache_map *made;
@@ -39,6 +56,8 @@ NTSTATUS nt_cache_attach(PFILE_OBJECT file, const struct nt_cache_ops *ops, void
 	KeAcquireSpinLock(&nt_cache_lock, &irql);
 	if (pointers->SharedCacheMap != NULL)
 		status = STATUS_SHARING_VIOLATION;
+	else if (nt_cache_generation_locked(pointers) != generation)
+		status = STATUS_RETRY;
 	else
 		pointers->SharedCacheMap = made;
 	KeReleaseSpinLock(&nt_cache_lock, irql);
@@ -51,13 +70,15 @@ NTSTATUS nt_cache_attach(PFILE_OBJECT file, const struct nt_cache_ops *ops, void
 	return STATUS_SUCCESS;
 }
 
-/* The map of a file, counted, or NULL. */
-static struct nt_cache_map *nt_cache_get(PSECTION_OBJECT_POINTERS pointers)
+/* The map of a file, counted, or NULL; a purge begins a new generation. */
+static struct nt_cache_map *nt_cache_get(PSECTION_OBJECT_POINTERS pointers, bool purge)
 {
 	struct nt_cache_map *map;
 	KIRQL irql;
 
 	KeAcquireSpinLock(&nt_cache_lock, &irql);
+	if (purge)
+		pointers->DataSectionObject = (PVOID)(nt_cache_generation_locked(pointers) + 1);
 	map = pointers->SharedCacheMap;
 	if (map != NULL)
 		map->references++;
@@ -98,7 +119,7 @@ void nt_cache_detach(struct nt_cache_map *map)
 
 void nt_cache_end(PSECTION_OBJECT_POINTERS pointers)
 {
-	struct nt_cache_map *map = nt_cache_get(pointers);
+	struct nt_cache_map *map = nt_cache_get(pointers, true);
 
 	if (map == NULL)
 		return;
@@ -116,7 +137,7 @@ BOOLEAN CcIsFileCached(PFILE_OBJECT FileObject)
 VOID CcFlushCache(PSECTION_OBJECT_POINTERS SectionObjectPointer, PLARGE_INTEGER FileOffset, ULONG Length,
 		  PIO_STATUS_BLOCK IoStatus)
 {
-	struct nt_cache_map *map = nt_cache_get(SectionObjectPointer);
+	struct nt_cache_map *map = nt_cache_get(SectionObjectPointer, false);
 	NTSTATUS status = STATUS_SUCCESS;
 
 	if (map != NULL) {
@@ -133,7 +154,7 @@ VOID CcFlushCache(PSECTION_OBJECT_POINTERS SectionObjectPointer, PLARGE_INTEGER 
 BOOLEAN CcPurgeCacheSection(PSECTION_OBJECT_POINTERS SectionObjectPointer, PLARGE_INTEGER FileOffset,
 			    ULONG Length, BOOLEAN UninitializeCacheMaps)
 {
-	struct nt_cache_map *map = nt_cache_get(SectionObjectPointer);
+	struct nt_cache_map *map = nt_cache_get(SectionObjectPointer, true);
 	BOOLEAN purged = TRUE;
 
 	if (map == NULL)

@@ -16,6 +16,8 @@
 #include "core/minirdr/calldown.h"
 #include "core/object/object.h"
 
+#include "rxecp.h"
+
 /* A create that the server or a race sends round again must end some time. */
 #define RX_OPEN_ATTEMPTS 8
 
@@ -154,6 +156,22 @@ static void rx_open_note_overwrite(PRX_CONTEXT rxc)
 	RxReleasePagingIoResource(rxc, fcb);
 }
 
+/* Who keeps data above us learns whether he may. Locks: FCB exclusive. */
+static void rx_open_tell_buffering(PRX_CONTEXT rxc, PIRP irp)
+{
+	PRX_QUERY_ON_CREATE_ECP ecp = NULL;
+	PECP_LIST list = NULL;
+	ULONG size = 0;
+
+	if (!NT_SUCCESS(FsRtlGetEcpListFromIrp(irp, &list)) || list == NULL ||
+	    !NT_SUCCESS(FsRtlFindExtraCreateParameter(list, &RX_ECP_QUERY_ON_CREATE, (PVOID *)&ecp, &size)) ||
+	    size < sizeof(*ecp))
+		return;
+	if ((rxc->pRelevantSrvOpen->Flags & SRVOPEN_FLAG_CLOSED) == 0)
+		ecp->BufferingState = rxc->pFcb->FcbState & FCB_STATE_BUFFERING_STATE_MASK;
+	ecp->CacheGeneration = nt_cache_generation(&((PFCB)rxc->pFcb)->NonPaged->SectionObjectPointers);
+}
+
 /* One try with the FCB held exclusive; it stays held and referenced. */
 static NTSTATUS rx_open_once(PRX_CONTEXT rxc, PIRP irp)
 {
@@ -175,6 +193,7 @@ static NTSTATUS rx_open_once(PRX_CONTEXT rxc, PIRP irp)
 	}
 	rx_open_note_overwrite(rxc);
 	rx_open_bind_file_object(rxc, file);
+	rx_open_tell_buffering(rxc, irp);
 	if (rxc->Create.ReturnedCreateInformation != 0)
 		irp->IoStatus.Information = rxc->Create.ReturnedCreateInformation;
 	return STATUS_SUCCESS;

@@ -219,6 +219,8 @@ struct door_opened {
 	ULONG_PTR action;       /* FILE_OPENED, FILE_CREATED, FILE_OVERWRITTEN, FILE_SUPERSEDED */
 	ULONG supplied;         /* DOOR_QUERY_STAT when @stat is valid; DOOR_SET when @set_status is */
 	NTSTATUS set_status;    /* of the change, and of the close behind it */
+	BOOLEAN read_caching; /* with a query: the server tells before somebody else changes the file's data */
+	ULONG_PTR cache_generation; /* with read_caching: for door_cache_attach() */
 	FILE_STAT_INFORMATION stat;
 };
 
@@ -232,6 +234,12 @@ struct door_opened {
  */
 NTSTATUS door_open(struct door_volume *volume, const struct door_caller *caller, const struct door_open *open,
 		   struct door_opened *out);
+
+struct nt_cache_ops;
+struct nt_cache_map;
+/* The caller keeps data of the file from now on; STATUS_RETRY: it may not any more. See nt_cache_attach(). */
+NTSTATUS door_cache_attach(const struct door_opened *opened, const struct nt_cache_ops *ops, void *context,
+			   struct nt_cache_map **map);
 
 /* Open, query, close: one round trip where the driver can.  Never follows a reparse point. */
 NTSTATUS door_stat_path(struct door_volume *volume, const struct door_caller *caller,

@@ -9,6 +9,8 @@
  */
 #include "door_int.h"
 
+#include "mrxfcb.h"
+
 NTSTATUS door_object_create(struct door *door, const UNICODE_STRING *name, PFILE_OBJECT *out)
 {
 	return nt_file_object_create(door->device, name, out);
@@ -201,6 +203,12 @@ static void fill_create(struct door_request *r, const struct door_open *open, PI
 	object->SharedDelete = (open->share & FILE_SHARE_DELETE) != 0;
 }
 
+static void tell_cache(struct door_opened *out, const RX_QUERY_ON_CREATE_ECP *ecp)
+{
+	out->read_caching = (ecp->BufferingState & FCB_STATE_READCACHING_ENABLED) != 0;
+	out->cache_generation = ecp->CacheGeneration;
+}
+
 /* Sends the create; the file object is the caller's on success. */
 static NTSTATUS create(struct door_volume *volume, const struct door_caller *caller,
 		       const struct door_open *open, struct door_opened *out, PFILE_OBJECT *object)
@@ -243,6 +251,8 @@ static NTSTATUS create(struct door_volume *volume, const struct door_caller *cal
 		out->supplied |= DOOR_SET;
 		out->set_status = STATUS_NOT_IMPLEMENTED;
 	}
+	if (NT_SUCCESS(status) && ecp != NULL)
+		tell_cache(out, ecp);
 	if (list != NULL)
 		FsRtlFreeExtraCreateParameterList(list);
 	if (!NT_SUCCESS(status)) {
@@ -312,6 +322,12 @@ NTSTATUS door_open(struct door_volume *volume, const struct door_caller *caller,
 		file_hash(file, (uint64_t)out->stat.FileId.QuadPart);
 	out->file = file;
 	return status;
+}
+
+NTSTATUS door_cache_attach(const struct door_opened *opened, const struct nt_cache_ops *ops, void *context,
+			   struct nt_cache_map **map)
+{
+	return nt_cache_attach(opened->file->object, opened->cache_generation, ops, context, map);
 }
 
 NTSTATUS door_stat_path(struct door_volume *volume, const struct door_caller *caller,

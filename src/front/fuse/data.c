@@ -26,6 +26,9 @@ static void read_done(void *context, NTSTATUS status, ULONG_PTR information)
 			fuse_reply_err(r->req, front_errno(r, status));
 		}
 	}
+	/* The grant is gone: nobody would say when these bytes change. */
+	if (NT_SUCCESS(status) && r->inval)
+		front_notify_inval_range(r->fuse, r->ino, r->offset, information);
 	front_buffer_put(r->buffer, r->buffer_size);
 	front_end(r);
 }
@@ -48,6 +51,8 @@ void front_op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struc
 	}
 	/* An early answer may bring the kernel's RELEASE while the driver is being called. */
 	atomic_fetch_add(&f->refs, 1);
+	r->offset = (uint64_t)off;
+	r->inval = f->cache != NULL && !atomic_load(&f->cache->granted);
 	door_read_async(f->file, &r->caller, r->buffer, (ULONG)size, (uint64_t)off, read_done, r);
 	front_file_put(fuse, f);
 }

@@ -2,8 +2,9 @@
  * file.c - open, create, flush and fsync of regular files.
  *
  * Every open shares everything: POSIX has no share modes, and deletion and renaming of open files need it.
- * A read-only open lets the kernel keep pages (it asks for attributes before each read and drops the pages
- * when the file changed); an open that may write bypasses them.
+ * A read-only open lets the kernel keep pages: under the server's grant until that ends (cache.c); without one the
+ * kernel asks for attributes before each read and drops the pages when the file changed. An open that may write
+ * bypasses them.
  */
 #include <fcntl.h>
 
@@ -23,20 +24,23 @@ static ACCESS_MASK access_of(int flags)
 }
 
 /* Wraps an open door file for the kernel; on failure it is closed. */
-static NTSTATUS make_handle(struct front_request *r, struct front_node *node, struct door_file *file,
-			    struct fuse_file_info *fi, struct front_file **out)
+static NTSTATUS make_handle(struct front_request *r, struct front_node *node,
+			    const struct door_opened *opened, struct fuse_file_info *fi,
+			    struct front_file **out)
 {
 	struct rdr_fuse *fuse = r->fuse;
-	NTSTATUS status = front_file_create(fuse, node, file, out);
+	NTSTATUS status = front_file_create(fuse, node, opened->file, out);
 
 	if (!NT_SUCCESS(status)) {
-		(void)door_close(file, NULL); /* nothing was written through it */
+		(void)door_close(opened->file, NULL); /* nothing was written through it */
 		return status;
 	}
 	(*out)->can_read = (fi->flags & O_ACCMODE) != O_WRONLY;
 	(*out)->can_write = (fi->flags & O_ACCMODE) != O_RDONLY;
 	(*out)->append = (fi->flags & O_APPEND) != 0;
 	(*out)->cached = !(*out)->can_write && !fuse->options.cache_none && !(fi->flags & O_DIRECT);
+	if ((*out)->cached && opened->read_caching)
+		front_cache_enter(fuse, *out, opened);
 	fi->fh = (uint64_t)(uintptr_t)*out;
 	fi->direct_io = !(*out)->cached;
 	fi->keep_cache = 0;
@@ -96,7 +100,7 @@ void front_op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		goto out;
 	}
 	if (NT_SUCCESS(status))
-		status = make_handle(r, node, opened.file, fi, &f);
+		status = make_handle(r, node, &opened, fi, &f);
 	if (!NT_SUCCESS(status)) {
 		front_reply_status(r, front_node_status(status));
 		goto out;
@@ -161,7 +165,7 @@ void front_op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t
 		(void)door_close(opened.file, NULL); /* nothing was written through it */
 		goto out;
 	}
-	status = make_handle(r, node, opened.file, fi, &f);
+	status = make_handle(r, node, &opened, fi, &f);
 	if (!NT_SUCCESS(status)) {
 		front_node_forget(fuse, node, 1);
 		goto out;

@@ -53,6 +53,7 @@ struct front_node {
 	uint32_t pins;       /* requests that use it now; the root has one for life */
 	uint32_t type;       /* S_IFDIR, S_IFREG, S_IFLNK */
 	bool hashed;
+	struct front_cache *cache; /* pages under a grant; NULL: none */
 
 	/* under listings.mutex */
 	ULONGLONG removed_at;          /* interrupt time of our last removal from the folder */
@@ -64,6 +65,16 @@ struct front_node {
 	uint32_t changes;              /* of ours in the folder, begun and ended */
 	uint32_t changing;             /* of ours in the folder, under way */
 	bool listing_now;              /* somebody lists it for later lookups */
+};
+
+/* cache.c */
+struct front_cache {
+	struct rdr_fuse *fuse;
+	fuse_ino_t ino;
+	unsigned int users;  /* handles */
+	atomic_bool granted; /* never true again: a later open gets a new one */
+	struct nt_cache_map *map;
+	KEVENT released;
 };
 
 /* One name of a node.  Belongs to the node; holds the parent (children). */
@@ -109,9 +120,10 @@ struct front_file {
 	bool can_read;
 	bool can_write;
 	bool append;
-	bool cached;           /* the kernel keeps pages for it */
-	bool listed;           /* in node->files */
-	struct front_dir *dir; /* of a directory handle */
+	bool cached;               /* the kernel keeps pages for it */
+	bool listed;               /* in node->files */
+	struct front_dir *dir;     /* of a directory handle */
+	struct front_cache *cache; /* opened under a grant; counted in its users */
 };
 
 /* ---- requests --------------------------------------------------------------------------------------- */
@@ -312,6 +324,13 @@ bool front_node_is_cached(struct rdr_fuse *fuse, struct front_node *node);
 void front_files_close_all(struct rdr_fuse *fuse);
 void front_op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 
+/* cache.c */
+/* The handle was opened under a grant (READCACHING): from now on RDBSS can have the node's pages dropped. */
+void front_cache_enter(struct rdr_fuse *fuse, struct front_file *f, const struct door_opened *opened);
+/* Before the handle's file is closed. May wait a moment for a purge. */
+void front_cache_leave(struct rdr_fuse *fuse, struct front_file *f);
+bool front_node_is_granted(struct rdr_fuse *fuse, struct front_node *node);
+
 /* reply.c */
 uint32_t front_type_of(const FILE_STAT_INFORMATION *stat);
 void front_fill_stat(struct rdr_fuse *fuse, struct front_node *node, const FILE_STAT_INFORMATION *info,
@@ -334,6 +353,9 @@ void front_link_size(struct front_request *r, const UNICODE_STRING *path, FILE_S
 NTSTATUS front_notify_start(struct rdr_fuse *fuse);
 void front_notify_stop(struct rdr_fuse *fuse);
 void front_notify_inval_range(struct rdr_fuse *fuse, fuse_ino_t ino, uint64_t offset, uint64_t length);
+/* The same, and waits until the kernel has done it, for `patience` (100 ns) at most. */
+void front_notify_purge(struct rdr_fuse *fuse, fuse_ino_t ino, uint64_t offset, uint64_t length,
+			LONGLONG patience);
 void front_notify_inval_entry(struct rdr_fuse *fuse, fuse_ino_t parent, const UNICODE_STRING *name);
 
 /* lookup.c attr.c file.c data.c dir.c names.c links.c volume.c: the operations */

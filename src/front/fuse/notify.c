@@ -11,14 +11,36 @@
 
 #define QUEUE_LIMIT 65536u
 
+/* Somebody waits for a notice, or has given up. */
+struct notice_waiter {
+	atomic_uint refs;
+	KEVENT sent;
+};
+
 struct front_notice {
 	LIST_ENTRY link;
-	fuse_ino_t ino;     /* the file, or the directory of the name */
-	uint64_t offset;    /* bytes */
-	uint64_t length;    /* bytes */
-	size_t name_length; /* bytes; 0: a range of data */
+	struct notice_waiter *waiter; /* NULL: nobody */
+	fuse_ino_t ino;               /* the file, or the directory of the name */
+	uint64_t offset;              /* bytes */
+	uint64_t length;              /* bytes */
+	size_t name_length;           /* bytes; 0: a range of data */
 	char name[];
 };
+
+static void waiter_put(struct notice_waiter *waiter)
+{
+	if (waiter != NULL && atomic_fetch_sub(&waiter->refs, 1) == 1)
+		ExFreePoolWithTag(waiter, FUSE_TAG_NOTIFY);
+}
+
+/* Sent, or never to be sent. */
+static void free_notice(struct front_notice *notice)
+{
+	if (notice->waiter != NULL)
+		KeSetEvent(&notice->waiter->sent, IO_NO_INCREMENT, FALSE);
+	waiter_put(notice->waiter);
+	ExFreePoolWithTag(notice, FUSE_TAG_NOTIFY);
+}
 
 static void queue_notice(struct rdr_fuse *fuse, struct front_notice *notice)
 {
@@ -36,7 +58,7 @@ static void queue_notice(struct rdr_fuse *fuse, struct front_notice *notice)
 	if (queued)
 		KeSetEvent(&q->wake, IO_NO_INCREMENT, FALSE);
 	else
-		ExFreePoolWithTag(notice, FUSE_TAG_NOTIFY);
+		free_notice(notice);
 }
 
 void front_notify_inval_range(struct rdr_fuse *fuse, fuse_ino_t ino, uint64_t offset, uint64_t length)
@@ -50,6 +72,33 @@ void front_notify_inval_range(struct rdr_fuse *fuse, fuse_ino_t ino, uint64_t of
 	notice->offset = offset;
 	notice->length = length;
 	queue_notice(fuse, notice);
+}
+
+void front_notify_purge(struct rdr_fuse *fuse, fuse_ino_t ino, uint64_t offset, uint64_t length,
+			LONGLONG patience)
+{
+	struct front_notice *notice = ExAllocatePoolWithTag(NonPagedPool, sizeof(*notice), FUSE_TAG_NOTIFY);
+	struct notice_waiter *waiter = ExAllocatePoolWithTag(NonPagedPool, sizeof(*waiter), FUSE_TAG_NOTIFY);
+	LARGE_INTEGER limit = {.QuadPart = -patience};
+
+	if (notice == NULL || waiter == NULL) {
+		if (notice != NULL)
+			ExFreePoolWithTag(notice, FUSE_TAG_NOTIFY);
+		if (waiter != NULL)
+			ExFreePoolWithTag(waiter, FUSE_TAG_NOTIFY);
+		return;
+	}
+	atomic_init(&waiter->refs, 2);
+	KeInitializeEvent(&waiter->sent, NotificationEvent, FALSE);
+	RtlZeroMemory(notice, sizeof(*notice));
+	notice->ino = ino;
+	notice->offset = offset;
+	notice->length = length;
+	notice->waiter = waiter;
+	queue_notice(fuse, notice);
+	(void)KeWaitForSingleObject(&waiter->sent, Executive, KernelMode, FALSE,
+				    &limit); /* it happens all the same */
+	waiter_put(waiter);
 }
 
 void front_notify_inval_entry(struct rdr_fuse *fuse, fuse_ino_t parent, const UNICODE_STRING *name)
@@ -101,7 +150,7 @@ static void notifier(void *context)
 		if (notice != NULL) {
 			if (!stopping)
 				send_notice(fuse, notice);
-			ExFreePoolWithTag(notice, FUSE_TAG_NOTIFY);
+			free_notice(notice);
 			continue;
 		}
 		if (stopping)

@@ -86,10 +86,10 @@ void front_fill_stat(struct rdr_fuse *fuse, struct front_node *node, const FILE_
 		      &st->st_ctim);
 }
 
-/* With pages in the kernel and no grant, each read asks whether the file changed: no timeout then. */
+/* With pages in the kernel and no grant (any more), each read asks whether the file changed: no timeout then. */
 double front_attr_timeout(struct rdr_fuse *fuse, struct front_node *node)
 {
-	return front_node_is_cached(fuse, node) ? 0.0 : fuse->timeout;
+	return front_node_is_cached(fuse, node) && !front_node_is_granted(fuse, node) ? 0.0 : fuse->timeout;
 }
 
 void front_fill_entry(struct rdr_fuse *fuse, struct front_node *node, const FILE_STAT_INFORMATION *info,

@@ -53,6 +53,8 @@ MINIRDR_DISPATCH mrx_smb_dispatch = {
 	.NodeByteSize = sizeof(MINIRDR_DISPATCH),
 	.MRxFlags = RDBSS_MANAGE_FOBX_EXTENSION,
 	.MRxFobxSize = sizeof(struct smb_dir),
+	/* s: not every server takes handle caching back before somebody else's deletion, so nobody waits for long */
+	.ScavengerTimeout = 1,
 
 	.MRxStart = mrx_smb_start,
 	.MRxStop = mrx_smb_stop,

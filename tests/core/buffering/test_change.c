@@ -539,7 +539,9 @@ static struct nt_cache_map *keep_pages(void)
 	struct nt_cache_map *map;
 
 	RtlZeroMemory(&pages, sizeof(pages));
-	assert_int_equal(nt_cache_attach(file, &pages_ops, fcb_of(file), &map), STATUS_SUCCESS);
+	assert_int_equal(nt_cache_attach(file, nt_cache_generation(file->SectionObjectPointer), &pages_ops,
+					 fcb_of(file), &map),
+			 STATUS_SUCCESS);
 	return map;
 }
 
