@@ -482,7 +482,8 @@ static void test_new_sizes_forget_what_is_beyond(void **state)
 	purged_from = -1;
 	CcSetFileSizes(&file, &sizes);
 	assert_int_equal(purged_from, -1);
-	assert_int_equal(nt_cache_attach(&file, &ops, NULL, &map), STATUS_SUCCESS);
+	assert_int_equal(nt_cache_attach(&file, nt_cache_generation(&pointers), &ops, NULL, &map),
+			 STATUS_SUCCESS);
 	assert_true(MmCanFileBeTruncated(&pointers, &sizes.FileSize));
 	CcSetFileSizes(&file, &sizes);
 	assert_int_equal(purged_from, 4711);
