@@ -125,6 +125,19 @@ static void test_B_MRxExtendForCache_02_when_it_grows(void **state)
 	close_with_extend(file);
 }
 
+/* A driver without the slot is not told: its write is not marked. */
+static void test_without_the_slot_nothing_is_announced(void **state)
+{
+	PFILE_OBJECT file = open_with_both();
+
+	(void)state;
+	rec.device->Dispatch->MRxExtendForCache = NULL;
+	assert_int_equal(req_run(file_write_make(file, 990, 100, false), NULL), STATUS_SUCCESS);
+	assert_int_equal(growth.calls, 0);
+	assert_false(rec.last_lowio.ParamsFor.ReadWrite.Flags & LOWIO_READWRITEFLAG_EXTENDING_FILESIZE);
+	close_with_extend(file);
+}
+
 /* IRP_MJ_FLUSH_BUFFERS is given to the driver, once, and its status to the requester. */
 static void test_B_MRxFlush_01_called_for_flush_buffers(void **state)
 {
@@ -147,6 +160,7 @@ int main(void)
 		REC_TEST(test_B_MRxExtendForNonCache_02_when_it_grows),
 		REC_TEST(test_B_MRxExtendForCache_01_operation_and_flag),
 		REC_TEST(test_B_MRxExtendForCache_02_when_it_grows),
+		REC_TEST(test_without_the_slot_nothing_is_announced),
 		REC_TEST(test_B_MRxFlush_01_called_for_flush_buffers),
 	};
 
