@@ -1,6 +1,7 @@
 /*
- * zwkey.h - the registry. There is none: no key exists, so that drivers go on with their defaults, as on a machine
- * where nothing was configured.
+ * zwkey.h - the registry: values that the program which hosts the drivers has set with nt_registry_set(). Without
+ * any no key exists, and drivers go on with their defaults, as on a machine where nothing was configured. Drivers
+ * read; they cannot write.
  */
 #ifndef NT_ZWKEY_H
 #define NT_ZWKEY_H
@@ -45,7 +46,23 @@ typedef struct _KEY_VALUE_FULL_INFORMATION {
 	WCHAR Name[1];
 } KEY_VALUE_FULL_INFORMATION, *PKEY_VALUE_FULL_INFORMATION;
 
-/* Opening: STATUS_OBJECT_NAME_NOT_FOUND; creating: STATUS_ACCESS_DENIED; a handle that is none: ...HANDLE. */
+/* Ours. Limits, in characters with the end, and bytes. */
+#define NT_REGISTRY_KEY_CHARS 160
+#define NT_REGISTRY_NAME_CHARS 64
+#define NT_REGISTRY_DATA_BYTES 256
+
+/**
+ * nt_registry_set - give a value of the registry
+ * @key:  [in] from `\Registry\Machine\...`, terminated; a value of that key and name is replaced
+ * @type: [in] REG_...
+ *
+ * Return: STATUS_SUCCESS, STATUS_INVALID_PARAMETER (too long), STATUS_INSUFFICIENT_RESOURCES (too many).
+ */
+NTSTATUS nt_registry_set(const WCHAR *key, const WCHAR *name, ULONG type, const void *data, ULONG bytes);
+/* Everything is gone; no handle of a key may be open. */
+void nt_registry_clear(void);
+
+/* Reading; creating and writing: STATUS_ACCESS_DENIED; a handle that is none: STATUS_INVALID_HANDLE. */
 NTSTATUS ZwOpenKey(PHANDLE KeyHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes);
 NTSTATUS ZwCreateKey(PHANDLE KeyHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes,
 		     ULONG TitleIndex, PUNICODE_STRING Class, ULONG CreateOptions, PULONG Disposition);

@@ -181,9 +181,21 @@ typedef struct _RDBSS_STARTSTOP_CONTEXT_ {
 	PRX_CONTEXT pStopContext;
 } RDBSS_STARTSTOP_CONTEXT, *PRDBSS_STARTSTOP_CONTEXT;
 
+typedef enum _RX_WORK_QUEUE_STATE_ {
+	RxWorkQueueActive,
+	RxWorkQueueInactive, /* nothing was posted since the last rundown */
+	RxWorkQueueRundownInProgress
+} RX_WORK_QUEUE_STATE,
+	*PRX_WORK_QUEUE_STATE;
+
+/* The work items of one redirector. */
 typedef struct _RX_DISPATCHER_CONTEXT_ {
-	volatile LONG NumberOfWorkerThreads;
+	volatile LONG NumberOfWorkerThreads; /* items posted and not returned */
 	volatile PKEVENT pTearDownEvent;
+	RX_WORK_QUEUE_STATE State;
+	ULONG NumberOfWorkItemsDispatched;     /* begun, since registration */
+	ULONG NumberOfWorkItemsToBeDispatched; /* waiting for a worker */
+	ULONGLONG CumulativeQueueLength;       /* sum of those that waited when each item came */
 } RX_DISPATCHER_CONTEXT, *PRX_DISPATCHER_CONTEXT;
 
 typedef struct _RDBSS_EXPORTS {

@@ -171,4 +171,12 @@ VOID RxLogEventWithAnnotation(_In_ PRDBSS_DEVICE_OBJECT DeviceObject, _In_ ULONG
 	RxLogEventWithBufferDirect((_DeviceObject), (_OriginatorId), (_EventId), (_Status), (_Buffer), \
 				   (_Length), __LINE__)
 
+/*
+ * Read from the registry by RxDriverEntry; a redirector may set them after it. The first: opens of a read-only file may
+ * share a SRV_OPEN that has more access than they ask for. The second, in bytes, at most 16 pages: what
+ * NET_ROOT.DiskParameters.ReadAheadGranularity of a new share begins with.
+ */
+extern BOOLEAN DisableByteRangeLockingOnReadOnlyFiles;
+extern ULONG ReadAheadGranularity;
+
 #endif

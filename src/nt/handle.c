@@ -99,7 +99,7 @@ unsigned int nt_handles_open(void)
 }
 
 /**
- * ZwClose - close a handle of a thread, a file or a section
+ * ZwClose - close a handle of a thread, a file, a section or a key
  *
  * Context: PASSIVE_LEVEL; a file's driver sees IRP_MJ_CLEANUP, and IRP_MJ_CLOSE unless others still refer to it.
  * Return:  STATUS_SUCCESS, STATUS_INVALID_HANDLE.
@@ -116,6 +116,8 @@ NTSTATUS ZwClose(HANDLE Handle)
 		return STATUS_SUCCESS;
 	case NT_HANDLE_SECTION:
 		nt_section_dereference(object);
+		return STATUS_SUCCESS;
+	case NT_HANDLE_KEY:
 		return STATUS_SUCCESS;
 	case NT_HANDLE_FREE:
 		break;

@@ -8,7 +8,7 @@
 
 #include "ntdef.h"
 
-enum nt_handle_kind { NT_HANDLE_FREE, NT_HANDLE_FILE, NT_HANDLE_SECTION };
+enum nt_handle_kind { NT_HANDLE_FREE, NT_HANDLE_FILE, NT_HANDLE_SECTION, NT_HANDLE_KEY };
 
 /* The table takes over one reference of the object. STATUS_INSUFFICIENT_RESOURCES: the table is full. */
 NTSTATUS nt_handle_open(enum nt_handle_kind kind, PVOID object, PHANDLE handle);

@@ -78,8 +78,6 @@ static void rx_claim_dress_context(PRX_CONTEXT rxc, const struct rx_claim *claim
 {
 	rxc->MajorFunction = IRP_MJ_CREATE;
 	rxc->PrefixClaim.SuppliedPathName = claim->path;
-	rxc->PrefixClaim.NetRootType = NET_ROOT_WILD;
-	rxc->PrefixClaim.pSecurityContext = claim->security;
 	RtlZeroMemory(&rxc->Create, sizeof(rxc->Create));
 	rxc->Create.NtCreateParameters.SecurityContext = claim->security;
 	rxc->Create.NtCreateParameters.DesiredAccess = claim->security->DesiredAccess;

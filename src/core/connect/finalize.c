@@ -7,6 +7,7 @@
  */
 #include "core/connect/internal.h"
 
+#include "core/context/context.h"
 #include "core/name/name.h"
 #include "core/object/object.h"
 
@@ -58,6 +59,23 @@ static NTSTATUS rx_view_end(PV_NET_ROOT vnr, LOGICAL force)
 	return status;
 }
 
+static bool rx_view_request_is_mine(PRX_CONTEXT rxc, PVOID thread)
+{
+	return __atomic_load_n(&rxc->LastExecutionThread, __ATOMIC_RELAXED) == thread &&
+	       rxc->CurrentIrp != NULL && rx_context_is_cancelled(rxc);
+}
+
+/* The request that this thread serves, if it serves one, was cancelled. */
+static bool rx_view_request_is_cancelled(PRDBSS_DEVICE_OBJECT dev)
+{
+	PRX_CONTEXT rxc = rx_context_find(dev, rx_view_request_is_mine, PsGetCurrentThread());
+
+	if (rxc == NULL)
+		return false;
+	RxDereferenceAndDeleteRxContext(rxc);
+	return true;
+}
+
 /**
  * RxFinalizeConnection - end the connection to a share
  * @NetRoot:          [in] the share; the caller refers to it
@@ -67,7 +85,8 @@ static NTSTATUS rx_view_end(PV_NET_ROOT vnr, LOGICAL force)
  *
  * Context: PASSIVE_LEVEL; blocks on the mini-redirector, and with TRUE on requests that hold a file.
  * Locks:   takes the name table; must not be held shared.
- * Return:  STATUS_SUCCESS; STATUS_FILES_OPEN; STATUS_CONNECTION_IN_USE; STATUS_LOCK_NOT_GRANTED when the caller
+ * Return:  STATUS_SUCCESS; STATUS_FILES_OPEN; STATUS_CONNECTION_IN_USE; STATUS_CANCELLED when the request that the
+ *          calling thread serves was cancelled before; STATUS_LOCK_NOT_GRANTED when the caller
  *          holds the name table shared.
  * Page:    rxprocs/RxFinalizeConnection.
  */
@@ -78,6 +97,8 @@ NTSTATUS RxFinalizeConnection(PNET_ROOT NetRoot, PV_NET_ROOT VNetRoot, LOGICAL F
 
 	if (RxIsPrefixTableLockAcquired(table))
 		return STATUS_LOCK_NOT_GRANTED;
+	if (rx_view_request_is_cancelled(NetRoot->pSrvCall->RxDeviceObject))
+		return STATUS_CANCELLED;
 	/* what is only kept for a delayed close is not open */
 	(void)RxPurgeRelatedFobxs(NetRoot, NULL, TRUE, NULL); /* what it could not end counts below */
 	if (VNetRoot != NULL)

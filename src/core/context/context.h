@@ -16,7 +16,7 @@ VOID rx_context_init(VOID);
 PRX_CONTEXT rx_context_create_must_succeed(PIRP irp, PRDBSS_DEVICE_OBJECT dev, ULONG flags);
 /*
  * Does visit want this context of another thread? Runs under a spin lock; may look only at what is constant
- * while a context is active: CurrentIrp, IrpMajorFunction, IrpMinorFunction, IrpFobx.
+ * while a context is active (CurrentIrp, IrpMajorFunction, IrpMinorFunction, IrpFobx), or atomic.
  */
 typedef bool rx_context_visit(PRX_CONTEXT rxc, PVOID arg);
 /* The first context visit says true for, referenced; NULL when none. */

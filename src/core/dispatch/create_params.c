@@ -48,6 +48,11 @@ NTSTATUS rx_create_take_parameters(PRX_CONTEXT rxc, PIRP irp)
 	p->SecurityContext = security;
 	p->ImpersonationLevel = SecurityImpersonation;
 
+	if (security->AccessState != NULL && security->AccessState->SecurityDescriptor != NULL) {
+		rxc->Create.SdLength = RtlLengthSecurityDescriptor(security->AccessState->SecurityDescriptor);
+		rxc->Info.Buffer = security->AccessState
+					   ->SecurityDescriptor; /* the opener's, until the create is over */
+	}
 	rxc->Create.EaLength = sp->Parameters.Create.EaLength;
 	rxc->Create.EaBuffer = rxc->Create.EaLength > 0 ? irp->AssociatedIrp.SystemBuffer : NULL;
 	if (rxc->Create.EaBuffer == NULL)

@@ -142,7 +142,7 @@ NTSTATUS rx_dispatch_run(PRX_CONTEXT rxc)
 	bool marked;
 	NTSTATUS status;
 
-	rxc->LastExecutionThread = PsGetCurrentThread();
+	__atomic_store_n(&rxc->LastExecutionThread, PsGetCurrentThread(), __ATOMIC_RELAXED);
 	status = rxc->ResumeRoutine(rxc, irp);
 	if (status == STATUS_PENDING)
 		return STATUS_PENDING;

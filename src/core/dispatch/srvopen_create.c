@@ -36,6 +36,20 @@ static bool rx_collapse_wanted(PRX_CONTEXT rxc)
 	return (fcb->FcbState & (FCB_STATE_DELETE_ON_CLOSE | FCB_STATE_ORPHANED | FCB_STATE_FAKEFCB)) == 0;
 }
 
+/*
+ * Opens of a read-only file take no byte-range locks then, so one that asks for less than another has can share it.
+ */
+static bool rx_collapse_access_fits(PRX_CONTEXT rxc, PSRV_OPEN so)
+{
+	const NT_CREATE_PARAMETERS *p = &rxc->Create.NtCreateParameters;
+
+	if (so->DesiredAccess == p->DesiredAccess)
+		return true;
+	return DisableByteRangeLockingOnReadOnlyFiles &&
+	       (rxc->pFcb->Attributes & FILE_ATTRIBUTE_READONLY) != 0 &&
+	       (p->DesiredAccess & ~so->DesiredAccess) == 0;
+}
+
 static bool rx_collapse_candidate(PRX_CONTEXT rxc, PSRV_OPEN so)
 {
 	const NT_CREATE_PARAMETERS *p = &rxc->Create.NtCreateParameters;
@@ -45,7 +59,7 @@ static bool rx_collapse_candidate(PRX_CONTEXT rxc, PSRV_OPEN so)
 	if ((so->Flags & (SRVOPEN_FLAG_CLOSED | SRVOPEN_FLAG_COLLAPSING_DISABLED | SRVOPEN_FLAG_FILE_RENAMED |
 			  SRVOPEN_FLAG_FILE_DELETED | SRVOPEN_FLAG_ORPHANED)) != 0)
 		return false;
-	if (so->DesiredAccess != p->DesiredAccess || so->ShareAccess != p->ShareAccess)
+	if (!rx_collapse_access_fits(rxc, so) || so->ShareAccess != p->ShareAccess)
 		return false;
 	if ((so->CreateOptions & RX_COLLAPSE_OPTIONS) != (p->CreateOptions & RX_COLLAPSE_OPTIONS))
 		return false;

@@ -32,4 +32,8 @@ void rx_start_unregister(PRDBSS_DEVICE_OBJECT dev);
  */
 void rx_finalize_all_objects(PRDBSS_DEVICE_OBJECT dev);
 
+/* config.c */
+/* What the registry says; defaults without it. */
+void rx_config_read(void);
+
 #endif

@@ -74,7 +74,7 @@ static void rx_fill_driver_dispatch(PDRIVER_OBJECT driver)
 /**
  * RxDriverEntry - make RDBSS ready for the driver that contains it
  * @DriverObject: [in] every dispatch entry becomes RxFsdDispatch
- * @RegistryPath: [in] unused: there is no registry
+ * @RegistryPath: [in] the driver's own key; what is RDBSS's stands elsewhere (config.c)
  *
  * Must come before every other call. The process of the first call becomes the RDBSS process. Later calls, by
  * other redirectors of the process, join what is there.
@@ -103,8 +103,10 @@ NTSTATUS RxDriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath
 		rx_device_fcb_init();
 		rx_rdbss.ready = TRUE;
 	}
-	if (IsListEmpty(&rx_rdbss.minirdrs))
+	if (IsListEmpty(&rx_rdbss.minirdrs)) {
 		rx_rdbss.process = PsGetCurrentProcess();
+		rx_config_read();
+	}
 	rx_fill_driver_dispatch(DriverObject);
 	return STATUS_SUCCESS;
 }

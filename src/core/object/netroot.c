@@ -58,7 +58,7 @@ PNET_ROOT RxCreateNetRoot(PSRV_CALL SrvCall, PUNICODE_STRING Name, ULONG NetRoot
 	nr->SerialNumberForEnum = rx_object_next_serial();
 	nr->Condition = Condition_Uninitialized;
 	nr->DiskParameters.ClusterSize = 512;
-	nr->DiskParameters.ReadAheadGranularity = 4096;
+	nr->DiskParameters.ReadAheadGranularity = ReadAheadGranularity;
 	InitializeListHead(&nr->TransitionWaitList);
 	InitializeListHead(&nr->ScavengerFinalizationList);
 	InitializeListHead(&nr->PurgeSyncronizationContext.ContextsAwaitingPurgeCompletion);

@@ -42,10 +42,14 @@ bool rx_in_rdbss_process(void)
 
 static void rx_work_begin(PRDBSS_DEVICE_OBJECT dev)
 {
+	PRX_DISPATCHER_CONTEXT dispatcher = &dev->DispatcherContext;
 	KIRQL irql;
 
 	KeAcquireSpinLock(&rx_dispatcher_lock, &irql);
-	dev->DispatcherContext.NumberOfWorkerThreads++;
+	dispatcher->NumberOfWorkerThreads++;
+	dispatcher->CumulativeQueueLength += dispatcher->NumberOfWorkItemsToBeDispatched++;
+	if (dispatcher->State == RxWorkQueueInactive)
+		dispatcher->State = RxWorkQueueActive;
 	KeReleaseSpinLock(&rx_dispatcher_lock, irql);
 }
 
@@ -57,6 +61,8 @@ static void rx_work_note_running(struct rx_running_work *running, PRDBSS_DEVICE_
 	running->thread = PsGetCurrentThread();
 	KeAcquireSpinLock(&rx_dispatcher_lock, &irql);
 	InsertTailList(&rx_running, &running->links);
+	dev->DispatcherContext.NumberOfWorkItemsToBeDispatched--;
+	dev->DispatcherContext.NumberOfWorkItemsDispatched++;
 	KeReleaseSpinLock(&rx_dispatcher_lock, irql);
 }
 
@@ -180,6 +186,7 @@ NTSTATUS RxSpinDownMRxDispatcher(PRDBSS_DEVICE_OBJECT pMRxDeviceObject)
 	dispatcher->NumberOfWorkerThreads -= own;
 	busy = dispatcher->NumberOfWorkerThreads > 0;
 	dispatcher->pTearDownEvent = busy ? &idle : NULL;
+	dispatcher->State = RxWorkQueueRundownInProgress;
 	KeReleaseSpinLock(&rx_dispatcher_lock, irql);
 	if (busy)
 		(void)KeWaitForSingleObject(&idle, Executive, KernelMode, FALSE, NULL);
@@ -188,6 +195,7 @@ NTSTATUS RxSpinDownMRxDispatcher(PRDBSS_DEVICE_OBJECT pMRxDeviceObject)
 	KeAcquireSpinLock(&rx_dispatcher_lock, &irql);
 	dispatcher->pTearDownEvent = NULL;
 	dispatcher->NumberOfWorkerThreads += own;
+	dispatcher->State = RxWorkQueueInactive;
 	KeReleaseSpinLock(&rx_dispatcher_lock, irql);
 	return STATUS_SUCCESS;
 }

@@ -13,6 +13,7 @@ static struct {
 	USHORT flags;
 	ULONG ea_length;
 	PIO_SECURITY_CONTEXT security, claim_security;
+	NET_ROOT_TYPE claim_type;
 	PVOID ea;
 	UNICODE_STRING supplied;
 } seen;
@@ -27,6 +28,7 @@ static NTSTATUS look_at_context(PRX_CONTEXT rxc, PRX_CONNECTION_ID id)
 	seen.ea_length = rxc->Create.EaLength;
 	seen.security = rxc->Create.NtCreateParameters.SecurityContext;
 	seen.claim_security = rxc->PrefixClaim.pSecurityContext;
+	seen.claim_type = rxc->PrefixClaim.NetRootType;
 	seen.supplied = rxc->PrefixClaim.SuppliedPathName;
 	seen.ea = rxc->Create.EaBuffer;
 	return STATUS_NOT_IMPLEMENTED;
@@ -137,7 +139,29 @@ static void test_B_UNC_prefix_claim_04_05_from_the_request(void **state)
 		    STATUS_SUCCESS);
 	recorder_dispatch.MRxGetConnectionId = NULL;
 	CHECK(seen.supplied.Buffer == path && seen.supplied.Length == sizeof(path) - sizeof(WCHAR));
-	CHECK(seen.security == &asker && seen.claim_security == &asker);
+	CHECK(seen.security == &asker);
+	end_connections();
+}
+
+/* Two members of the claim are not used: who asks is in the create's parameters, and the type is found out. */
+static void test_B_RX_CONTEXT_05_unused_members(void **state)
+{
+	static const WCHAR path[] = u"\\server\\share";
+	IO_SECURITY_CONTEXT asker = {.DesiredAccess = FILE_WRITE_DATA};
+	QUERY_PATH_REQUEST_EX request = {.pSecurityContext = &asker};
+	QUERY_PATH_RESPONSE response = {0};
+
+	(void)state;
+	recorder_reset();
+	seen.claim_security = &asker;
+	seen.claim_type = NET_ROOT_MAILSLOT;
+	recorder_dispatch.MRxGetConnectionId = look_at_context;
+	RtlInitUnicodeString(&request.PathName, path);
+	CHECK_EQUAL(ask(IOCTL_REDIR_QUERY_PATH_EX, &request, sizeof(request), &response, sizeof(response),
+			KernelMode),
+		    STATUS_SUCCESS);
+	recorder_dispatch.MRxGetConnectionId = NULL;
+	CHECK(seen.claim_security == NULL && seen.claim_type == 0);
 	end_connections();
 }
 
@@ -260,6 +284,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_B_UNC_prefix_claim_02_to_08),
 		cmocka_unit_test(test_B_UNC_prefix_claim_04_05_from_the_request),
+		cmocka_unit_test(test_B_RX_CONTEXT_05_unused_members),
 		cmocka_unit_test(test_B_UNC_prefix_claim_Vista_01_03_04_05),
 		cmocka_unit_test(test_B_MRxCreateSrvCall_08_a_claim_is_this_call),
 		cmocka_unit_test(test_B_UNC_prefix_claim_Vista_02),
