@@ -46,7 +46,9 @@ static NTSTATUS echo_dispatch(PDEVICE_OBJECT device, PIRP irp)
 	switch (sp->MajorFunction) {
 	case IRP_MJ_CREATE:
 		echo.creates++;
-		memcpy(echo.name_buffer, sp->FileObject->FileName.Buffer, sp->FileObject->FileName.Length);
+		if (sp->FileObject->FileName.Length != 0)
+			memcpy(echo.name_buffer, sp->FileObject->FileName.Buffer,
+			       sp->FileObject->FileName.Length);
 		echo.name.Buffer = echo.name_buffer;
 		echo.name.Length = sp->FileObject->FileName.Length;
 		return echo_complete(irp, echo.create_status, FILE_OPENED);

@@ -11,7 +11,7 @@
 
 #include "core/context/context.h"
 
-#define RX_FSP_THRESHOLD 64
+#define RX_FSP_THRESHOLD 48 /* below the workers that a queue has (64) */
 
 VOID rx_fsp_init_device(PRDBSS_DEVICE_OBJECT dev)
 {

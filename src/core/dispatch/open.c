@@ -172,10 +172,21 @@ static void rx_open_tell_buffering(PRX_CONTEXT rxc, PIRP irp)
 	ecp->CacheGeneration = nt_cache_generation(&((PFCB)rxc->pFcb)->NonPaged->SectionObjectPointers);
 }
 
+/* Who keeps pages of the file hears of a size that the server has told now. Locks: FCB exclusive. */
+static void rx_open_tell_sizes(PRX_CONTEXT rxc, PFILE_OBJECT file, LONGLONG before)
+{
+	PFCB fcb = (PFCB)rxc->pFcb;
+	CC_FILE_SIZES sizes = {fcb->Header.AllocationSize, fcb->Header.FileSize, fcb->Header.ValidDataLength};
+
+	if (sizes.FileSize.QuadPart != before && CcIsFileCached(file))
+		CcSetFileSizes(file, &sizes);
+}
+
 /* One try with the FCB held exclusive; it stays held and referenced. */
 static NTSTATUS rx_open_once(PRX_CONTEXT rxc, PIRP irp)
 {
 	PFILE_OBJECT file = rxc->CurrentIrpSp->FileObject;
+	LONGLONG size = ((PFCB)rxc->pFcb)->Header.FileSize.QuadPart;
 	NTSTATUS status = rx_open_check_sharing(rxc, file);
 
 	if (!NT_SUCCESS(status))
@@ -193,6 +204,7 @@ static NTSTATUS rx_open_once(PRX_CONTEXT rxc, PIRP irp)
 	}
 	rx_open_note_overwrite(rxc);
 	rx_open_bind_file_object(rxc, file);
+	rx_open_tell_sizes(rxc, file, size);
 	rx_open_tell_buffering(rxc, irp);
 	if (rxc->Create.ReturnedCreateInformation != 0)
 		irp->IoStatus.Information = rxc->Create.ReturnedCreateInformation;

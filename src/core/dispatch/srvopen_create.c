@@ -194,6 +194,12 @@ NTSTATUS rx_open_at_server(PRX_CONTEXT rxc)
 	status = rx_call_create(rxc);
 	RxCompleteSrvOpenKeyAssociation(so);
 	ASSERT(status != STATUS_PENDING);
+	/* the file object has another name by now: an open of the old one would go by it */
+	ASSERT(status == STATUS_REPARSE || (rxc->Create.Flags & RX_CONTEXT_CREATE_FLAG_REPARSE) == 0);
+	if (status == STATUS_SUCCESS && (rxc->Create.Flags & RX_CONTEXT_CREATE_FLAG_REPARSE) != 0) {
+		rx_open_close_bare(rxc, so);
+		status = STATUS_INVALID_NETWORK_RESPONSE;
+	}
 
 	if (status == STATUS_SUCCESS && rxc->pFobx == NULL) {
 		rxc->pFobx = RxCreateNetFobx(rxc, (PMRX_SRV_OPEN)so);

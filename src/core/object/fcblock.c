@@ -75,6 +75,28 @@ VOID __RxReleasePagingIoResource(PRX_CONTEXT RxContext, PFCB Fcb)
 	ExReleaseResourceLite(Fcb->Header.PagingIoResource);
 }
 
+/* Changes of the buffering state that wait are done by whoever has the file and may block. */
+static bool rx_fcb_has_changes(PFCB fcb)
+{
+	return __atomic_load_n(&fcb->NumberOfBufferingChangesWaiting, __ATOMIC_ACQUIRE) != 0 &&
+	       KeGetCurrentIrql() == PASSIVE_LEVEL;
+}
+
+static void rx_fcb_settle(PFCB fcb)
+{
+	if (rx_fcb_has_changes(fcb) && RxIsFcbAcquiredExclusive(fcb))
+		RxProcessFcbChangeBufferingStateRequest(fcb);
+}
+
+/* What was held for another owner could not be used for it: if the file is free now, it is done before we go on. */
+static void rx_fcb_settle_if_free(PFCB fcb)
+{
+	if (!rx_fcb_has_changes(fcb) || !ExAcquireResourceExclusiveLite(fcb->Header.Resource, FALSE))
+		return;
+	RxProcessFcbChangeBufferingStateRequest(fcb);
+	ExReleaseResourceLite(fcb->Header.Resource);
+}
+
 /**
  * RxAcquireExclusiveFcbResourceInMRx and its kin - the same resource, for mini-redirectors
  *
@@ -101,6 +123,7 @@ NTSTATUS RxAcquireSharedFcbResourceInMRxEx(PRX_CONTEXT pRxContext, PMRX_FCB pFcb
 
 VOID RxReleaseFcbResourceInMRx(PMRX_FCB pFcb)
 {
+	rx_fcb_settle((PFCB)pFcb);
 	RxReleaseFcb(NULL, (PFCB)pFcb);
 }
 
@@ -125,7 +148,9 @@ VOID RxReleaseFcbResourceForThreadInMRx(PRX_CONTEXT pRxContext, PMRX_FCB MrxFcb,
 {
 	if (pRxContext != NULL)
 		rx_fcb_forget_hold_of_request(pRxContext, (PFCB)MrxFcb, ResourceThreadId);
+	rx_fcb_settle((PFCB)MrxFcb);
 	RxReleaseFcbForThread(pRxContext, (PFCB)MrxFcb, ResourceThreadId);
+	rx_fcb_settle_if_free((PFCB)MrxFcb);
 }
 
 void rx_fcb_lists_lock(PFCB fcb)

@@ -152,6 +152,8 @@ NTSTATUS RxPostOneShotTimerRequest(PRDBSS_DEVICE_OBJECT pDeviceObject, PRX_WORK_
 	KIRQL irql;
 
 	ASSERT(pWorkItem != NULL);
+	if (pWorkItem == NULL)
+		return STATUS_INVALID_PARAMETER;
 	pWorkItem->Options = 0;
 	pWorkItem->WorkQueueItem.pDeviceObject = pDeviceObject;
 	pWorkItem->WorkQueueItem.WorkerRoutine = Routine;

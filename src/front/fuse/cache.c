@@ -27,7 +27,8 @@ static BOOLEAN cache_purge(void *context, LONGLONG offset, ULONG length)
 {
 	struct front_cache *cache = context;
 
-	atomic_store(&cache->granted, false);
+	if (offset == 0 && length == 0) /* everything; else the file has shrunk, and the grant stands */
+		atomic_store(&cache->granted, false);
 	front_notify_purge(cache->fuse, cache->ino, (uint64_t)offset, length, PURGE_PATIENCE);
 	return TRUE;
 }

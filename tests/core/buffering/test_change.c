@@ -409,6 +409,55 @@ static void test_B_Buffering_manager_05_on_acquire_and_release(void **state)
 	pretend_a_handler(FALSE);
 }
 
+/* Giving the file back does what waits for it first. */
+static void test_B_RxReleaseFcbResourceInMRx_01_changes_first(void **state)
+{
+	(void)state;
+	pretend_a_handler(TRUE);
+	assert_int_equal(RxAcquireExclusiveFcbResourceInMRx(&fcb_of(file)->Mrx), STATUS_SUCCESS);
+	RxIndicateChangeOfBufferingState(server(), &key_one, NULL);
+	wait_until(dispatcher_is_idle);
+	assert_int_equal(seen.completed, 0);
+	RxReleaseFcbResourceInMRx(&fcb_of(file)->Mrx);
+	assert_int_equal(seen.completed, 1);
+	assert_true(seen.exclusive);
+	pretend_a_handler(FALSE);
+}
+
+static ERESOURCE_THREAD owner;
+
+static void release_for_owner(void *context)
+{
+	(void)context;
+	RxReleaseFcbResourceForThreadInMRx(NULL, &fcb_of(file)->Mrx, owner);
+}
+
+/* Whoever releases for the owner: what waits is done before the routine returns, and the file is free then. */
+static void test_B_RxReleaseFcbResourceForThreadInMRx_01_from_any_thread(void **state)
+{
+	struct nt_thread *thread;
+
+	(void)state;
+	pretend_a_handler(TRUE);
+	assert_int_equal(RxAcquireExclusiveFcbResourceInMRx(&fcb_of(file)->Mrx), STATUS_SUCCESS);
+	owner = ExGetCurrentResourceThread();
+	RxIndicateChangeOfBufferingState(server(), &key_one, NULL);
+	wait_until(dispatcher_is_idle);
+	assert_int_equal(nt_thread_create("releaser", release_for_owner, NULL, &thread), STATUS_SUCCESS);
+	nt_thread_join(thread);
+	assert_int_equal(seen.completed, 1);
+	assert_ptr_not_equal(seen.thread, PsGetCurrentThread());
+	assert_false(RxIsFcbAcquired(fcb_of(file)));
+
+	assert_int_equal(RxAcquireExclusiveFcbResourceInMRx(&fcb_of(file)->Mrx), STATUS_SUCCESS);
+	RxIndicateChangeOfBufferingState(server(), &key_one, NULL);
+	wait_until(dispatcher_is_idle);
+	release_for_owner(NULL);
+	assert_int_equal(seen.completed, 2);
+	assert_ptr_equal(seen.thread, PsGetCurrentThread());
+	pretend_a_handler(FALSE);
+}
+
 /* What an open grants is in force when the open is there; a second open of the file brings its own. */
 static void test_B_Buffering_manager_06_opens_update_the_state(void **state)
 {
@@ -503,6 +552,7 @@ static void test_B_MRxCompleteBufferingStateChangeRequest_05_return_value_is_ign
 static struct {
 	NTSTATUS flush_answer;
 	LONG flushed, purged, released;
+	LONGLONG purged_from;
 	ULONG state_at_flush, state_at_purge;
 	LONG completed_at_flush;
 } pages;
@@ -519,8 +569,8 @@ static NTSTATUS pages_flush(void *context, LONGLONG offset, ULONG length)
 
 static BOOLEAN pages_purge(void *context, LONGLONG offset, ULONG length)
 {
-	(void)offset;
 	(void)length;
+	pages.purged_from = offset;
 	pages.purged++;
 	pages.state_at_purge = ((PFCB)context)->FcbState;
 	return TRUE;
@@ -565,6 +615,29 @@ static void test_B_RxChangeBufferingState_06_flush(void **state)
 	let_go(rxc);
 	nt_cache_detach(map);
 	assert_int_equal(pages.released, 1);
+}
+
+/* A file whose pages are kept has another size at the server: pages beyond it go. The same size: nothing happens. */
+static void test_B_MRxCreate_04_sizes_of_a_cached_file(void **state)
+{
+	struct open_params second = {
+		.name = REC_SHARE u"\\file", .access = FILE_READ_ATTRIBUTES, .disposition = FILE_OPEN};
+	struct nt_cache_map *map = keep_pages();
+	PFILE_OBJECT same, smaller;
+
+	(void)state;
+	rec.buffering = FCB_STATE_READCACHING_ENABLED; /* what the server says of the size counts */
+	assert_int_equal(file_open_with(&second, &same, NULL), STATUS_SUCCESS);
+	assert_int_equal(pages.purged, 0);
+	rec.file_size = 500;
+	second.access = FILE_READ_EA;
+	assert_int_equal(file_open_with(&second, &smaller, NULL), STATUS_SUCCESS);
+	assert_int_equal(fcb_of(file)->Header.FileSize.QuadPart, 500);
+	assert_int_equal(pages.purged, 1);
+	assert_int_equal(pages.purged_from, 500);
+	file_close(smaller);
+	file_close(same);
+	nt_cache_detach(map);
 }
 
 /* Only the two caching flags take data along. */
@@ -695,6 +768,9 @@ int main(void)
 		CHANGE_TEST(test_B_Buffering_manager_04_key_for_life),
 		CHANGE_TEST(test_B_Buffering_manager_05_on_acquire_and_release),
 		CHANGE_TEST(test_B_Buffering_manager_06_opens_update_the_state),
+		CHANGE_TEST(test_B_RxReleaseFcbResourceInMRx_01_changes_first),
+		CHANGE_TEST(test_B_RxReleaseFcbResourceForThreadInMRx_01_from_any_thread),
+		CHANGE_TEST(test_B_MRxCreate_04_sizes_of_a_cached_file),
 		CHANGE_TEST(test_B_MRxComputeNewBufferingState_01_changing),
 		CHANGE_TEST(test_B_MRxComputeNewBufferingState_02_context_and_flags),
 		CHANGE_TEST(test_B_MRxCompleteBufferingStateChangeRequest_01_02_locks_and_members),

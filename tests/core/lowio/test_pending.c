@@ -66,8 +66,8 @@ static void test_resource_is_given_back_by_the_completion(void **state)
 	file_close(file);
 }
 
-/* B-FSP_rules-05: an asynchronous request whose FCB is busy is posted, its thread goes free. */
-static void test_busy_fcb_posts(void **state)
+/* An asynchronous request whose FCB is busy is posted, its thread goes free. */
+static void test_B_FSP_rules_05_busy_fcb_posts(void **state)
 {
 	PFILE_OBJECT file = file_open(REC_SHARE u"\\a");
 	struct req *read = file_read_make(file, 0, 10, true);
@@ -316,7 +316,7 @@ int main(void)
 		REC_TEST(test_read_completes_from_another_thread),
 		REC_TEST(test_synchronous_read_waits),
 		REC_TEST(test_resource_is_given_back_by_the_completion),
-		REC_TEST(test_busy_fcb_posts),
+		REC_TEST(test_B_FSP_rules_05_busy_fcb_posts),
 		REC_TEST(test_transfer_ends_at_dispatch_level),
 		REC_TEST(test_lock_ends_on_a_worker),
 		REC_TEST(test_cancel_a_pending_read),

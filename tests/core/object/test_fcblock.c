@@ -236,6 +236,36 @@ static void test_B_RxpDereferenceAndFinalizeNetFcb_02_table_lock(void **state)
 	CHECK_EQUAL(rxc->AcquireReleaseFcbTrackerX, 0);
 }
 
+/* What a redirector takes is the regular resource; the one for paging I/O stays free for RDBSS. */
+static void test_B_FCB_resources_01_regular_only(void **state)
+{
+	(void)state;
+	CHECK_EQUAL(RxAcquireExclusiveFcbResourceInMRx(&fcb->Mrx), STATUS_SUCCESS);
+	CHECK(ExIsResourceAcquiredExclusiveLite(fcb->Header.Resource));
+	CHECK(!ExIsResourceAcquiredSharedLite(fcb->Header.PagingIoResource));
+	RxReleaseFcbResourceInMRx(&fcb->Mrx);
+	CHECK_EQUAL(RxAcquireSharedFcbResourceInMRx(&fcb->Mrx), STATUS_SUCCESS);
+	CHECK(ExIsResourceAcquiredSharedLite(fcb->Header.Resource));
+	CHECK(!ExIsResourceAcquiredSharedLite(fcb->Header.PagingIoResource));
+	RxReleaseFcbResourceInMRx(&fcb->Mrx);
+}
+
+/* Shared or exclusive, by this thread; the paging I/O resource does not count. */
+static void test_B_FCB_resources_02_is_acquired(void **state)
+{
+	(void)state;
+	CHECK(!RxIsFcbAcquired(fcb));
+	CHECK_EQUAL(RxAcquireSharedFcb(NULL, fcb), STATUS_SUCCESS);
+	CHECK(RxIsFcbAcquired(fcb) && !RxIsFcbAcquiredExclusive(fcb));
+	RxReleaseFcb(NULL, fcb);
+	CHECK_EQUAL(RxAcquireExclusiveFcb(NULL, fcb), STATUS_SUCCESS);
+	CHECK(RxIsFcbAcquired(fcb) && RxIsFcbAcquiredExclusive(fcb));
+	RxReleaseFcb(NULL, fcb);
+	(void)RxAcquirePagingIoResource(NULL, fcb);
+	CHECK(!RxIsFcbAcquired(fcb));
+	RxReleasePagingIoResource(NULL, fcb);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -244,6 +274,8 @@ int main(void)
 		cmocka_unit_test(test_B_RxAcquireSharedFcbResourceInMRxEx_01_cancelled),
 		cmocka_unit_test(test_lock_owned_by_a_request),
 		cmocka_unit_test(test_no_wait),
+		cmocka_unit_test(test_B_FCB_resources_01_regular_only),
+		cmocka_unit_test(test_B_FCB_resources_02_is_acquired),
 		cmocka_unit_test(test_B_RxGetFileSizeWithLock_01_not_torn),
 		cmocka_unit_test(test_B_RxpDereferenceAndFinalizeNetFcb_02_table_lock),
 	};
