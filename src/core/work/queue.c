@@ -185,7 +185,7 @@ NTSTATUS RxSpinDownMRxDispatcher(PRDBSS_DEVICE_OBJECT pMRxDeviceObject)
 	own = rx_work_of_this_thread_locked(pMRxDeviceObject);
 	dispatcher->NumberOfWorkerThreads -= own;
 	busy = dispatcher->NumberOfWorkerThreads > 0;
-	dispatcher->pTearDownEvent = busy ? &idle : NULL;
+	__atomic_store_n(&dispatcher->pTearDownEvent, busy ? &idle : NULL, __ATOMIC_RELEASE);
 	dispatcher->State = RxWorkQueueRundownInProgress;
 	KeReleaseSpinLock(&rx_dispatcher_lock, irql);
 	if (busy)
@@ -193,7 +193,7 @@ NTSTATUS RxSpinDownMRxDispatcher(PRDBSS_DEVICE_OBJECT pMRxDeviceObject)
 
 	/* under the lock again: the last worker has left it, and with it our event */
 	KeAcquireSpinLock(&rx_dispatcher_lock, &irql);
-	dispatcher->pTearDownEvent = NULL;
+	__atomic_store_n(&dispatcher->pTearDownEvent, NULL, __ATOMIC_RELEASE);
 	dispatcher->NumberOfWorkerThreads += own;
 	dispatcher->State = RxWorkQueueInactive;
 	KeReleaseSpinLock(&rx_dispatcher_lock, irql);
