@@ -148,11 +148,10 @@ static bool rx_write_extends(PRX_CONTEXT rxc)
 	return sp->Parameters.Write.ByteOffset.QuadPart + (LONGLONG)sp->Parameters.Write.Length > size;
 }
 
-/* A write whose data may stay here: the server granted that, and the writer does not forbid it. */
+/* A write whose data may stay here: the server granted that, and the writer does not forbid it. Locks: FCB. */
 static bool rx_write_is_cached(PRX_CONTEXT rxc)
 {
-	return (__atomic_load_n(&rxc->pFcb->FcbState, __ATOMIC_ACQUIRE) & FCB_STATE_WRITECACHING_ENABLED) !=
-		       0 &&
+	return (rxc->pFcb->FcbState & FCB_STATE_WRITECACHING_ENABLED) != 0 &&
 	       (rxc->CurrentIrp->Flags & (IRP_NOCACHE | IRP_PAGING_IO)) == 0;
 }
 
@@ -162,11 +161,14 @@ static bool rx_write_has_extend(PRX_CONTEXT rxc)
 				       : rx_call_has_extend_for_non_cache(rxc);
 }
 
+/* Before the FCB is had: which of the two routines it would be is not known yet. */
 static bool rx_write_needs_exclusive(PRX_CONTEXT rxc)
 {
+	bool announces = rx_call_has_extend_for_cache(rxc) || rx_call_has_extend_for_non_cache(rxc);
+
 	if (rxc->pFcb->pNetRoot == NULL || rxc->pFcb->pNetRoot->Type != NET_ROOT_DISK)
 		return false;
-	return rx_write_is_append(rxc->CurrentIrpSp) || (rx_write_has_extend(rxc) && rx_write_extends(rxc));
+	return rx_write_is_append(rxc->CurrentIrpSp) || (announces && rx_write_extends(rxc));
 }
 
 /* Tells the driver that the file is about to grow. Locks: FCB exclusive. */
