@@ -192,6 +192,8 @@ struct _FCB {
 	PFAST_MUTEX FileSizeLock;
 	ULONG EaModificationCount;
 	FCB_BUFFERED_LOCKS BufferedLocks;
+	struct rx_cache *WriteBehind;     /* core/cache; NULL until data was kept back */
+	volatile ULONG WriteBehindBlocks; /* that hold data which is not at the server; under its mutex */
 };
 
 struct _SRV_OPEN {
@@ -242,6 +244,7 @@ struct _FOBX {
 		} DiskFile;
 	} Specific;
 	PRDBSS_DEVICE_OBJECT RxDeviceObject;
+	ULONG WriteBehindFailuresSeen; /* of the file's write-behind; under its mutex */
 };
 
 /* Names of a file under its share. */

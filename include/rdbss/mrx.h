@@ -258,6 +258,7 @@ struct _RDBSS_DEVICE_OBJECT {
 	RX_PREFIX_TABLE RxNetNameTableInDeviceObject;
 	PRDBSS_SCAVENGER pRdbssScavenger;
 	RDBSS_SCAVENGER RdbssScavengerInDeviceObject;
+	struct rx_lazy_writer *LazyWriter; /* core/cache */
 };
 
 /* RxRegisterMinirdr Controls */

@@ -6,6 +6,7 @@
  */
 #include "core/buffering/buffering.h"
 
+#include "core/cache/cache.h"
 #include "core/object/object.h"
 
 /**
@@ -23,6 +24,8 @@ NTSTATUS RxFlushFcbInSystemCache(PFCB Fcb, BOOLEAN SynchronizeWithLazyWriter)
 	(void)SynchronizeWithLazyWriter;
 	rx_assert_fcb_exclusive(Fcb);
 	CcFlushCache(&Fcb->NonPaged->SectionObjectPointers, NULL, 0, &iosb);
+	if (NT_SUCCESS(iosb.Status)) /* what the pages' owner wrote may have been kept here */
+		iosb.Status = rx_cache_flush(Fcb);
 	return iosb.Status;
 }
 

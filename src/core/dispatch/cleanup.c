@@ -4,11 +4,14 @@
  * Owns:   what a handle holds in the FCB: share access, the unclean counts, byte-range locks, pending notifies.
  * Locks:  FCB exclusive.
  *
+ * The handle is gone whatever is answered; an error says that data which was kept back could not be written.
+ *
  * Order for the last handle of a file: truncate or zero-extend, times and size that changed
  * (MRxSetFileInfoAtCleanup, one call each), then MRxCleanupFobx.
  */
 #include "core/dispatch/dispatch.h"
 
+#include "core/cache/cache.h"
 #include "core/context/context.h"
 #include "core/minirdr/calldown.h"
 
@@ -104,7 +107,7 @@ NTSTATUS NTAPI rx_common_cleanup(PRX_CONTEXT rxc, PIRP irp)
 	PFILE_OBJECT file = rxc->CurrentIrpSp->FileObject;
 	PFCB fcb = (PFCB)rxc->pFcb;
 	PFOBX fobx = (PFOBX)rxc->pFobx;
-	NTSTATUS status;
+	NTSTATUS status, written = STATUS_SUCCESS;
 
 	(void)irp;
 	if ((nt_file_flags(file) & FO_CLEANUP_COMPLETE) != 0)
@@ -122,10 +125,12 @@ NTSTATUS NTAPI rx_common_cleanup(PRX_CONTEXT rxc, PIRP irp)
 	InterlockedDecrement((volatile LONG *)&fcb->UncleanCount);
 	if ((nt_file_flags(file) & FO_NO_INTERMEDIATE_BUFFERING) != 0 && fcb->UncachedUncleanCount > 0)
 		fcb->UncachedUncleanCount--;
-	if (fobx != NULL)
+	if (fobx != NULL) {
+		written = rx_cache_cleanup(fcb, fobx, file);
 		rx_cleanup_fobx(rxc, fcb, fobx, file);
+	}
 	IoRemoveShareAccess(file, &fcb->ShareAccess);
 	nt_file_set_flags(file, FO_CLEANUP_COMPLETE);
 	rx_release_fcb(rxc);
-	return STATUS_SUCCESS;
+	return written;
 }

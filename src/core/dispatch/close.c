@@ -12,6 +12,7 @@
 #include "core/dispatch/dispatch.h"
 
 #include "core/buffering/buffering.h"
+#include "core/cache/cache.h"
 #include "core/context/context.h"
 #include "core/minirdr/calldown.h"
 #include "core/object/object.h"
@@ -33,6 +34,7 @@ static void rx_close_at_server(PRX_CONTEXT rxc, PSRV_OPEN so)
 {
 	PFCB fcb = (PFCB)so->pFcb;
 
+	rx_cache_drain(fcb);
 	RxPurgeChangeBufferingStateRequestsForSrvOpen(so);
 	/* orphaned: its server or share is gone; closed: the driver closed it already (query on create) */
 	if ((so->Flags & (SRVOPEN_FLAG_CLOSED | SRVOPEN_FLAG_ORPHANED)) == 0 &&

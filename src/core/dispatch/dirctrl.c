@@ -7,6 +7,7 @@
  */
 #include "core/dispatch/dispatch.h"
 
+#include "core/cache/cache.h"
 #include "core/context/context.h"
 #include "core/lowio/core_lowio.h"
 #include "core/minirdr/calldown.h"
@@ -111,6 +112,9 @@ static NTSTATUS rx_dir_query(PRX_CONTEXT rxc, PIRP irp)
 
 	if (rxc->CurrentIrpSp->Parameters.QueryDirectory.Length > INT32_MAX)
 		return STATUS_INVALID_PARAMETER;
+	/* the listing shows sizes */
+	rx_cache_flush_directory((PNET_ROOT)rxc->pFcb->pNetRoot,
+				 &((PFCB)rxc->pFcb)->PrivateAlreadyPrefixedName);
 	status = rx_acquire_fcb_exclusive(rxc);
 	if (status != STATUS_SUCCESS)
 		return status;

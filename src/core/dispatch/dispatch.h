@@ -54,6 +54,11 @@ NTSTATUS NTAPI rx_common_cleanup(PRX_CONTEXT rxc, PIRP irp);
 NTSTATUS NTAPI rx_common_close(PRX_CONTEXT rxc, PIRP irp);
 NTSTATUS NTAPI rx_common_read(PRX_CONTEXT rxc, PIRP irp);
 NTSTATUS NTAPI rx_common_write(PRX_CONTEXT rxc, PIRP irp);
+/*
+ * The file reaches at least to `end` (bytes) now. Any level: no lock, for the completion of a transfer waits for
+ * nothing.
+ */
+void rx_write_note_end(PRX_CONTEXT rxc, PFILE_OBJECT file, LONGLONG end);
 NTSTATUS NTAPI rx_common_query_information(PRX_CONTEXT rxc, PIRP irp);
 NTSTATUS NTAPI rx_common_set_information(PRX_CONTEXT rxc, PIRP irp);
 NTSTATUS NTAPI rx_common_query_volume(PRX_CONTEXT rxc, PIRP irp);

@@ -7,6 +7,7 @@
  */
 #include "core/dispatch/dispatch.h"
 
+#include "core/cache/cache.h"
 #include "core/dispatch/rename.h"
 #include "core/minirdr/calldown.h"
 
@@ -183,6 +184,13 @@ static NTSTATUS rx_set_allocation(PRX_CONTEXT rxc, PIRP irp)
 
 static NTSTATUS rx_set_locked(PRX_CONTEXT rxc, PIRP irp)
 {
+	NTSTATUS status = STATUS_SUCCESS;
+
+	/* a new end, or a time that later writes would move, comes after the data that was written before */
+	if (rx_cache_has_data((PFCB)rxc->pFcb))
+		status = rx_cache_flush_for((PFCB)rxc->pFcb, (PFOBX)rxc->pFobx);
+	if (!NT_SUCCESS(status))
+		return status;
 	switch ((int)rxc->CurrentIrpSp->Parameters.SetFile.FileInformationClass) {
 	case FileBasicInformation:
 		return rx_set_basic(rxc, irp);
@@ -264,6 +272,8 @@ NTSTATUS NTAPI rx_common_set_information(PRX_CONTEXT rxc, PIRP irp)
 		if (NT_SUCCESS(status) && rx_set_is_rename(information_class)) {
 			rx_rename_mark(rxc);
 			rx_rename_apply(rxc, &rename);
+		} else if (NT_SUCCESS(status) && rx_set_is_link(information_class)) {
+			((PFCB)rxc->pFcb)->NumberOfLinks++; /* until the server says it anew */
 		}
 		rx_release_fcb(rxc);
 	}

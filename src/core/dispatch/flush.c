@@ -5,21 +5,43 @@
  */
 #include "core/dispatch/dispatch.h"
 
+#include "core/cache/cache.h"
 #include "core/minirdr/calldown.h"
+
+/*
+ * What is kept back goes to the server while others may use the file.
+ * Locks: none of the file's on entry and on return.
+ */
+static NTSTATUS rx_flush_write_behind(PRX_CONTEXT rxc)
+{
+	NTSTATUS status;
+
+	status = rx_acquire_fcb_shared(rxc);
+	if (status != STATUS_SUCCESS)
+		return status;
+	status = rx_cache_flush_for((PFCB)rxc->pFcb, (PFOBX)rxc->pFobx);
+	rx_release_fcb(rxc);
+	return status;
+}
 
 NTSTATUS NTAPI rx_common_flush(PRX_CONTEXT rxc, PIRP irp)
 {
-	NTSTATUS status;
+	NTSTATUS status = STATUS_SUCCESS;
 
 	(void)irp;
 	if (rxc->pFobx == NULL)
 		return STATUS_INVALID_DEVICE_REQUEST;
+	if (((PFCB)rxc->pFcb)->WriteBehind != NULL)
+		status = rx_flush_write_behind(rxc);
+	/* data that is at the server, and not necessarily on its disk: all that a close promises */
+	if (status != STATUS_SUCCESS || rxc->CurrentIrpSp->MinorFunction == IRP_MN_FLUSH_NO_SYNC)
+		return status;
 	status = rx_acquire_fcb_exclusive(rxc);
 	if (status != STATUS_SUCCESS)
 		return status;
 	status = rx_check_server_open(rxc);
 	if (status == STATUS_SUCCESS)
-		status = rx_call_flush(rxc); /* nothing is written behind: the server has it all */
+		status = rx_call_flush(rxc);
 	rx_release_fcb(rxc);
 	/* the driver wants a thread of the file system process; a flush cannot pend in another way */
 	if (status == STATUS_PENDING && rxc->PostRequest)

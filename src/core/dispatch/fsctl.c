@@ -6,6 +6,7 @@
  */
 #include "core/dispatch/dispatch.h"
 
+#include "core/cache/cache.h"
 #include "core/context/context.h"
 #include "core/lowio/core_lowio.h"
 #include "core/minirdr/calldown.h"
@@ -111,6 +112,9 @@ static NTSTATUS rx_common_control(PRX_CONTEXT rxc, PIRP irp, bool fsctl)
 		rx_release_fcb(rxc);
 		return status;
 	}
+	/* what a control asks or does is about the data that the server has */
+	if (status == STATUS_SUCCESS && rx_cache_has_data((PFCB)rxc->pFcb))
+		status = rx_cache_flush((PFCB)rxc->pFcb);
 	if (status != STATUS_SUCCESS) {
 		rx_release_fcb(rxc);
 		return status;

@@ -10,8 +10,7 @@
  */
 #include "core/dispatch/create.h"
 
-#include "rxecp.h"
-
+#include "core/cache/cache.h"
 #include "core/context/context.h"
 #include "core/minirdr/calldown.h"
 #include "core/object/object.h"
@@ -134,6 +133,7 @@ static void rx_open_bind_file_object(PRX_CONTEXT rxc, PFILE_OBJECT file)
 		fobx->Flags |= FOBX_FLAG_BACKUP_INTENT;
 	if ((rxc->Create.Flags & RX_CONTEXT_CREATE_FLAG_UNC_NAME) != 0)
 		fobx->Flags |= FOBX_FLAG_UNC_NAME;
+	rx_cache_open(fcb, (PFOBX)fobx);
 	fobx->AssociatedFileObject = file;
 	file->SectionObjectPointer = &fcb->NonPaged->SectionObjectPointers;
 	file->FsContext2 = fobx;
@@ -191,6 +191,9 @@ static NTSTATUS rx_open_once(PRX_CONTEXT rxc, PIRP irp)
 
 	if (!NT_SUCCESS(status))
 		return status;
+	/* the open may ask for sizes and times, or empty the file; a failure is for those who wrote */
+	if (rx_cache_has_data((PFCB)rxc->pFcb))
+		(void)rx_cache_flush((PFCB)rxc->pFcb);
 	status = rx_open_collapse(rxc);
 	if (status != STATUS_SUCCESS)
 		status = rx_open_at_server(rxc);
@@ -266,6 +269,8 @@ NTSTATUS rx_open_file(PRX_CONTEXT rxc, PIRP irp, PUNICODE_STRING path)
 	unsigned int attempt;
 
 	rx_open_end_replaced_sleepers(rxc, irp);
+	/* the name may be another one of a file with data here */
+	rx_cache_flush_directory((PNET_ROOT)rxc->Create.pNetRoot, NULL);
 	for (attempt = 0; attempt < RX_OPEN_ATTEMPTS; attempt++) {
 		PFCB fcb;
 

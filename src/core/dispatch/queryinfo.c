@@ -8,6 +8,7 @@
  */
 #include "core/dispatch/dispatch.h"
 
+#include "core/cache/cache.h"
 #include "core/minirdr/calldown.h"
 
 /* Where the answer goes, and how much of it is left. */
@@ -197,6 +198,9 @@ NTSTATUS NTAPI rx_common_query_information(PRX_CONTEXT rxc, PIRP irp)
 	if (status != STATUS_SUCCESS)
 		return status;
 	status = rx_check_server_open(rxc);
+	/* sizes and times are those of the server: they are true once it has the data */
+	if (status == STATUS_SUCCESS && rx_cache_has_data((PFCB)rxc->pFcb))
+		status = rx_cache_flush((PFCB)rxc->pFcb);
 	if (status == STATUS_SUCCESS)
 		status = rx_info_query(rxc, sp->Parameters.QueryFile.FileInformationClass, &out);
 	if (!NT_ERROR(status))

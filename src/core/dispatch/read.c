@@ -4,10 +4,12 @@
  * Owns:   nothing; the data goes from the mini-redirector straight into the IRP's MDL.
  * Locks:  FCB shared, re-owned by the request when it pends: a truncation or a buffering change waits for it.
  *
- * Nothing is cached here: each read is low I/O. A read past the end answers STATUS_END_OF_FILE.
+ * What is not at the server yet comes from core/cache; all else is low I/O. A read past the end answers
+ * STATUS_END_OF_FILE.
  */
 #include "core/dispatch/dispatch.h"
 
+#include "core/cache/cache.h"
 #include "core/context/context.h"
 #include "core/lowio/core_lowio.h"
 #include "core/minirdr/calldown.h"
@@ -82,6 +84,26 @@ static NTSTATUS rx_read_check(PRX_CONTEXT rxc, PIRP irp)
 	return STATUS_SUCCESS;
 }
 
+/* What is kept here and not at the server yet. STATUS_MORE_PROCESSING_REQUIRED: the server is to be asked. */
+static NTSTATUS rx_read_behind(PRX_CONTEXT rxc)
+{
+	PFILE_OBJECT file = rxc->CurrentIrpSp->FileObject;
+	NTSTATUS status =
+		rx_cache_has_data((PFCB)rxc->pFcb) ? rx_cache_read(rxc) : STATUS_MORE_PROCESSING_REQUIRED;
+
+	if (status != STATUS_SUCCESS)
+		return status;
+	if (rxc->InformationToReturn == 0)
+		return STATUS_END_OF_FILE;
+	rxc->CurrentIrp->IoStatus.Information = rxc->InformationToReturn;
+	if ((nt_file_flags(file) & FO_SYNCHRONOUS_IO) != 0)
+		file->CurrentByteOffset.QuadPart =
+			rxc->LowIoContext.ParamsFor.ReadWrite.ByteOffset + (LONGLONG)rxc->InformationToReturn;
+	InterlockedExchangeAdd64(&rxc->RxDeviceObject->CacheReadBytesRequested.QuadPart,
+				 (LONG64)rxc->InformationToReturn);
+	return STATUS_SUCCESS;
+}
+
 /* Pipe reads of one handle come one after the other. STATUS_PENDING: queued. */
 static NTSTATUS rx_read_serialize(PRX_CONTEXT rxc)
 {
@@ -114,7 +136,9 @@ NTSTATUS NTAPI rx_common_read(PRX_CONTEXT rxc, PIRP irp)
 		status = rx_read_check(rxc, irp);
 	if (status == STATUS_SUCCESS)
 		status = rx_read_parameters(rxc, irp);
-	if (status != STATUS_SUCCESS) {
+	if (status == STATUS_SUCCESS)
+		status = rx_read_behind(rxc);
+	if (status != STATUS_MORE_PROCESSING_REQUIRED) {
 		rx_release_fcb(rxc);
 		return rx_read_end(rxc, status);
 	}

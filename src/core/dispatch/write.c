@@ -6,11 +6,12 @@
  *         an append, which must find its place and fill it in one step, and a write that grows the file of a
  *         driver with MRxExtendForCache or MRxExtendForNonCache. Re-owned by the request when it pends.
  *
- * Nothing is cached here: each write is low I/O. Sizes follow in the completion, as a maximum, atomically: writers
- * hold the FCB shared, and whoever sets a size holds it exclusive.
+ * A write goes to the server at once, unless the server lets us keep its data (core/cache). Sizes follow in the
+ * completion, as a maximum, atomically: writers hold the FCB shared, and whoever sets a size holds it exclusive.
  */
 #include "core/dispatch/dispatch.h"
 
+#include "core/cache/cache.h"
 #include "core/context/context.h"
 #include "core/lowio/core_lowio.h"
 #include "core/minirdr/calldown.h"
@@ -47,8 +48,7 @@ static bool rx_write_raise(PLARGE_INTEGER value, LONGLONG least)
 	return false;
 }
 
-/* The file reaches at least to `end` now. Any level: no lock, for the completion of a transfer waits for nothing. */
-static void rx_write_note_end(PRX_CONTEXT rxc, PFILE_OBJECT file, LONGLONG end)
+void rx_write_note_end(PRX_CONTEXT rxc, PFILE_OBJECT file, LONGLONG end)
 {
 	PFCB fcb = (PFCB)rxc->pFcb;
 	bool grown = rx_write_raise(&fcb->Header.FileSize, end);
@@ -151,8 +151,34 @@ static bool rx_write_extends(PRX_CONTEXT rxc)
 /* A write whose data may stay here: the server granted that, and the writer does not forbid it. Locks: FCB. */
 static bool rx_write_is_cached(PRX_CONTEXT rxc)
 {
+	const ULONG direct = FO_WRITE_THROUGH | FO_NO_INTERMEDIATE_BUFFERING;
+	PFILE_OBJECT file = rxc->CurrentIrpSp->FileObject;
+
 	return (rxc->pFcb->FcbState & FCB_STATE_WRITECACHING_ENABLED) != 0 &&
-	       (rxc->CurrentIrp->Flags & (IRP_NOCACHE | IRP_PAGING_IO)) == 0;
+	       rxc->pFcb->pNetRoot->Type == NET_ROOT_DISK && file->WriteAccess &&
+	       (nt_file_flags(file) & direct) == 0 &&
+	       (rxc->CurrentIrp->Flags & (IRP_NOCACHE | IRP_PAGING_IO)) == 0 &&
+	       (rxc->pRelevantSrvOpen->Flags & SRVOPEN_FLAG_DONTUSE_WRITE_CACHING) == 0;
+}
+
+/*
+ * Data that is kept, or the way to the server free for the write: nothing older may arrive after it.
+ * STATUS_MORE_PROCESSING_REQUIRED: to the server with it.
+ */
+static NTSTATUS rx_write_behind(PRX_CONTEXT rxc)
+{
+	PFCB fcb = (PFCB)rxc->pFcb;
+	NTSTATUS status;
+
+	if (rx_cache_is_own(rxc->CurrentIrp))
+		return STATUS_MORE_PROCESSING_REQUIRED;
+	if (rx_write_is_cached(rxc)) {
+		status = rx_cache_write(rxc);
+		if (status != STATUS_MORE_PROCESSING_REQUIRED)
+			return status;
+	}
+	status = rx_cache_has_data(fcb) ? rx_cache_flush_for(fcb, (PFOBX)rxc->pFobx) : STATUS_SUCCESS;
+	return NT_SUCCESS(status) ? STATUS_MORE_PROCESSING_REQUIRED : status;
 }
 
 static bool rx_write_has_extend(PRX_CONTEXT rxc)
@@ -212,6 +238,32 @@ static NTSTATUS rx_write_serialize(PRX_CONTEXT rxc)
 	return RxSynchronizeBlockingOperations(rxc, (PFCB)rxc->pFcb, rx_write_queue(rxc));
 }
 
+/* The FCB, in the way that the write needs it. A transfer of core/cache has it from its sender. */
+static NTSTATUS rx_write_acquire(PRX_CONTEXT rxc, PIRP irp)
+{
+	if (rx_cache_is_own(irp))
+		return STATUS_SUCCESS;
+	return rx_write_needs_exclusive(rxc) ? rx_acquire_fcb_exclusive(rxc) : rx_acquire_fcb_shared(rxc);
+}
+
+/* The write ends here: its data is kept, or it failed. */
+static NTSTATUS rx_write_answer(PRX_CONTEXT rxc, PIRP irp, NTSTATUS status)
+{
+	PFILE_OBJECT file = rxc->CurrentIrpSp->FileObject;
+
+	if (status == STATUS_SUCCESS) {
+		irp->IoStatus.Information = rxc->InformationToReturn;
+		if ((nt_file_flags(file) & FO_SYNCHRONOUS_IO) != 0)
+			file->CurrentByteOffset.QuadPart = rxc->LowIoContext.ParamsFor.ReadWrite.ByteOffset +
+							   (LONGLONG)rxc->InformationToReturn;
+		InterlockedExchangeAdd64(&rxc->RxDeviceObject->CacheWriteBytesRequested.QuadPart,
+					 (LONG64)rxc->InformationToReturn);
+	}
+	if (rxc->FcbResourceAcquired)
+		rx_release_fcb(rxc);
+	return rx_write_end(rxc, status);
+}
+
 NTSTATUS NTAPI rx_common_write(PRX_CONTEXT rxc, PIRP irp)
 {
 	bool async = (rxc->Flags & RX_CONTEXT_FLAG_ASYNC_OPERATION) != 0;
@@ -226,7 +278,7 @@ NTSTATUS NTAPI rx_common_write(PRX_CONTEXT rxc, PIRP irp)
 	if (status != STATUS_SUCCESS)
 		return status;
 
-	status = rx_write_needs_exclusive(rxc) ? rx_acquire_fcb_exclusive(rxc) : rx_acquire_fcb_shared(rxc);
+	status = rx_write_acquire(rxc, irp);
 	if (status != STATUS_SUCCESS)
 		return status == STATUS_PENDING ? status : rx_write_end(rxc, status);
 	status = rx_check_server_open(rxc);
@@ -236,10 +288,10 @@ NTSTATUS NTAPI rx_common_write(PRX_CONTEXT rxc, PIRP irp)
 		status = rx_write_parameters(rxc, irp);
 	if (status == STATUS_SUCCESS)
 		status = rx_write_announce_growth(rxc);
-	if (status != STATUS_SUCCESS) {
-		rx_release_fcb(rxc);
-		return rx_write_end(rxc, status);
-	}
+	if (status == STATUS_SUCCESS)
+		status = rx_write_behind(rxc);
+	if (status != STATUS_MORE_PROCESSING_REQUIRED)
+		return rx_write_answer(rxc, irp, status);
 	status = RxLowIoSubmit(rxc, irp, (PFCB)rxc->pFcb, rx_write_complete);
 	if (!async)
 		rx_lowio_release_resource(rxc);

@@ -8,6 +8,7 @@
  * Dies when: a redirector: RxpUnregisterMinirdr(), after its workers have ended. The shared part: with the
  *            process; it holds no pool memory.
  */
+#include "core/cache/cache.h"
 #include "core/minirdr/minirdr.h"
 
 #include "core/context/context.h"
@@ -270,6 +271,7 @@ VOID RxpUnregisterMinirdr(PRDBSS_DEVICE_OBJECT RxDeviceObject)
 	rx_unregister_check(RxDeviceObject);
 	rx_finalize_all_objects(RxDeviceObject);
 	rx_timer_run_down(RxDeviceObject);
+	rx_cache_device_end(RxDeviceObject);
 	(void)RxSpinDownMRxDispatcher(RxDeviceObject);
 	rx_unregister_tell_survivors(RxDeviceObject);
 	if (RxDeviceObject->pRxNetNameTable == &RxDeviceObject->RxNetNameTableInDeviceObject)

@@ -14,6 +14,7 @@
  */
 #include "core/object/object.h"
 
+#include "core/cache/cache.h"
 #include "core/minirdr/calldown.h"
 #include "core/name/name.h"
 
@@ -188,6 +189,7 @@ static void rx_fcb_destroy(PFCB fcb) RX_NO_TSA
 	RX_CHECK(rx_object_count(&fcb->NodeReferenceCount) == 0 && IsListEmpty(&fcb->SrvOpenList));
 	RX_CHECK((fcb->FcbState & (FCB_STATE_SRVOPEN_USED | FCB_STATE_FOBX_USED)) == 0);
 	nt_cache_end(&fcb->NonPaged->SectionObjectPointers);
+	rx_cache_end(fcb);
 	(void)rx_call_deallocate_for_fcb(&fcb->Mrx);    /* ignored: the page */
 	RemoveEntryList(&fcb->FcbTableEntry.HashLinks); /* NET_ROOT.OrphanedFcbs */
 	ExReleaseResourceLite(&fcb->NonPaged->HeaderResource);

@@ -10,6 +10,7 @@
  */
 #include "core/object/object.h"
 
+#include "core/cache/cache.h"
 #include "core/minirdr/calldown.h"
 #include "core/name/name.h"
 #include "core/work/work.h"
@@ -116,6 +117,7 @@ static void rx_srv_open_detach(PSRV_OPEN so) RX_REQUIRES(rx_class_fcb)
 	PFCB fcb = (PFCB)so->pFcb;
 
 	so->UpperFinalizationDone = TRUE;
+	rx_cache_drain(fcb); /* no transfer of ours relies on it */
 	if (rx_srv_open_needs_force_closed(so))
 		(void)rx_call_force_closed(&so->Mrx); /* STATUS_NOT_IMPLEMENTED is a legal answer */
 	RxPurgeChangeBufferingStateRequestsForSrvOpen(so);

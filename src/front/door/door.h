@@ -280,7 +280,10 @@ NTSTATUS door_read(struct door_file *file, const struct door_caller *caller, voi
 NTSTATUS door_write(struct door_file *file, const struct door_caller *caller, const void *buffer,
 		    ULONG length, uint64_t offset, ULONG *transferred);
 
+/* What was written is on the server's disk. */
 NTSTATUS door_flush(struct door_file *file, const struct door_caller *caller);
+/* What was written is at the server. Also tells what failed since the handle heard of it last. */
+NTSTATUS door_write_back(struct door_file *file, const struct door_caller *caller);
 void door_flush_async(struct door_file *file, const struct door_caller *caller, door_done_fn done,
 		      void *context);
 

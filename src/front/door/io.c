@@ -94,13 +94,23 @@ NTSTATUS door_write(struct door_file *file, const struct door_caller *caller, co
 	return transfer(file, caller, IRP_MJ_WRITE, (void *)(uintptr_t)buffer, length, offset, transferred);
 }
 
-NTSTATUS door_flush(struct door_file *file, const struct door_caller *caller)
+static NTSTATUS flush(struct door_file *file, const struct door_caller *caller, UCHAR minor)
 {
 	struct door_request *r;
 	NTSTATUS status = door_request_create(file->volume->door, file->object, file, caller,
-					      IRP_MJ_FLUSH_BUFFERS, 0, &r);
+					      IRP_MJ_FLUSH_BUFFERS, minor, &r);
 
 	return NT_SUCCESS(status) ? door_request_run(r, caller, NULL) : status;
+}
+
+NTSTATUS door_flush(struct door_file *file, const struct door_caller *caller)
+{
+	return flush(file, caller, 0);
+}
+
+NTSTATUS door_write_back(struct door_file *file, const struct door_caller *caller)
+{
+	return flush(file, caller, IRP_MN_FLUSH_NO_SYNC);
 }
 
 void door_flush_async(struct door_file *file, const struct door_caller *caller, door_done_fn done,

@@ -23,6 +23,12 @@ static ACCESS_MASK access_of(int flags)
 	return access;
 }
 
+/* O_SYNC: the data of a write is on the server's disk when it is answered. */
+static ULONG options_of(int flags)
+{
+	return FILE_NON_DIRECTORY_FILE | (flags & O_DSYNC ? FILE_WRITE_THROUGH : 0);
+}
+
 /* Wraps an open door file for the kernel; on failure it is closed. */
 static NTSTATUS make_handle(struct front_request *r, struct front_node *node,
 			    const struct door_opened *opened, struct fuse_file_info *fi,
@@ -44,7 +50,7 @@ static NTSTATUS make_handle(struct front_request *r, struct front_node *node,
 	fi->fh = (uint64_t)(uintptr_t)*out;
 	fi->direct_io = !(*out)->cached;
 	fi->keep_cache = 0;
-	fi->noflush = 1; /* writes are answered by the server before close() starts */
+	fi->noflush = !(*out)->can_write;
 	front_file_publish(fuse, *out);
 	return STATUS_SUCCESS;
 }
@@ -79,7 +85,7 @@ void front_op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	struct front_request *r = front_begin(req, node, NULL);
 	struct door_open open = {.access = access_of(fi->flags),
 				 .share = SHARE_ALL,
-				 .options = FILE_NON_DIRECTORY_FILE,
+				 .options = options_of(fi->flags),
 				 .query = DOOR_QUERY_STAT};
 	struct front_file *f;
 	struct door_opened opened;
@@ -125,7 +131,7 @@ static NTSTATUS create_file(struct front_request *r, struct front_node *dir, con
 				 .share = SHARE_ALL,
 				 .attributes = mode & 0222 ? FILE_ATTRIBUTE_NORMAL : FILE_ATTRIBUTE_READONLY,
 				 .disposition = disposition_of(flags),
-				 .options = FILE_NON_DIRECTORY_FILE,
+				 .options = options_of(flags),
 				 .query = query};
 	NTSTATUS status = front_node_path(r->fuse, dir, name, &open.path);
 
@@ -209,12 +215,22 @@ out:
 	front_end(r);
 }
 
-/* close(): every write was answered by the server before, there is nothing left to report. */
+/* close(): data that was kept back is at the server when this is answered, or the answer says why not. */
 void front_op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
+	struct front_file *f = (struct front_file *)(uintptr_t)fi->fh;
+	struct front_request *r = front_begin(req, NULL, NULL);
+	NTSTATUS status;
+
 	(void)ino;
-	(void)fi;
-	fuse_reply_err(req, 0);
+	if (r == NULL)
+		return;
+	atomic_fetch_add(&f->refs, 1);
+	status = f->can_write ? door_write_back(f->file, &r->caller) : STATUS_SUCCESS;
+	/* a handle that died with its connection has told its writes so */
+	front_reply_status(r, status == STATUS_FILE_CLOSED ? STATUS_SUCCESS : status);
+	front_file_put(r->fuse, f);
+	front_end(r);
 }
 
 void front_op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi)

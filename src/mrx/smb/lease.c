@@ -11,14 +11,12 @@
  * breaks it. Its state only grows by the answer to a create and only shrinks by a break; a server that grants what was
  * not asked for, or breaks to more than we hold, gets nothing kept.
  *
- * What is asked for is R and H. W would let us write later; data is written through.
+ * What is asked for is R and H, and W by whoever may write: core/cache keeps his data back while it holds.
  */
 #include "mrx/smb/lease.h"
 
 #define SMB_TAG_LEASE 'lBmS'
 #define SMB_LEASE_BUCKETS 1024 /* a power of two */
-
-#define SMB_LEASE_WANTED (SMB2_LEASE_READ_CACHING | SMB2_LEASE_HANDLE_CACHING)
 
 struct smb_lease {
 	LIST_ENTRY link; /* in the table */
@@ -116,6 +114,8 @@ static ULONG smb_lease_flags(uint32_t state)
 	if ((state & SMB2_LEASE_READ_CACHING) == 0)
 		return 0;
 	flags |= FCB_STATE_READCACHING_ENABLED | FCB_STATE_READBUFFERING_ENABLED;
+	if ((state & SMB2_LEASE_WRITE_CACHING) != 0)
+		flags |= FCB_STATE_WRITECACHING_ENABLED | FCB_STATE_WRITEBUFFERING_ENABLED;
 	if ((state & SMB2_LEASE_HANDLE_CACHING) != 0)
 		flags |= FCB_STATE_COLLAPSING_ENABLED;
 	return flags;
@@ -159,7 +159,7 @@ static uint8_t smb_lease_version(const struct smb_conn *conn)
 	return conn->neg.dialect >= SMB2_DIALECT_300 ? 2 : 1;
 }
 
-void smb_lease_prepare(PRX_CONTEXT RxContext, struct smb_tree *tree, bool data_access,
+void smb_lease_prepare(PRX_CONTEXT RxContext, struct smb_tree *tree, uint32_t wanted,
 		       struct smb_creating_lease *request)
 {
 	PMRX_FCB fcb = RxContext->pFcb;
@@ -168,7 +168,7 @@ void smb_lease_prepare(PRX_CONTEXT RxContext, struct smb_tree *tree, bool data_a
 	uint8_t version = smb_lease_version(conn);
 
 	RtlZeroMemory(request, sizeof(*request));
-	if (version == 0 || (lease == NULL && !data_access))
+	if (version == 0 || (lease == NULL && wanted == 0))
 		return;
 	if (lease == NULL)
 		lease = smb_lease_create(fcb);
@@ -181,7 +181,7 @@ void smb_lease_prepare(PRX_CONTEXT RxContext, struct smb_tree *tree, bool data_a
 	request->asked.version = version;
 	RtlCopyMemory(request->asked.key, lease->key, SMB2_LEASE_KEY_SIZE);
 	/* what is held is named again: a create never takes a lease back */
-	request->asked.state = lease->state | (data_access ? SMB_LEASE_WANTED : 0);
+	request->asked.state = lease->state | wanted;
 	request->asked.epoch = lease->epoch;
 }
 

@@ -17,9 +17,10 @@ void smb_leases_init(void);
 
 /*
  * The lease that a create should ask for, or name so as not to break it; request->lease is NULL when there is none.
+ * wanted: SMB2_LEASE_...; 0: only what is held already.
  * Locks: FCB exclusive. Without memory nothing is asked for.
  */
-void smb_lease_prepare(PRX_CONTEXT RxContext, struct smb_tree *tree, bool data_access,
+void smb_lease_prepare(PRX_CONTEXT RxContext, struct smb_tree *tree, uint32_t wanted,
 		       struct smb_creating_lease *request);
 /* What the create was granted; fills SRV_OPEN.Key and BufferingFlags. Locks: FCB exclusive. */
 void smb_lease_take(PRX_CONTEXT RxContext, struct smb_tree *tree, const struct smb_creating_lease *request,

@@ -181,13 +181,18 @@ static bool smb_may_close_at_once(const struct smb_creating *c)
 }
 
 /* An open that goes on, and may read or write: something to keep. */
-static bool smb_has_data_access(const struct smb_creating *c)
+static uint32_t smb_wanted_lease(const struct smb_creating *c)
 {
 	const NT_CREATE_PARAMETERS *params = &c->rxc->Create.NtCreateParameters;
+	const ACCESS_MASK write = FILE_WRITE_DATA | FILE_APPEND_DATA;
+	uint32_t wanted = SMB2_LEASE_READ_CACHING | SMB2_LEASE_HANDLE_CACHING;
 
-	return (params->CreateOptions & (FILE_DIRECTORY_FILE | FILE_DELETE_ON_CLOSE)) == 0 &&
-	       (params->DesiredAccess &
-		(FILE_READ_DATA | FILE_WRITE_DATA | FILE_APPEND_DATA | FILE_EXECUTE)) != 0;
+	if ((params->CreateOptions & (FILE_DIRECTORY_FILE | FILE_DELETE_ON_CLOSE)) != 0 ||
+	    (params->DesiredAccess & (FILE_READ_DATA | FILE_EXECUTE | write)) == 0)
+		return 0;
+	if ((params->DesiredAccess & write) != 0 && (params->CreateOptions & FILE_WRITE_THROUGH) == 0)
+		wanted |= SMB2_LEASE_WRITE_CACHING;
+	return wanted;
 }
 
 static NTSTATUS smb_build_create(struct smb_creating *c, const UNICODE_STRING *path)
@@ -195,7 +200,7 @@ static NTSTATUS smb_build_create(struct smb_creating *c, const UNICODE_STRING *p
 	NTSTATUS status;
 
 	if (!smb_may_close_at_once(c))
-		smb_lease_prepare(c->rxc, c->tree, smb_has_data_access(c), &c->lease);
+		smb_lease_prepare(c->rxc, c->tree, smb_wanted_lease(c), &c->lease);
 	c->x = smb_tree_exchange(c->tree);
 	if (c->x == NULL)
 		return STATUS_INSUFFICIENT_RESOURCES;

@@ -1,0 +1,87 @@
+/*
+ * cache.h - data that the server lets us write later (WRITECACHING), as the rest of the core sees it.
+ *
+ * A write that may be cached is copied here and answered; it reaches the server in large runs, several under way at
+ * once: when enough of it lies together, when it gets old, when there is too much of it, with a flush, before anything
+ * that needs the server to have it, and before the state WRITECACHING ends.
+ */
+#ifndef RX_CORE_CACHE_CACHE_H
+#define RX_CORE_CACHE_CACHE_H
+
+#include <stdbool.h>
+
+#include "ntifs.h"
+#include "rx.h"
+
+struct rx_cache; /* FCB.WriteBehind: NULL until the first write that is cached */
+
+/* put.c */
+
+/**
+ * rx_cache_write - take the data of a write
+ * @rxc: the write, checked; ParamsFor.ReadWrite and the buffer are set
+ *
+ * Raises FileSize with the data. Blocks when there is too much of it.
+ *
+ * Locks:  FCB held, shared at least.
+ * Return: STATUS_SUCCESS: all of it is here. STATUS_MORE_PROCESSING_REQUIRED: nothing is, there is no memory, and
+ *         nothing older is dirty: write it through. Anything else: an earlier write of this handle's file failed
+ *         behind its back; the handle hears of it once.
+ */
+NTSTATUS rx_cache_write(PRX_CONTEXT rxc);
+
+/**
+ * rx_cache_read - serve a read from what is not at the server yet
+ *
+ * Locks:  FCB held, shared at least; may write back.
+ * Return: STATUS_SUCCESS: done, InformationToReturn is set. STATUS_MORE_PROCESSING_REQUIRED: the server has all that the
+ *         read asks for. Anything else: it has not, and cannot be given it.
+ */
+NTSTATUS rx_cache_read(PRX_CONTEXT rxc);
+
+/* writeback.c */
+
+/*
+ * What was written before the call is at the server when this returns, or it is still dirty and the status says why.
+ * Locks: FCB held, shared at least. Blocks.
+ */
+NTSTATUS rx_cache_flush(PFCB fcb);
+
+/* The same for a handle: also what failed behind its back since it was told last. */
+NTSTATUS rx_cache_flush_for(PFCB fcb, PFOBX fobx);
+
+/* No transfer of ours is under way when this returns. Locks: FCB exclusive. */
+void rx_cache_drain(PFCB fcb);
+
+/*
+ * A handle ends: flushes as rx_cache_flush_for() if it has written. Data that cannot be written is given up with the
+ * last handle that could. Locks: FCB exclusive.
+ */
+NTSTATUS rx_cache_cleanup(PFCB fcb, PFOBX fobx, PFILE_OBJECT file);
+
+/* A new handle has nothing to hear of what failed before it. Locks: FCB exclusive. */
+void rx_cache_open(PFCB fcb, PFOBX fobx);
+
+/* The FCB goes. Nothing is dirty: its handles are gone. */
+void rx_cache_end(PFCB fcb);
+
+/* Whether anything is not at the server yet; a glance, for which nothing need be held. */
+static inline bool rx_cache_has_data(PFCB fcb)
+{
+	return __atomic_load_n(&fcb->WriteBehindBlocks, __ATOMIC_ACQUIRE) != 0;
+}
+
+/* A transfer of ours: its FCB is not asked for, whoever sent it sees to that. */
+bool rx_cache_is_own(PIRP irp);
+
+/* lazy.c */
+
+/* The device goes; its timers have been run down. */
+void rx_cache_device_end(PRDBSS_DEVICE_OBJECT dev);
+/*
+ * Everything dirty of the files directly in a directory, and of files with several names, is at the server, or tried.
+ * directory: NULL: only the latter. Locks: none of a file's.
+ */
+void rx_cache_flush_directory(PNET_ROOT nr, PCUNICODE_STRING directory);
+
+#endif

@@ -1,0 +1,182 @@
+/*
+ * lazy.c - dirty data that gets old is written although nobody asks.
+ *
+ * Owns:      struct rx_lazy_writer, one per device, from the first file that keeps data back; the order of its list is
+ *            the age.
+ * Locks:     rx_lazy_writer.mutex, a leaf: under a cache's mutex it is taken, nothing is taken under it. A file in the
+ *            list is alive: it leaves before its FCB goes, so that a reference may be taken here.
+ * Dies when: the device does; no file has data then.
+ */
+#include "core/cache/block.h"
+
+#include "core/object/object.h"
+
+#define RX_LAZY_AGE (5 * 10 * 1000 * 1000)   /* 100 ns that data may stay here */
+#define RX_LAZY_EVERY (1 * 10 * 1000 * 1000) /* 100 ns */
+
+static VOID NTAPI rx_lazy_timer(PVOID context);
+
+bool rx_lazy_obtain(PRDBSS_DEVICE_OBJECT dev)
+{
+	struct rx_lazy_writer *lazy;
+
+	if (__atomic_load_n(&dev->LazyWriter, __ATOMIC_ACQUIRE) != NULL)
+		return true;
+	lazy = ExAllocatePoolZero(NonPagedPool, sizeof(*lazy), RX_TAG_CACHE);
+	if (lazy == NULL)
+		return false;
+	ExInitializeFastMutex(&lazy->mutex);
+	InitializeListHead(&lazy->caches);
+	if (InterlockedCompareExchangePointer((PVOID volatile *)&dev->LazyWriter, lazy, NULL) != NULL)
+		ExFreePoolWithTag(lazy, RX_TAG_CACHE); /* another file was faster */
+	return true;
+}
+
+void rx_cache_device_end(PRDBSS_DEVICE_OBJECT dev)
+{
+	if (dev->LazyWriter == NULL)
+		return;
+	RX_CHECK(IsListEmpty(&dev->LazyWriter->caches));
+	ExFreePoolWithTag(dev->LazyWriter, RX_TAG_CACHE);
+	dev->LazyWriter = NULL;
+}
+
+/* Locks: lazy->mutex. */
+static void rx_lazy_wake_locked(PRDBSS_DEVICE_OBJECT dev)
+{
+	struct rx_lazy_writer *lazy = dev->LazyWriter;
+	LARGE_INTEGER delay = {.QuadPart = RX_LAZY_EVERY};
+
+	if (lazy->posted || IsListEmpty(&lazy->caches))
+		return;
+	lazy->posted = NT_SUCCESS(RxPostOneShotTimerRequest(dev, &lazy->item, rx_lazy_timer, dev, delay));
+}
+
+void rx_lazy_enlist(struct rx_cache *cache)
+{
+	struct rx_lazy_writer *lazy = rx_lazy_of(cache);
+
+	ExAcquireFastMutex(&lazy->mutex);
+	cache->dirty_time = KeQueryInterruptTime();
+	InsertTailList(&lazy->caches, &cache->lazy_link);
+	rx_lazy_wake_locked(cache->fcb->RxDeviceObject);
+	ExReleaseFastMutex(&lazy->mutex);
+}
+
+void rx_lazy_delist(struct rx_cache *cache)
+{
+	struct rx_lazy_writer *lazy = rx_lazy_of(cache);
+
+	ExAcquireFastMutex(&lazy->mutex);
+	RemoveEntryList(&cache->lazy_link);
+	InitializeListHead(&cache->lazy_link);
+	ExReleaseFastMutex(&lazy->mutex);
+}
+
+/* The oldest file whose data is older than `before`, referenced; it counts as young from now on. */
+static PFCB rx_lazy_take_old(struct rx_lazy_writer *lazy, ULONGLONG before)
+{
+	PFCB fcb = NULL;
+
+	ExAcquireFastMutex(&lazy->mutex);
+	if (!IsListEmpty(&lazy->caches)) {
+		struct rx_cache *cache = CONTAINING_RECORD(lazy->caches.Flink, struct rx_cache, lazy_link);
+
+		if (cache->dirty_time <= before) {
+			fcb = cache->fcb;
+			(void)RxReferenceNetFcb(fcb);
+			RemoveEntryList(&cache->lazy_link);
+			cache->dirty_time = KeQueryInterruptTime();
+			InsertTailList(&lazy->caches, &cache->lazy_link);
+		}
+	}
+	ExReleaseFastMutex(&lazy->mutex);
+	return fcb;
+}
+
+/* Gives the reference up; the caller held nothing of the file. */
+static void rx_lazy_flush(PFCB fcb)
+{
+	if (RxAcquireSharedFcb(NULL, fcb) == STATUS_SUCCESS) {
+		struct rx_cache *cache = __atomic_load_n(&fcb->WriteBehind, __ATOMIC_ACQUIRE);
+
+		/* what failed is tried again when somebody asks */
+		if (cache != NULL && !cache->failed)
+			(void)rx_cache_flush(fcb); /* the handles hear of a failure */
+		RxReleaseFcb(NULL, fcb);
+	}
+	(void)RxDereferenceNetFcb(fcb); /* the scavenger finds what this leaves */
+}
+
+static VOID NTAPI rx_lazy_timer(PVOID context)
+{
+	PRDBSS_DEVICE_OBJECT dev = context;
+	struct rx_lazy_writer *lazy = dev->LazyWriter;
+	ULONGLONG now = KeQueryInterruptTime();
+	PFCB fcb;
+
+	while (now > RX_LAZY_AGE && (fcb = rx_lazy_take_old(lazy, now - RX_LAZY_AGE)) != NULL)
+		rx_lazy_flush(fcb);
+	ExAcquireFastMutex(&lazy->mutex);
+	lazy->posted = false;
+	rx_lazy_wake_locked(dev);
+	ExReleaseFastMutex(&lazy->mutex);
+}
+
+/* ---- a directory is listed ---- */
+
+/* A file with several names may be meant by any directory and any open. */
+static bool rx_lazy_is_in(PFCB fcb, PNET_ROOT nr, PCUNICODE_STRING directory)
+{
+	const UNICODE_STRING *path = &fcb->PrivateAlreadyPrefixedName;
+	USHORT end = path->Length / sizeof(WCHAR);
+	UNICODE_STRING parent = *path;
+
+	if (fcb->pNetRoot != &nr->Mrx)
+		return false;
+	if (fcb->NumberOfLinks > 1)
+		return true;
+	if (directory == NULL)
+		return false;
+	while (end > 0 && path->Buffer[end - 1] != L'\\')
+		end--;
+	parent.Length = (USHORT)((end > 1 ? end - 1 : end) * sizeof(WCHAR));
+	return RtlEqualUnicodeString(&parent, directory, TRUE);
+}
+
+/* A file of the directory that this pass has not had yet, referenced. */
+static PFCB rx_lazy_take_in(struct rx_lazy_writer *lazy, PNET_ROOT nr, PCUNICODE_STRING directory,
+			    ULONG64 pass)
+{
+	PFCB found = NULL;
+
+	ExAcquireFastMutex(&lazy->mutex);
+	for (PLIST_ENTRY link = lazy->caches.Flink; link != &lazy->caches && found == NULL;
+	     link = link->Flink) {
+		struct rx_cache *cache = CONTAINING_RECORD(link, struct rx_cache, lazy_link);
+
+		if (cache->pass >= pass || !rx_lazy_is_in(cache->fcb, nr, directory))
+			continue;
+		cache->pass = pass;
+		found = cache->fcb;
+		(void)RxReferenceNetFcb(found);
+	}
+	ExReleaseFastMutex(&lazy->mutex);
+	return found;
+}
+
+void rx_cache_flush_directory(PNET_ROOT nr, PCUNICODE_STRING directory)
+{
+	struct rx_lazy_writer *lazy =
+		__atomic_load_n(&nr->pSrvCall->RxDeviceObject->LazyWriter, __ATOMIC_ACQUIRE);
+	ULONG64 pass;
+	PFCB fcb;
+
+	if (lazy == NULL || __atomic_load_n(&lazy->blocks, __ATOMIC_ACQUIRE) == 0)
+		return;
+	ExAcquireFastMutex(&lazy->mutex);
+	pass = ++lazy->passes;
+	ExReleaseFastMutex(&lazy->mutex);
+	while ((fcb = rx_lazy_take_in(lazy, nr, directory, pass)) != NULL)
+		rx_lazy_flush(fcb);
+}

@@ -1,0 +1,467 @@
+/*
+ * writeback.c - runs of dirty bytes to the server.
+ *
+ * Owns:   struct rx_run, from the copy of its bytes until its completion was looked at.
+ * Locks:  the sender holds the FCB, but no run does: whoever changes what a run relies on (the open at the server, the
+ *         size) flushes or drains first, with the FCB exclusive. rx_cache.mutex for lists and blocks; done_lock, any
+ *         level, for what a completion touches.
+ *
+ *   dirty --copied--> flying --IRP completes--> done --looked at--> at the server
+ *                                                              --> dirty again, and the failure counted
+ *
+ * Two runs never carry the same block at once, so that an older write cannot arrive after a newer one.
+ */
+#include "core/cache/block.h"
+
+#include "core/object/object.h"
+
+/* In an IRP's DriverContext: one of ours. */
+static const char rx_run_mark;
+
+bool rx_cache_is_own(PIRP irp)
+{
+	return irp->Tail.Overlay.DriverContext[0] == (PVOID)(ULONG_PTR)&rx_run_mark;
+}
+
+/* ---- a run ---- */
+
+static void rx_run_free(struct rx_run *run)
+{
+	if (run->mdl != NULL)
+		IoFreeMdl(run->mdl);
+	if (run->irp != NULL)
+		IoFreeIrp(run->irp);
+	ExFreePoolWithTag(run, RX_TAG_CACHE);
+}
+
+static struct rx_run *rx_run_create(struct rx_cache *cache, LONGLONG offset)
+{
+	struct rx_run *run =
+		ExAllocatePoolWithTag(NonPagedPool, sizeof(*run) + RX_CACHE_RUN_BYTES, RX_TAG_CACHE);
+
+	if (run == NULL)
+		return NULL;
+	RtlZeroMemory(run, sizeof(*run));
+	run->cache = cache;
+	run->offset = offset;
+	run->data = (UCHAR *)(run + 1);
+	run->irp = IoAllocateIrp(cache->fcb->RxDeviceObject->DeviceObject.StackSize, FALSE);
+	if (run->irp != NULL)
+		return run;
+	rx_run_free(run);
+	return NULL;
+}
+
+/* Any level: the transport's thread may run it. */
+static NTSTATUS NTAPI rx_run_complete(PDEVICE_OBJECT device, PIRP irp, PVOID context)
+{
+	struct rx_run *run = context;
+	struct rx_cache *cache = run->cache;
+	KIRQL irql;
+
+	(void)device;
+	run->status = irp->IoStatus.Status;
+	if (NT_SUCCESS(run->status) && irp->IoStatus.Information != run->length)
+		run->status = STATUS_DISK_FULL; /* servers stop short for want of room */
+	KeAcquireSpinLock(&cache->done_lock, &irql);
+	InsertTailList(&cache->done, &run->link);
+	(void)KeSetEvent(&cache->done_event, IO_NO_INCREMENT, FALSE);
+	KeReleaseSpinLock(&cache->done_lock, irql);
+	return STATUS_MORE_PROCESSING_REQUIRED; /* IRP and run are freed by whoever looks */
+}
+
+static void rx_run_send(struct rx_run *run, PFILE_OBJECT file)
+{
+	PDEVICE_OBJECT device = &run->cache->fcb->RxDeviceObject->DeviceObject;
+	PIO_STACK_LOCATION sp = IoGetNextIrpStackLocation(run->irp);
+
+	run->irp->Flags |= IRP_PAGING_IO | IRP_NOCACHE | IRP_WRITE_OPERATION;
+	run->irp->RequestorMode = KernelMode;
+	run->irp->MdlAddress = run->mdl;
+	run->irp->UserBuffer = run->data;
+	run->irp->Tail.Overlay.OriginalFileObject = file;
+	run->irp->Tail.Overlay.DriverContext[0] = (PVOID)(ULONG_PTR)&rx_run_mark;
+	sp->MajorFunction = IRP_MJ_WRITE;
+	sp->FileObject = file;
+	sp->DeviceObject = device;
+	sp->Parameters.Write.Length = run->length;
+	sp->Parameters.Write.ByteOffset.QuadPart = run->offset;
+	IoSetCompletionRoutine(run->irp, rx_run_complete, run, TRUE, TRUE, TRUE);
+	(void)IoCallDriver(device, run->irp); /* the completion runs in every case */
+}
+
+/* ---- what has completed ---- */
+
+static void rx_run_settle(struct rx_cache *cache, struct rx_run *run)
+{
+	LONGLONG at = run->offset, end = run->offset + run->length;
+	bool failed = !NT_SUCCESS(run->status);
+
+	while (at < end) {
+		struct rx_block *block = rx_block_find(cache, at / RX_CACHE_BLOCK);
+		ULONG lo = (ULONG)(at % RX_CACHE_BLOCK);
+		ULONG hi = end - at < RX_CACHE_BLOCK - lo ? lo + (ULONG)(end - at) : RX_CACHE_BLOCK;
+
+		RX_CHECK(block != NULL && block->writing > 0);
+		block->writing--;
+		if (failed)
+			rx_block_soil(cache, block, lo, hi);
+		else if (end > cache->server_end)
+			cache->server_end = end;
+		rx_block_settle(cache, block);
+		at += hi - lo;
+	}
+	if (failed) {
+		RxLog(("fcb=%p write-behind at %llx failed: %lx", cache->fcb, run->offset, run->status));
+		cache->error = run->status;
+		cache->failed = true;
+		__atomic_store_n(&cache->failures, cache->failures + 1, __ATOMIC_RELAXED);
+	}
+}
+
+void rx_cache_reap_locked(struct rx_cache *cache)
+{
+	LIST_ENTRY done;
+	KIRQL irql;
+
+	InitializeListHead(&done);
+	KeAcquireSpinLock(&cache->done_lock, &irql);
+	while (!IsListEmpty(&cache->done)) {
+		struct rx_run *run = CONTAINING_RECORD(RemoveHeadList(&cache->done), struct rx_run, link);
+
+		InsertTailList(&done, &run->link);
+		cache->in_flight--;
+	}
+	/* without a run under way nobody will set it again */
+	if (cache->in_flight > 0)
+		KeClearEvent(&cache->done_event);
+	KeReleaseSpinLock(&cache->done_lock, irql);
+	while (!IsListEmpty(&done)) {
+		struct rx_run *run = CONTAINING_RECORD(RemoveHeadList(&done), struct rx_run, link);
+
+		rx_run_settle(cache, run);
+		RemoveEntryList(&run->flying);
+		rx_run_free(run);
+	}
+}
+
+/* ---- what is to be sent ---- */
+
+/* In the order of the file. */
+static void rx_blocks_sort(struct rx_block **blocks, ULONG count)
+{
+	for (ULONG i = 1; i < count; i++) {
+		struct rx_block *block = blocks[i];
+		ULONG j = i;
+
+		/* blocks were listed as they came: for most files this is the order already */
+		for (; j > 0 && blocks[j - 1]->number > block->number; j--)
+			blocks[j] = blocks[j - 1];
+		blocks[j] = block;
+	}
+}
+
+static ULONG rx_blocks_choose(struct rx_cache *cache, bool full_only, struct rx_block **blocks, ULONG room)
+{
+	ULONG count = 0;
+
+	for (PLIST_ENTRY link = cache->blocks.Flink; link != &cache->blocks && count < room;
+	     link = link->Flink) {
+		struct rx_block *block = CONTAINING_RECORD(link, struct rx_block, all);
+
+		if (block->writing == 0 && block->dirty.count != 0 && (!full_only || rx_block_is_full(block)))
+			blocks[count++] = block;
+	}
+	rx_blocks_sort(blocks, count);
+	return count;
+}
+
+/* The runs that one call sends. */
+struct rx_outgoing {
+	LIST_ENTRY runs;
+	ULONG left; /* runs that may still be begun */
+	struct rx_run *last;
+};
+
+/* False: no more runs now. */
+static bool rx_outgoing_add(struct rx_cache *cache, struct rx_outgoing *out, const struct rx_block *block,
+			    ULONG lo, ULONG hi)
+{
+	LONGLONG offset = block->number * RX_CACHE_BLOCK + lo;
+	struct rx_run *run = out->last;
+
+	if (run == NULL || run->offset + run->length != offset ||
+	    run->length + (hi - lo) > RX_CACHE_RUN_BYTES) {
+		if (out->left == 0)
+			return false;
+		run = rx_run_create(cache, offset);
+		if (run == NULL)
+			return false;
+		out->left--;
+		out->last = run;
+		InsertTailList(&out->runs, &run->link);
+	}
+	RtlCopyMemory(run->data + run->length, block->data + lo, hi - lo);
+	run->length += hi - lo;
+	return true;
+}
+
+/* What of the block fits goes out; the rest stays dirty. False: no more runs now. */
+static bool rx_outgoing_add_block(struct rx_cache *cache, struct rx_outgoing *out, struct rx_block *block)
+{
+	struct rx_extents dirty = block->dirty;
+	ULONG i = 0;
+
+	while (i < dirty.count && rx_outgoing_add(cache, out, block, dirty.at[i].lo, dirty.at[i].hi)) {
+		block->writing++;
+		i++;
+	}
+	if (i == 0)
+		return false;
+	rx_block_clear_dirty(cache, block);
+	for (ULONG rest = i; rest < dirty.count; rest++)
+		(void)rx_extents_add(&block->dirty, dirty.at[rest].lo, dirty.at[rest].hi);
+	return i == dirty.count;
+}
+
+static void rx_outgoing_prepare(struct rx_cache *cache, struct rx_outgoing *out)
+{
+	PLIST_ENTRY link, next;
+
+	for (link = out->runs.Flink; link != &out->runs; link = next) {
+		struct rx_run *run = CONTAINING_RECORD(link, struct rx_run, link);
+
+		next = link->Flink;
+		run->number = ++cache->runs;
+		InsertTailList(&cache->flying, &run->flying);
+		cache->in_flight++; /* under the mutex alone: completions do not touch it */
+	}
+}
+
+/* Locks: mutex. Takes bytes out of the dirty blocks, for runs that the caller sends once it gave the mutex up. */
+static void rx_cache_collect(struct rx_cache *cache, bool full_only, struct rx_outgoing *out)
+{
+	struct rx_block **blocks;
+	ULONG count;
+
+	InitializeListHead(&out->runs);
+	out->last = NULL;
+	out->left = cache->in_flight < RX_CACHE_RUNS ? RX_CACHE_RUNS - cache->in_flight : 0;
+	if (out->left == 0 || cache->file == NULL || IsListEmpty(&cache->blocks))
+		return;
+	count = cache->fcb->WriteBehindBlocks;
+	blocks = ExAllocatePoolWithTag(NonPagedPool, count * sizeof(*blocks), RX_TAG_CACHE);
+	if (blocks == NULL)
+		return;
+	count = rx_blocks_choose(cache, full_only, blocks, count);
+	for (ULONG i = 0; i < count; i++)
+		if (!rx_outgoing_add_block(cache, out, blocks[i]))
+			break;
+	ExFreePoolWithTag(blocks, RX_TAG_CACHE);
+	rx_outgoing_prepare(cache, out);
+}
+
+/* A run without an MDL fails like one that the server refused. */
+static void rx_outgoing_send(struct rx_outgoing *out, PFILE_OBJECT file)
+{
+	while (!IsListEmpty(&out->runs)) {
+		struct rx_run *run = CONTAINING_RECORD(RemoveHeadList(&out->runs), struct rx_run, link);
+
+		run->mdl = IoAllocateMdl(run->data, run->length, FALSE, FALSE, NULL);
+		if (run->mdl == NULL) {
+			run->irp->IoStatus.Status = STATUS_INSUFFICIENT_RESOURCES;
+			(void)rx_run_complete(NULL, run->irp, run);
+			continue;
+		}
+		MmBuildMdlForNonPagedPool(run->mdl);
+		rx_run_send(run, file);
+	}
+}
+
+void rx_cache_start_full(struct rx_cache *cache)
+{
+	struct rx_outgoing out;
+	PFILE_OBJECT file;
+
+	ExAcquireFastMutex(&cache->mutex);
+	rx_cache_collect(cache, true, &out);
+	file = cache->file;
+	ExReleaseFastMutex(&cache->mutex);
+	rx_outgoing_send(&out, file);
+}
+
+/* ---- flushing ---- */
+
+/* Is anything dirty that was put before `puts` was counted? Locks: mutex. */
+static bool rx_cache_is_dirty(struct rx_cache *cache, ULONG64 puts)
+{
+	for (PLIST_ENTRY link = cache->blocks.Flink; link != &cache->blocks; link = link->Flink) {
+		const struct rx_block *block = CONTAINING_RECORD(link, struct rx_block, all);
+
+		if (block->dirty.count != 0 && block->since <= puts)
+			return true;
+	}
+	return false;
+}
+
+/* Locks: mutex. */
+static bool rx_cache_is_flying(struct rx_cache *cache, ULONG64 last)
+{
+	return !IsListEmpty(&cache->flying) &&
+	       CONTAINING_RECORD(cache->flying.Flink, struct rx_run, flying)->number <= last;
+}
+
+/* One flush: what was put before it began; later writes do not keep it from ending. */
+struct rx_flush {
+	ULONG64 puts;
+	ULONG failures;
+	ULONG64 last_run; /* the last one that carries bytes of before; known once nothing is dirty */
+	bool sent_all;
+	bool failed;
+};
+
+/* One round. True: done. Locks: mutex, given up and taken again around the sending. */
+static bool rx_flush_round(struct rx_cache *cache, struct rx_flush *f)
+{
+	struct rx_outgoing out;
+	PFILE_OBJECT file = cache->file;
+	bool stuck;
+
+	rx_cache_reap_locked(cache);
+	f->failed = f->failed || cache->failures != f->failures;
+	if (!f->sent_all && (f->failed || !rx_cache_is_dirty(cache, f->puts))) {
+		f->sent_all = true;
+		f->last_run = cache->runs;
+	}
+	if (f->sent_all)
+		return !rx_cache_is_flying(cache, f->last_run);
+	rx_cache_collect(cache, false, &out);
+	stuck = cache->in_flight == 0; /* no memory, or no handle to send it through */
+	ExReleaseFastMutex(&cache->mutex);
+	rx_outgoing_send(&out, file);
+	ExAcquireFastMutex(&cache->mutex);
+	f->failed = f->failed || stuck;
+	return stuck;
+}
+
+NTSTATUS rx_cache_flush(PFCB fcb)
+{
+	struct rx_cache *cache = __atomic_load_n(&fcb->WriteBehind, __ATOMIC_ACQUIRE);
+	struct rx_flush f = {0};
+	NTSTATUS status;
+
+	if (cache == NULL || !rx_cache_has_data(fcb))
+		return STATUS_SUCCESS;
+	ExAcquireFastMutex(&cache->mutex);
+	rx_cache_reap_locked(cache);
+	f.puts = cache->puts;
+	f.failures = cache->failures;
+	cache->failed = false;
+	while (!rx_flush_round(cache, &f)) {
+		ExReleaseFastMutex(&cache->mutex);
+		(void)KeWaitForSingleObject(&cache->done_event, Executive, KernelMode, FALSE, NULL);
+		ExAcquireFastMutex(&cache->mutex);
+	}
+	status = !f.failed                       ? STATUS_SUCCESS
+		 : cache->failures != f.failures ? cache->error
+						 : STATUS_INSUFFICIENT_RESOURCES;
+	ExReleaseFastMutex(&cache->mutex);
+	return status;
+}
+
+NTSTATUS rx_cache_flush_for(PFCB fcb, PFOBX fobx)
+{
+	NTSTATUS status = rx_cache_flush(fcb);
+	struct rx_cache *cache = __atomic_load_n(&fcb->WriteBehind, __ATOMIC_ACQUIRE);
+
+	if (cache == NULL)
+		return status;
+	ExAcquireFastMutex(&cache->mutex);
+	rx_cache_reap_locked(cache);
+	if (fobx->WriteBehindFailuresSeen != cache->failures) {
+		fobx->WriteBehindFailuresSeen = cache->failures;
+		status = cache->error;
+	}
+	ExReleaseFastMutex(&cache->mutex);
+	return status;
+}
+
+void rx_cache_drain(PFCB fcb)
+{
+	struct rx_cache *cache = fcb->WriteBehind;
+
+	if (cache == NULL)
+		return;
+	ExAcquireFastMutex(&cache->mutex);
+	rx_cache_reap_locked(cache);
+	while (cache->in_flight != 0) {
+		ExReleaseFastMutex(&cache->mutex);
+		(void)KeWaitForSingleObject(&cache->done_event, Executive, KernelMode, FALSE, NULL);
+		ExAcquireFastMutex(&cache->mutex);
+		rx_cache_reap_locked(cache);
+	}
+	ExReleaseFastMutex(&cache->mutex);
+}
+
+/* ---- handles ---- */
+
+void rx_cache_open(PFCB fcb, PFOBX fobx)
+{
+	if (fcb->WriteBehind != NULL)
+		fobx->WriteBehindFailuresSeen = fcb->WriteBehind->failures;
+}
+
+/* Another handle that may write and is not being cleaned up. Locks: FCB exclusive. */
+static PFILE_OBJECT rx_cache_other_writer(PFCB fcb, PFILE_OBJECT but)
+{
+	for (PLIST_ENTRY so_link = fcb->SrvOpenList.Flink; so_link != &fcb->SrvOpenList;
+	     so_link = so_link->Flink) {
+		PSRV_OPEN so = CONTAINING_RECORD(so_link, SRV_OPEN, SrvOpenQLinks);
+
+		for (PLIST_ENTRY link = so->FobxList.Flink; link != &so->FobxList; link = link->Flink) {
+			PFILE_OBJECT file = CONTAINING_RECORD(link, FOBX, FobxQLinks)->AssociatedFileObject;
+
+			if (file != NULL && file != but && file->WriteAccess &&
+			    (nt_file_flags(file) & FO_CLEANUP_COMPLETE) == 0)
+				return file;
+		}
+	}
+	return NULL;
+}
+
+NTSTATUS rx_cache_cleanup(PFCB fcb, PFOBX fobx, PFILE_OBJECT file)
+{
+	struct rx_cache *cache = fcb->WriteBehind;
+	NTSTATUS status = STATUS_SUCCESS;
+
+	if (cache == NULL)
+		return STATUS_SUCCESS;
+	if (cache->file == file || (nt_file_flags(file) & FO_FILE_MODIFIED) != 0)
+		status = rx_cache_flush_for(fcb, fobx);
+	if (cache->file != file)
+		return status;
+	rx_cache_drain(fcb);
+	ExAcquireFastMutex(&cache->mutex);
+	cache->file = rx_cache_other_writer(fcb, file);
+	if (cache->file == NULL && !IsListEmpty(&cache->blocks)) {
+		DbgPrint("rdbss: %wZ: data that could not be written is given up: %08lx\n",
+			 &fcb->PrivateAlreadyPrefixedName, cache->error);
+		rx_block_discard_all(cache);
+	}
+	ExReleaseFastMutex(&cache->mutex);
+	return status;
+}
+
+void rx_cache_end(PFCB fcb)
+{
+	struct rx_cache *cache = fcb->WriteBehind;
+
+	if (cache == NULL)
+		return;
+	rx_cache_drain(fcb);
+	ExAcquireFastMutex(&cache->mutex);
+	rx_block_discard_all(cache);
+	ExReleaseFastMutex(&cache->mutex);
+	fcb->WriteBehind = NULL;
+	ExFreePoolWithTag(cache, RX_TAG_CACHE);
+}
