@@ -606,6 +606,9 @@ VOID MmInitializeMdl(PMDL Mdl, PVOID BaseVa, SIZE_T Length);
 #define MmGetMdlByteOffset(Mdl) ((Mdl)->ByteOffset)
 #define MmGetMdlVirtualAddress(Mdl) ((PVOID)((PCHAR)((Mdl)->StartVa) + (Mdl)->ByteOffset))
 #define MmGetSystemAddressForMdlSafe(Mdl, Priority) MmGetMdlVirtualAddress(Mdl)
+typedef enum _MM_SYSTEM_SIZE { MmSmallSystem, MmMediumSystem, MmLargeSystem } MM_SYSTEMSIZE;
+/* How much memory the machine has: up to 1 GiB, up to 8, more. */
+MM_SYSTEMSIZE MmQuerySystemSize(VOID);
 #define MmGetSystemAddressForMdl(Mdl) MmGetMdlVirtualAddress(Mdl)
 #define MmPrepareMdlForReuse(Mdl) ((void)0)
 typedef enum _MEMORY_CACHING_TYPE { MmNonCached, MmCached, MmWriteCombined } MEMORY_CACHING_TYPE;

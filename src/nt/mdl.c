@@ -8,6 +8,7 @@
  * Dies when: IoFreeMdl(); the memory must live as long.
  */
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "io.h"
 #include "pool.h"
@@ -93,4 +94,14 @@ VOID IoBuildPartialMdl(PMDL SourceMdl, PMDL TargetMdl, PVOID VirtualAddress, ULO
 BOOLEAN MmIsAddressValid(PVOID VirtualAddress)
 {
 	return msync(PAGE_ALIGN(VirtualAddress), PAGE_SIZE, MS_ASYNC) == 0;
+}
+
+MM_SYSTEMSIZE MmQuerySystemSize(VOID)
+{
+	long pages = sysconf(_SC_PHYS_PAGES), bytes = sysconf(_SC_PAGESIZE);
+	uint64_t memory = pages > 0 && bytes > 0 ? (uint64_t)pages * (uint64_t)bytes : 0;
+
+	if (memory <= 1ull << 30)
+		return MmSmallSystem;
+	return memory <= 8ull << 30 ? MmMediumSystem : MmLargeSystem;
 }

@@ -60,7 +60,46 @@ bool rx_extents_touch(const struct rx_extents *set, ULONG lo, ULONG hi)
 
 static PLIST_ENTRY rx_block_bucket(struct rx_cache *cache, LONGLONG number)
 {
-	return &cache->bucket[(ULONG64)number & (RX_CACHE_BUCKETS - 1)];
+	return &cache->bucket[(ULONG64)number & (cache->buckets - 1)];
+}
+
+static void rx_block_set_buckets(struct rx_cache *cache, PLIST_ENTRY bucket, ULONG buckets)
+{
+	for (ULONG i = 0; i < buckets; i++)
+		InitializeListHead(&bucket[i]);
+	cache->bucket = bucket;
+	cache->buckets = buckets;
+}
+
+void rx_block_table_init(struct rx_cache *cache)
+{
+	InitializeListHead(&cache->blocks);
+	rx_block_set_buckets(cache, cache->few, RX_CACHE_BUCKETS);
+}
+
+void rx_block_table_end(struct rx_cache *cache)
+{
+	if (cache->bucket != cache->few)
+		ExFreePoolWithTag(cache->bucket, RX_TAG_CACHE);
+}
+
+/* Without memory the chains get longer. */
+static void rx_block_grow_table(struct rx_cache *cache)
+{
+	ULONG buckets = cache->buckets * 8;
+	PLIST_ENTRY old = cache->bucket;
+	PLIST_ENTRY table = ExAllocatePoolWithTag(NonPagedPool, buckets * sizeof(*table), RX_TAG_CACHE);
+
+	if (table == NULL)
+		return;
+	rx_block_set_buckets(cache, table, buckets);
+	for (PLIST_ENTRY link = cache->blocks.Flink; link != &cache->blocks; link = link->Flink) {
+		struct rx_block *block = CONTAINING_RECORD(link, struct rx_block, all);
+
+		InsertTailList(rx_block_bucket(cache, block->number), &block->bucket);
+	}
+	if (old != cache->few)
+		ExFreePoolWithTag(old, RX_TAG_CACHE);
 }
 
 struct rx_block *rx_block_find(struct rx_cache *cache, LONGLONG number)
@@ -97,6 +136,8 @@ struct rx_block *rx_block_obtain(struct rx_cache *cache, LONGLONG number)
 	block = ExAllocatePoolWithTag(NonPagedPool, sizeof(*block), RX_TAG_CACHE);
 	if (block == NULL)
 		return NULL;
+	if (cache->fcb->WriteBehindBlocks >= cache->buckets * RX_CACHE_CHAIN)
+		rx_block_grow_table(cache);
 	RtlZeroMemory(block, FIELD_OFFSET(struct rx_block, data));
 	block->number = number;
 	InsertTailList(rx_block_bucket(cache, number), &block->bucket);
@@ -156,5 +197,54 @@ void rx_block_discard_all(struct rx_cache *cache)
 		RX_CHECK(block->writing == 0);
 		rx_block_clear_dirty(cache, block);
 		rx_block_free(cache, block);
+	}
+}
+
+/* ---- order ---- */
+
+static struct rx_block *rx_block_of_link(PLIST_ENTRY link)
+{
+	return CONTAINING_RECORD(link, struct rx_block, all);
+}
+
+/* Two ordered lists, linked by Flink up to NULL, become one. */
+static PLIST_ENTRY rx_block_merge(PLIST_ENTRY a, PLIST_ENTRY b)
+{
+	PLIST_ENTRY first = NULL, *last = &first;
+
+	while (a != NULL && b != NULL) {
+		PLIST_ENTRY *least = rx_block_of_link(a)->number <= rx_block_of_link(b)->number ? &a : &b;
+
+		*last = *least;
+		last = &(*least)->Flink;
+		*least = (*least)->Flink;
+	}
+	*last = a != NULL ? a : b;
+	return first;
+}
+
+void rx_block_sort_all(struct rx_cache *cache)
+{
+	PLIST_ENTRY sorted[32] = {NULL}; /* [i]: a list of 2^i blocks, or none */
+	PLIST_ENTRY all = NULL;
+	ULONG i;
+
+	while (!IsListEmpty(&cache->blocks)) {
+		PLIST_ENTRY one = RemoveHeadList(&cache->blocks);
+
+		one->Flink = NULL;
+		for (i = 0; sorted[i] != NULL; i++) {
+			one = rx_block_merge(sorted[i], one);
+			sorted[i] = NULL;
+		}
+		sorted[i] = one;
+	}
+	for (i = 0; i < RTL_NUMBER_OF(sorted); i++)
+		all = rx_block_merge(sorted[i], all);
+	while (all != NULL) {
+		PLIST_ENTRY next = all->Flink;
+
+		InsertTailList(&cache->blocks, all);
+		all = next;
 	}
 }

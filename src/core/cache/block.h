@@ -7,12 +7,12 @@
 #include "core/cache/cache.h"
 
 #define RX_CACHE_BLOCK 65536u /* bytes */
-#define RX_CACHE_BUCKETS 256u /* a power of two */
+#define RX_CACHE_BUCKETS 16u  /* to begin with; a power of two */
+#define RX_CACHE_CHAIN 4u     /* blocks per bucket, before there are more buckets */
 #define RX_CACHE_EXTENTS 16u
 #define RX_CACHE_RUN_BYTES (16 * RX_CACHE_BLOCK)
-#define RX_CACHE_RUNS 16u /* of a file, under way at once */
-#define RX_CACHE_FILE_BLOCKS 1024u
-#define RX_CACHE_DEVICE_BLOCKS 4096u
+#define RX_CACHE_RUNS 16u       /* of a file, under way at once */
+#define RX_CACHE_CHOICE 512u    /* blocks that are looked at for the next runs */
 #define RX_CACHE_FULL_START 16u /* full blocks: enough for a run */
 
 #define RX_TAG_CACHE 'bWxR'
@@ -52,10 +52,13 @@ struct rx_block {
 struct rx_cache {
 	PFCB fcb;
 	FAST_MUTEX mutex;
-	LIST_ENTRY bucket[RX_CACHE_BUCKETS];
-	LIST_ENTRY blocks;   /* all of them, the oldest first */
-	ULONG full;          /* blocks that are dirty from end to end */
-	ULONG64 puts;        /* writes taken */
+	PLIST_ENTRY bucket; /* few, or an allocation of its own */
+	ULONG buckets;
+	LIST_ENTRY few[RX_CACHE_BUCKETS];
+	LIST_ENTRY
+		blocks; /* all of them: what the last flush found in the order of the file, then as they came */
+	ULONG full;     /* blocks that are dirty from end to end */
+	ULONG64 puts;   /* writes taken */
 	LONGLONG server_end; /* bytes the server knew of when the first block came */
 	PFILE_OBJECT file;   /* the handle that runs are sent through; not cleaned up yet; NULL: none */
 	NTSTATUS error;      /* of the last run that failed */
@@ -71,8 +74,8 @@ struct rx_cache {
 
 	LIST_ENTRY lazy_link; /* under the device's mutex; self-linked: not listed */
 	ULONGLONG
-		dirty_time; /* interrupt time of the first block, or of the last look; under the device's mutex */
-	ULONG64 pass;       /* of rx_cache_flush_directory() that looked last; the same */
+	dirty_time;   /* interrupt time of the first block, or of the last look; under the device's mutex */
+	ULONG64 pass; /* of rx_cache_flush_directory() that looked last; the same */
 };
 
 /* One write at the server: a copy, so that the blocks may change meanwhile. */
@@ -99,6 +102,11 @@ void rx_block_clear_dirty(struct rx_cache *cache, struct rx_block *block);
 /* Frees it when nothing is in it. */
 void rx_block_settle(struct rx_cache *cache, struct rx_block *block);
 void rx_block_discard_all(struct rx_cache *cache);
+/* Puts rx_cache.blocks into the order of the file. */
+void rx_block_sort_all(struct rx_cache *cache);
+/* A cache begins, and ends, without blocks. */
+void rx_block_table_init(struct rx_cache *cache);
+void rx_block_table_end(struct rx_cache *cache);
 
 /* writeback.c: completions are looked at; Locks: cache->mutex. */
 void rx_cache_reap_locked(struct rx_cache *cache);
@@ -112,6 +120,7 @@ struct rx_lazy_writer {
 	RX_WORK_ITEM item;
 	bool posted;
 	ULONG64 passes;
+	LONG limit;           /* blocks of all files; a writer that meets it waits */
 	volatile LONG blocks; /* of all files */
 };
 /* The device has one; false without memory. */

@@ -16,6 +16,15 @@
 
 static VOID NTAPI rx_lazy_timer(PVOID context);
 
+/* Blocks that data may take before writers wait: a share of the machine's memory, by its size. */
+static LONG rx_lazy_limit(void)
+{
+	static const ULONG megabytes[] = {
+		[MmSmallSystem] = 32, [MmMediumSystem] = 128, [MmLargeSystem] = 512};
+
+	return (LONG)(megabytes[MmQuerySystemSize()] * ((1u << 20) / RX_CACHE_BLOCK));
+}
+
 bool rx_lazy_obtain(PRDBSS_DEVICE_OBJECT dev)
 {
 	struct rx_lazy_writer *lazy;
@@ -25,6 +34,7 @@ bool rx_lazy_obtain(PRDBSS_DEVICE_OBJECT dev)
 	lazy = ExAllocatePoolZero(NonPagedPool, sizeof(*lazy), RX_TAG_CACHE);
 	if (lazy == NULL)
 		return false;
+	lazy->limit = rx_lazy_limit();
 	ExInitializeFastMutex(&lazy->mutex);
 	InitializeListHead(&lazy->caches);
 	if (InterlockedCompareExchangePointer((PVOID volatile *)&dev->LazyWriter, lazy, NULL) != NULL)

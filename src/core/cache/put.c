@@ -20,9 +20,7 @@ static struct rx_cache *rx_cache_obtain(PFCB fcb)
 		return NULL;
 	cache->fcb = fcb;
 	ExInitializeFastMutex(&cache->mutex);
-	for (ULONG i = 0; i < RX_CACHE_BUCKETS; i++)
-		InitializeListHead(&cache->bucket[i]);
-	InitializeListHead(&cache->blocks);
+	rx_block_table_init(cache);
 	InitializeListHead(&cache->flying);
 	KeInitializeSpinLock(&cache->done_lock);
 	InitializeListHead(&cache->done);
@@ -109,8 +107,7 @@ static bool rx_cache_is_over_limit(PFCB fcb)
 {
 	const struct rx_lazy_writer *lazy = fcb->RxDeviceObject->LazyWriter;
 
-	return __atomic_load_n(&fcb->WriteBehindBlocks, __ATOMIC_RELAXED) >= RX_CACHE_FILE_BLOCKS ||
-	       __atomic_load_n(&lazy->blocks, __ATOMIC_RELAXED) >= (LONG)RX_CACHE_DEVICE_BLOCKS;
+	return __atomic_load_n(&lazy->blocks, __ATOMIC_RELAXED) >= lazy->limit;
 }
 
 NTSTATUS rx_cache_write(PRX_CONTEXT rxc)

@@ -147,14 +147,13 @@ void rx_cache_reap_locked(struct rx_cache *cache)
 
 /* ---- what is to be sent ---- */
 
-/* In the order of the file. */
+/* In the order of the file; few, and mostly in that order already. */
 static void rx_blocks_sort(struct rx_block **blocks, ULONG count)
 {
 	for (ULONG i = 1; i < count; i++) {
 		struct rx_block *block = blocks[i];
 		ULONG j = i;
 
-		/* blocks were listed as they came: for most files this is the order already */
 		for (; j > 0 && blocks[j - 1]->number > block->number; j--)
 			blocks[j] = blocks[j - 1];
 		blocks[j] = block;
@@ -249,7 +248,7 @@ static void rx_cache_collect(struct rx_cache *cache, bool full_only, struct rx_o
 	out->left = cache->in_flight < RX_CACHE_RUNS ? RX_CACHE_RUNS - cache->in_flight : 0;
 	if (out->left == 0 || cache->file == NULL || IsListEmpty(&cache->blocks))
 		return;
-	count = cache->fcb->WriteBehindBlocks;
+	count = min(cache->fcb->WriteBehindBlocks, RX_CACHE_CHOICE);
 	blocks = ExAllocatePoolWithTag(NonPagedPool, count * sizeof(*blocks), RX_TAG_CACHE);
 	if (blocks == NULL)
 		return;
@@ -354,6 +353,7 @@ NTSTATUS rx_cache_flush(PFCB fcb)
 		return STATUS_SUCCESS;
 	ExAcquireFastMutex(&cache->mutex);
 	rx_cache_reap_locked(cache);
+	rx_block_sort_all(cache);
 	f.puts = cache->puts;
 	f.failures = cache->failures;
 	cache->failed = false;
@@ -463,5 +463,6 @@ void rx_cache_end(PFCB fcb)
 	rx_block_discard_all(cache);
 	ExReleaseFastMutex(&cache->mutex);
 	fcb->WriteBehind = NULL;
+	rx_block_table_end(cache);
 	ExFreePoolWithTag(cache, RX_TAG_CACHE);
 }

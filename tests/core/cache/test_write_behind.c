@@ -6,6 +6,7 @@
 #include "../support/rec.h"
 
 #include "../support/seeds.h"
+#include "core/cache/block.h"
 
 #define KEEP (FCB_STATE_WRITECACHING_ENABLED | FCB_STATE_READCACHING_ENABLED)
 #define BLOCK 65536
@@ -284,13 +285,15 @@ static void test_memory_has_an_end(void **state)
 
 	(void)state;
 	server.deaf = true;
+	put(file, 0, "z", 1);
+	rec.device->LazyWriter->limit = 1000;
 	/* a byte in every second block: no run is ever full */
 	for (LONGLONG i = 0; i < 4000; i++) {
 		put(file, i * 2 * BLOCK, "z", 1);
 		if (fcb_of(file)->WriteBehindBlocks > most)
 			most = fcb_of(file)->WriteBehindBlocks;
 	}
-	assert_in_range(most, 1000, 1025);
+	assert_in_range(most, 999, 1001);
 	file_close(file);
 	assert_int_equal(server.writes, 4000);
 }
