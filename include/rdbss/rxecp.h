@@ -22,6 +22,10 @@
 #define RX_QOC_SET \
 	0x8 /* set SetClass on what was opened, before it is closed; the outcome goes to SetStatus */
 
+#define RX_QOC_FRESH \
+	0x10 /* the name leads to another file now, the opener has heard: no open of ours is shared, and those that
+		 * are only kept for a later one end */
+
 #define RX_QOC_REPARSE_BYTES 16384 /* the most a reparse point can hold */
 
 typedef struct _RX_QUERY_ON_CREATE_ECP {

@@ -30,7 +30,9 @@ static int enter(void **state)
 	(void)state;
 	memset(&fuse, 0, sizeof(fuse));
 	KeInitializeSpinLock(&fuse.notify.lock);
-	fuse.notify.stopping = true; /* nobody sends */
+	KeInitializeSpinLock(&fuse.notify_names.lock);
+	fuse.notify.stopping = fuse.notify_names.stopping = true; /* nobody sends */
+	ExInitializeFastMutex(&fuse.watches.mutex);
 	return NT_SUCCESS(front_nodes_init(&fuse)) ? 0 : -1;
 }
 

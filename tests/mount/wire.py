@@ -14,7 +14,11 @@ def commands_of(message):
     """The commands of one message, joined with "+" when it is a compound; messages are signed, not sealed."""
     names, at = [], 0
     while message[at:at + 4] == b"\xfeSMB" and len(message) >= at + 64:
-        names.append(COMMANDS[struct.unpack_from("<H", message, at + 12)[0]])
+        name = COMMANDS[struct.unpack_from("<H", message, at + 12)[0]]
+        # a folder that is opened to be watched, not to be listed: the only one that asks for no more than that
+        if name == "CREATE" and struct.unpack_from("<I", message, at + 64 + 24)[0] == 1:
+            name = "WATCH"
+        names.append(name)
         following = struct.unpack_from("<I", message, at + 20)[0]
         if following == 0:
             break
@@ -84,8 +88,8 @@ class Tap:
             return list(self.messages)
 
     def waited_for(self):
-        """Messages since clear() that somebody waited for: a close on its own is not."""
-        return [names for names in self.sent if names != "CLOSE"]
+        """Messages since clear() that somebody waited for: a close on its own is not, and nothing of a watch is."""
+        return [names for names in self.sent if names not in ("CLOSE", "WATCH", "CHANGE_NOTIFY", "CANCEL")]
 
     def stop(self):
         self.listener.close()

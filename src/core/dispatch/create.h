@@ -5,6 +5,7 @@
 #define RX_CORE_DISPATCH_CREATE_H
 
 #include "core/dispatch/dispatch.h"
+#include "rxecp.h"
 
 /* create_params.c */
 /* Fills rxc->Create from the IRP; STATUS_INVALID_PARAMETER for options that contradict each other. */
@@ -39,6 +40,8 @@ NTSTATUS rx_open_target_directory(PRX_CONTEXT rxc, PIRP irp, PUNICODE_STRING pat
 /* srvopen_create.c */
 /* Locks: FCB exclusive. STATUS_SUCCESS: rxc->pRelevantSrvOpen and pFobx are the open's. */
 NTSTATUS rx_open_collapse(PRX_CONTEXT rxc);
+/* What the opener wants to know or to have done with the create (rxecp.h); NULL: nothing. */
+PRX_QUERY_ON_CREATE_ECP rx_open_query(PIRP irp);
 NTSTATUS rx_open_at_server(PRX_CONTEXT rxc);
 /* Ends an open that succeeded but must not stay: cleanup and close at the server. Locks: FCB exclusive. */
 void rx_open_undo(PRX_CONTEXT rxc);

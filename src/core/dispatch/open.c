@@ -15,8 +15,6 @@
 #include "core/minirdr/calldown.h"
 #include "core/object/object.h"
 
-#include "rxecp.h"
-
 /* A create that the server or a race sends round again must end some time. */
 #define RX_OPEN_ATTEMPTS 8
 
@@ -156,16 +154,25 @@ static void rx_open_note_overwrite(PRX_CONTEXT rxc)
 	RxReleasePagingIoResource(rxc, fcb);
 }
 
-/* Who keeps data above us learns whether he may. Locks: FCB exclusive. */
-static void rx_open_tell_buffering(PRX_CONTEXT rxc, PIRP irp)
+PRX_QUERY_ON_CREATE_ECP rx_open_query(PIRP irp)
 {
 	PRX_QUERY_ON_CREATE_ECP ecp = NULL;
 	PECP_LIST list = NULL;
 	ULONG size = 0;
 
-	if (!NT_SUCCESS(FsRtlGetEcpListFromIrp(irp, &list)) || list == NULL ||
+	if (irp == NULL || !NT_SUCCESS(FsRtlGetEcpListFromIrp(irp, &list)) || list == NULL ||
 	    !NT_SUCCESS(FsRtlFindExtraCreateParameter(list, &RX_ECP_QUERY_ON_CREATE, (PVOID *)&ecp, &size)) ||
 	    size < sizeof(*ecp))
+		return NULL;
+	return ecp;
+}
+
+/* Who keeps data above us learns whether he may. Locks: FCB exclusive. */
+static void rx_open_tell_buffering(PRX_CONTEXT rxc, PIRP irp)
+{
+	PRX_QUERY_ON_CREATE_ECP ecp = rx_open_query(irp);
+
+	if (ecp == NULL)
 		return;
 	if ((rxc->pRelevantSrvOpen->Flags & SRVOPEN_FLAG_CLOSED) == 0)
 		ecp->BufferingState = rxc->pFcb->FcbState & FCB_STATE_BUFFERING_STATE_MASK;
@@ -246,20 +253,19 @@ static void rx_open_forget_name(PRX_CONTEXT rxc, PFCB fcb)
 }
 
 /*
- * A new name that travels with the create (rxecp.h): what sleeps of the file that it replaces would be found by it.
+ * A new name that travels with the create (rxecp.h): what sleeps of the file that it replaces would be found by it. So
+ * would be what sleeps of a file that somebody else has replaced, when the opener knows that.
  * Before any FCB is held: purging waits for them.
  */
 static void rx_open_end_replaced_sleepers(PRX_CONTEXT rxc, PIRP irp)
 {
-	PRX_QUERY_ON_CREATE_ECP ecp = NULL;
-	PECP_LIST list = NULL;
-	ULONG size = 0;
+	const RX_QUERY_ON_CREATE_ECP *ecp = rx_open_query(irp);
 
-	if (!NT_SUCCESS(FsRtlGetEcpListFromIrp(irp, &list)) || list == NULL ||
-	    !NT_SUCCESS(FsRtlFindExtraCreateParameter(list, &RX_ECP_QUERY_ON_CREATE, (PVOID *)&ecp, &size)) ||
-	    size < sizeof(*ecp) || (ecp->Requested & RX_QOC_SET) == 0)
+	if (ecp == NULL)
 		return;
-	if (ecp->SetClass == FileRenameInformation || ecp->SetClass == FileRenameInformationEx)
+	if ((ecp->Requested & RX_QOC_FRESH) != 0 ||
+	    ((ecp->Requested & RX_QOC_SET) != 0 &&
+	     (ecp->SetClass == FileRenameInformation || ecp->SetClass == FileRenameInformationEx)))
 		(void)RxPurgeRelatedFobxs((PNET_ROOT)rxc->Create.pNetRoot, rxc, TRUE, NULL);
 }
 

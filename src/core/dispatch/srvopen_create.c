@@ -25,8 +25,11 @@
 static bool rx_collapse_wanted(PRX_CONTEXT rxc)
 {
 	const NT_CREATE_PARAMETERS *p = &rxc->Create.NtCreateParameters;
+	const RX_QUERY_ON_CREATE_ECP *ecp = rx_open_query(rxc->CurrentIrp);
 	PFCB fcb = (PFCB)rxc->pFcb;
 
+	if (ecp != NULL && (ecp->Requested & RX_QOC_FRESH) != 0)
+		return false;
 	if (p->Disposition != FILE_OPEN && p->Disposition != FILE_OPEN_IF)
 		return false;
 	if ((p->CreateOptions & (FILE_OPEN_FOR_BACKUP_INTENT | FILE_DELETE_ON_CLOSE)) != 0)

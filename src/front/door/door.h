@@ -195,6 +195,8 @@ NTSTATUS door_component_to_posix(const UNICODE_STRING *name, char *buffer, size_
 #define DOOR_QUERY_CLOSE 0x2u /* closed at once: no handle is returned, one round trip where the driver can */
 #define DOOR_QUERY_SYMLINK 0x4u /* want the reparse data with the open */
 
+#define DOOR_QUERY_FRESH 0x10u /* somebody else has replaced the file: no open of it is shared */
+
 /*
  * A change that travels with the open: one round trip with DOOR_QUERY_CLOSE where the driver can, separate calls where
  * it cannot.  The engine hears of it only in separate calls: not for the name of a file that this volume has open.
@@ -366,6 +368,19 @@ BOOLEAN door_name_is_hidden(const UNICODE_STRING *component);
 NTSTATUS door_query_directory(struct door_file *file, const struct door_caller *caller,
 			      FILE_INFORMATION_CLASS cls, const UNICODE_STRING *pattern, BOOLEAN restart,
 			      void *buffer, ULONG length, ULONG *returned);
+
+/**
+ * door_notify_async - wait for a change in a folder
+ * @file:   opened with FILE_LIST_DIRECTORY; the first wait on a handle decides the filter for all
+ * @buffer: receives FILE_NOTIFY_INFORMATION entries; the request's until @done is called
+ * @filter: FILE_NOTIFY_CHANGE_...
+ * @done:   STATUS_SUCCESS: what changed. STATUS_NOTIFY_ENUM_DIR, or no bytes: too much to tell, anything may have.
+ *          STATUS_NOTIFY_CLEANUP: the handle was closed meanwhile. Called exactly once, also for failures on the way.
+ *
+ * Waits as long as nothing changes; a cancel or a close of @file ends it.
+ */
+void door_notify_async(struct door_file *file, const struct door_caller *caller, void *buffer, ULONG length,
+		       ULONG filter, door_done_fn done, void *context);
 
 /* ---- control, locks -------------------------------------------------------------------------------- */
 

@@ -213,6 +213,24 @@ NTSTATUS door_query_directory(struct door_file *file, const struct door_caller *
 	return run_counted(r, caller, length, returned);
 }
 
+void door_notify_async(struct door_file *file, const struct door_caller *caller, void *buffer, ULONG length,
+		       ULONG filter, door_done_fn done, void *context)
+{
+	struct door_request *r;
+	PIO_STACK_LOCATION stack;
+	NTSTATUS status = make_buffered(file, caller, IRP_MJ_DIRECTORY_CONTROL,
+					IRP_MN_NOTIFY_CHANGE_DIRECTORY, buffer, &r);
+
+	if (!NT_SUCCESS(status)) {
+		done(context, status, 0);
+		return;
+	}
+	stack = door_request_stack(r);
+	stack->Parameters.NotifyDirectory.Length = length;
+	stack->Parameters.NotifyDirectory.CompletionFilter = filter;
+	door_request_send(r, caller, done, context);
+}
+
 /* ---- control codes ----------------------------------------------------------------------------------- */
 
 NTSTATUS door_fsctl(struct door_file *file, const struct door_caller *caller, ULONG code, const void *in,

@@ -93,6 +93,7 @@ void front_op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		front_reply_status(r, front_node_status(status));
 		goto out;
 	}
+	front_watch_used(fuse, node);
 	/* Published too: an open folder is asked for its attributes through its handle. */
 	front_file_publish(fuse, f);
 	fi->fh = (uint64_t)(uintptr_t)f;
@@ -357,7 +358,7 @@ static bool add_entry(struct dir_reply *reply, const struct dir_entry *entry, co
 		if (front_node_is_open(fuse, node)) {
 			front_node_forget(fuse, node, 1);
 		} else {
-			front_fill_entry(fuse, node, &entry->stat, &e);
+			front_fill_entry(fuse, reply->node, node, &entry->stat, &e);
 			reply->counted[reply->counted_n++] = node;
 		}
 	}

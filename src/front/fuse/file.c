@@ -78,6 +78,33 @@ static NTSTATUS open_existing(struct front_request *r, struct door_open *open, i
 	return status;
 }
 
+static bool is_another(const struct front_node *node, NTSTATUS status, const struct door_opened *opened)
+{
+	return NT_SUCCESS(status) && node->file_id != 0 &&
+	       (uint64_t)opened->stat.FileId.QuadPart != node->file_id;
+}
+
+/*
+ * Return: STATUS_FILE_RENAMED: another file has the name by now: the kernel looks it up again and comes back. But the
+ * kernel may know that already, and the engine not, which keeps opens for a while: it is told, once.
+ */
+static NTSTATUS open_node(struct front_request *r, struct front_node *node, struct door_open *open, int flags,
+			  struct door_opened *opened)
+{
+	NTSTATUS status = open_existing(r, open, flags, opened);
+
+	if (is_another(node, status, opened) && !(flags & O_TRUNC)) {
+		(void)door_close(opened->file, NULL);
+		open->query |= DOOR_QUERY_FRESH;
+		status = open_existing(r, open, flags, opened);
+	}
+	if (is_another(node, status, opened)) {
+		(void)door_close(opened->file, NULL);
+		return STATUS_FILE_RENAMED;
+	}
+	return status;
+}
+
 void front_op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct rdr_fuse *fuse = fuse_req_userdata(req);
@@ -94,17 +121,9 @@ void front_op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	if (r == NULL)
 		return;
 	status = front_node_path(fuse, node, NULL, &open.path);
-	if (NT_SUCCESS(status)) {
-		status = open_existing(r, &open, fi->flags, &opened);
-		door_name_free(&open.path);
-	}
-	if (NT_SUCCESS(status) && node->file_id != 0 &&
-	    (uint64_t)opened.stat.FileId.QuadPart != node->file_id) {
-		/* Another file has the name by now: the kernel looks it up again and comes back. */
-		(void)door_close(opened.file, NULL);
-		front_reply_err(r, ESTALE);
-		goto out;
-	}
+	if (NT_SUCCESS(status))
+		status = open_node(r, node, &open, fi->flags, &opened);
+	door_name_free(&open.path);
 	if (NT_SUCCESS(status))
 		status = make_handle(r, node, &opened, fi, &f);
 	if (!NT_SUCCESS(status)) {
@@ -137,7 +156,7 @@ static NTSTATUS create_file(struct front_request *r, struct front_node *dir, con
 
 	if (!NT_SUCCESS(status))
 		return status;
-	front_change_begin(r->fuse, dir, name);
+	front_change_begin(r->fuse, dir, name, FRONT_ADDS);
 	status = door_open(r->fuse->volume, &r->caller, &open, opened);
 	front_change_end(r->fuse, dir, name);
 	door_name_free(&open.path);
@@ -176,7 +195,7 @@ void front_op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t
 		front_node_forget(fuse, node, 1);
 		goto out;
 	}
-	front_fill_entry(fuse, node, &opened.stat, &e);
+	front_fill_entry(fuse, dir, node, &opened.stat, &e);
 	if (!front_claim(r) || fuse_reply_create(r->req, &e, fi) != 0) {
 		front_node_pin(fuse, node);
 		front_file_drop(fuse, f);

@@ -3,11 +3,13 @@
  *
  * Locks, in order; none is held while the door is called or a reply is written, except where said:
  *   dir->mutex          guarded mutex; one listing cursor; held across the directory query (one reader per handle)
+ *   watches.mutex       fast mutex; folders that are watched
  *   nodes.mutex         fast mutex; tables, names, counts, file lists of all nodes
  *   listings.mutex      fast mutex; what listings told, and what nodes hold for them
  *   requests.lock       spin; requests in flight and the interrupt queue
  *   pool.lock           spin; threads, receive buffers
- *   notify.lock         spin; invalidations to send
+ *   watches.lock        spin; answers of watches
+ *   notify.lock         spin; invalidations to send; of names the same
  * A request that was answered early (EINTR) may still run: it pins what it uses.
  */
 #ifndef RDBSS_FRONT_FUSE_INT_H
@@ -32,6 +34,7 @@
 #define FUSE_TAG_BUFFER 'bFuF'
 #define FUSE_TAG_NOTIFY 'iFuF'
 #define FUSE_TAG_DIR 'dFuF'
+#define FUSE_TAG_WATCH 'wFuF'
 #define FUSE_TAG_THREAD 'tFuF'
 
 #define FRONT_FILE_MODE 0755u /* when the options give none */
@@ -65,6 +68,12 @@ struct front_node {
 	uint32_t changes;              /* of ours in the folder, begun and ended */
 	uint32_t changing;             /* of ours in the folder, under way */
 	bool listing_now;              /* somebody lists it for later lookups */
+
+	/* of a folder */
+	struct front_watch *watch; /* under watches.mutex; NULL: it is not watched */
+	ULONGLONG unwatched_until; /* interrupt time; under watches.mutex */
+	atomic_bool watched;       /* watch != NULL */
+	atomic_ullong used_at;     /* interrupt time of the last lookup in it, or listing */
 };
 
 /* cache.c */
@@ -185,12 +194,32 @@ struct front_requests {
 };
 
 struct front_notify {
+	struct rdr_fuse *fuse;
 	KSPIN_LOCK lock;
 	LIST_ENTRY queue;
 	unsigned int queued;
 	bool stopping;
 	KEVENT wake;
 	struct nt_thread *thread;
+};
+
+/* watch.c */
+struct front_watches {
+	FAST_MUTEX mutex;
+	LIST_ENTRY all; /* struct front_watch.link */
+	unsigned int count;
+	unsigned int opened;    /* since opened_since */
+	ULONGLONG opened_since; /* interrupt time */
+	bool stopping;
+	bool refused; /* the server knows no watches */
+	KEVENT work;  /* something to open or to close */
+	struct nt_thread *keeper;
+
+	KSPIN_LOCK lock;
+	LIST_ENTRY answered; /* struct front_watch.answer_link */
+	bool closed;         /* no watch is left */
+	KEVENT answer;
+	struct nt_thread *listener;
 };
 
 struct rdr_fuse {
@@ -208,14 +237,17 @@ struct rdr_fuse {
 	struct front_node *root;
 	struct front_requests requests;
 	struct front_pool pool;
-	struct front_notify notify;
+	struct front_notify notify; /* pages */
+	struct front_notify notify_names;
+	struct front_watches watches;
 
 	atomic_bool ready_told;
 	atomic_bool mounted;
 	atomic_bool ran;
 	atomic_bool stop_asked;
-	atomic_bool id_less; /* the server does not know FileIdBothDirectoryInformation */
-	int result;          /* of the device; written by the pool */
+	atomic_bool can_expire; /* the kernel can let a name expire without forgetting it */
+	atomic_bool id_less;    /* the server does not know FileIdBothDirectoryInformation */
+	int result;             /* of the device; written by the pool */
 
 	atomic_ullong n_requests;
 	atomic_ullong n_interrupts;
@@ -281,8 +313,25 @@ void front_node_forget(struct rdr_fuse *fuse, struct front_node *node, uint64_t 
 void front_name_removed(struct rdr_fuse *fuse, struct front_node *parent, const char *name);
 void front_name_moved(struct rdr_fuse *fuse, struct front_node *parent, const char *name,
 		      struct front_node *new_parent, const char *new_name);
+/*
+ * Somebody else changed parent/name: the kernel asks again for what it keeps of it, in any spelling. @moved: the name
+ * may lead elsewhere now; false: only the file was changed.
+ * @name NULL: anything in the folder.
+ */
+void front_name_changed(struct rdr_fuse *fuse, struct front_node *parent, const UNICODE_STRING *name,
+			bool moved);
+/*
+ * Is the node known by more than one spelling of a name there? A change of ours by one of them then cannot be told to
+ * the kernel before the change is answered: whoever asks so does not let the kernel keep the name, and the other
+ * spellings expire.
+ */
+bool front_node_has_spellings(struct rdr_fuse *fuse, struct front_node *node, struct front_node *parent);
+/* Is @node @top, or below it by any name? */
+bool front_node_is_below(struct rdr_fuse *fuse, struct front_node *node, struct front_node *top);
 /* The node known by that name, pinned; NULL = none. */
 struct front_node *front_node_find(struct rdr_fuse *fuse, struct front_node *parent, const char *name);
+struct front_node *front_node_find_wide(struct rdr_fuse *fuse, struct front_node *parent,
+					const UNICODE_STRING *name);
 uint32_t front_node_count(struct rdr_fuse *fuse);
 /* Nothing of ours has changed the file since that interrupt time, and it has no open handle here. */
 bool front_node_is_as_listed(struct rdr_fuse *fuse, uint64_t file_id, ULONGLONG since);
@@ -297,14 +346,24 @@ bool front_listing_add(struct front_listing *listing, const struct dir_entry *en
 /* Consumes it.  @complete: every name of the folder is in it. */
 void front_listing_install(struct rdr_fuse *fuse, struct front_listing *listing, bool complete);
 void front_listing_discard(struct front_listing *listing); /* NULL allowed */
-/* Around every change of ours to dir/name: from before it is sent to before it is answered. */
-void front_change_begin(struct rdr_fuse *fuse, struct front_node *dir, const char *name);
+#define FRONT_ADDS (1u << FILE_ACTION_ADDED | 1u << FILE_ACTION_RENAMED_NEW_NAME)
+#define FRONT_REMOVES (1u << FILE_ACTION_REMOVED | 1u << FILE_ACTION_RENAMED_OLD_NAME)
+/*
+ * Around every change of ours to dir/name: from before it is sent to before it is answered.
+ * @actions: FRONT_...: what a server tells of it to those who watch the folder
+ */
+void front_change_begin(struct rdr_fuse *fuse, struct front_node *dir, const char *name,
+			unsigned int actions);
 void front_change_end(struct rdr_fuse *fuse, struct front_node *dir, const char *name);
 /* Before front_change_end() of a removal. */
 void front_name_is_removed(struct rdr_fuse *fuse, struct front_node *dir);
 /* The file itself was changed: before and after. */
 void front_node_changed(struct rdr_fuse *fuse, struct front_node *node);
 void front_listing_node_gone(struct rdr_fuse *fuse, struct front_node *node);
+/* Somebody else changed dir/name; @name NULL: anything in the folder. */
+void front_listing_changed(struct rdr_fuse *fuse, struct front_node *dir, const UNICODE_STRING *name);
+/* Of the name in upper case. */
+ULONG front_name_hash(const UNICODE_STRING *name);
 /* @asked_at: [out] interrupt time at which @stat was asked for. */
 enum front_known front_listing_ask(struct rdr_fuse *fuse, struct front_node *dir, const UNICODE_STRING *name,
 				   FILE_STAT_INFORMATION *stat, ULONGLONG *asked_at);
@@ -335,8 +394,8 @@ bool front_node_is_granted(struct rdr_fuse *fuse, struct front_node *node);
 uint32_t front_type_of(const FILE_STAT_INFORMATION *stat);
 void front_fill_stat(struct rdr_fuse *fuse, struct front_node *node, const FILE_STAT_INFORMATION *info,
 		     struct stat *st);
-void front_fill_entry(struct rdr_fuse *fuse, struct front_node *node, const FILE_STAT_INFORMATION *info,
-		      struct fuse_entry_param *e);
+void front_fill_entry(struct rdr_fuse *fuse, struct front_node *parent, struct front_node *node,
+		      const FILE_STAT_INFORMATION *info, struct fuse_entry_param *e);
 double front_attr_timeout(struct rdr_fuse *fuse, struct front_node *node);
 int64_t front_time_to_nt(const struct timespec *ts);
 /* Obtains the node for parent/name and answers with it. */
@@ -356,7 +415,27 @@ void front_notify_inval_range(struct rdr_fuse *fuse, fuse_ino_t ino, uint64_t of
 /* The same, and waits until the kernel has done it, for `patience` (100 ns) at most. */
 void front_notify_purge(struct rdr_fuse *fuse, fuse_ino_t ino, uint64_t offset, uint64_t length,
 			LONGLONG patience);
+/* The name leads to nothing any more, or to something else: it is dropped with all that hangs below it. */
 void front_notify_inval_entry(struct rdr_fuse *fuse, fuse_ino_t parent, const UNICODE_STRING *name);
+/* It is asked for again before it is used again. Where the kernel does not know how, nothing happens. */
+void front_notify_expire_entry(struct rdr_fuse *fuse, fuse_ino_t parent, const UNICODE_STRING *name);
+void front_notify_inval_attr(struct rdr_fuse *fuse, fuse_ino_t ino);
+
+/* watch.c */
+NTSTATUS front_watches_start(struct rdr_fuse *fuse);
+void front_watches_stop(struct rdr_fuse *fuse);
+/* The folder was used in a way that is worth a watch. Pinned by the caller; does not wait. */
+void front_watch_want(struct rdr_fuse *fuse, struct front_node *dir);
+/* A name in the folder was looked up, or the folder listed. */
+void front_watch_used(struct rdr_fuse *fuse, struct front_node *dir);
+/* We are about to change dir/name in a way that servers tell by these actions (1 << FILE_ACTION_...). */
+void front_watch_expect(struct rdr_fuse *fuse, struct front_node *dir, const UNICODE_STRING *name,
+			unsigned int actions);
+/*
+ * The watches of @top and of all folders below it end: their handles would keep the server from removing or renaming
+ * it. Returns when they are closed, after a second at most.
+ */
+void front_watch_end_below(struct rdr_fuse *fuse, struct front_node *top);
 
 /* lookup.c attr.c file.c data.c dir.c names.c links.c volume.c: the operations */
 void front_op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name);

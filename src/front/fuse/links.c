@@ -40,7 +40,7 @@ void front_op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t new_parent, const 
 	status = front_node_path(fuse, node, NULL, &existing);
 	if (NT_SUCCESS(status))
 		status = front_node_path(fuse, dir, new_name, &path);
-	front_change_begin(fuse, dir, new_name);
+	front_change_begin(fuse, dir, new_name, FRONT_ADDS);
 	front_node_changed(fuse, node);
 	if (NT_SUCCESS(status))
 		status = door_link(fuse->volume, &r->caller, &existing, &path);
@@ -73,7 +73,7 @@ void front_op_symlink(fuse_req_t req, const char *target, fuse_ino_t parent, con
 	if (r == NULL)
 		return;
 	status = front_node_path(fuse, dir, name, &path);
-	front_change_begin(fuse, dir, name);
+	front_change_begin(fuse, dir, name, FRONT_ADDS);
 	if (NT_SUCCESS(status))
 		status = door_symlink(fuse->volume, &r->caller, &path, target);
 	front_change_end(fuse, dir, name);

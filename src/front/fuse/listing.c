@@ -47,7 +47,7 @@ struct front_listing {
 	struct listed_name **bucket;
 };
 
-static ULONG hash_upcased(const UNICODE_STRING *name)
+ULONG front_name_hash(const UNICODE_STRING *name)
 {
 	ULONG h = 2166136261u;
 	USHORT i;
@@ -135,7 +135,7 @@ bool front_listing_add(struct front_listing *listing, const struct dir_entry *en
 	n->name.Buffer = (PWCH)(n + 1);
 	n->name.Length = n->name.MaximumLength = entry->name.Length;
 	RtlCopyMemory(n->name.Buffer, entry->name.Buffer, entry->name.Length);
-	n->hash = hash_upcased(&n->name);
+	n->hash = front_name_hash(&n->name);
 	/* A link's length is not in a listing, and a file without a number cannot be told from another. */
 	n->forgotten = front_type_of(&n->stat) == S_IFLNK || n->stat.FileId.QuadPart == 0 ||
 		       n->stat.FileId.QuadPart == -1;
@@ -185,6 +185,7 @@ void front_listing_install(struct rdr_fuse *fuse, struct front_listing *listing,
 		remove_locked(all, oldest);
 	}
 	ExReleaseFastMutex(&all->mutex);
+	front_watch_want(fuse, dir);
 }
 
 /* ---- what ends it ----------------------------------------------------------------------------------- */
@@ -192,7 +193,7 @@ void front_listing_install(struct rdr_fuse *fuse, struct front_listing *listing,
 static struct listed_name *find_locked(const struct front_listing *listing, const UNICODE_STRING *name,
 				       bool fold)
 {
-	ULONG hash = hash_upcased(name);
+	ULONG hash = front_name_hash(name);
 	struct listed_name *n;
 
 	for (n = listing->bucket[hash & (listing->buckets - 1)]; n != NULL; n = n->next)
@@ -206,7 +207,7 @@ static void forget_locked(struct front_listings *all, struct front_node *dir, co
 {
 	struct front_listing *listing = dir->listing;
 	struct dir_entry unknown = {.name = *name};
-	ULONG hash = hash_upcased(name);
+	ULONG hash = front_name_hash(name);
 	struct listed_name *n;
 	bool found = false;
 
@@ -223,7 +224,8 @@ static void forget_locked(struct front_listings *all, struct front_node *dir, co
 		remove_locked(all, listing);
 }
 
-static void change(struct rdr_fuse *fuse, struct front_node *dir, const char *name, int under_way)
+static void change(struct rdr_fuse *fuse, struct front_node *dir, const char *name, int under_way,
+		   unsigned int actions)
 {
 	struct front_listings *all = &fuse->listings;
 	UNICODE_STRING wide;
@@ -237,18 +239,33 @@ static void change(struct rdr_fuse *fuse, struct front_node *dir, const char *na
 	else if (dir->listing != NULL)
 		remove_locked(all, dir->listing);
 	ExReleaseFastMutex(&all->mutex);
+	if (named && actions != 0)
+		front_watch_expect(fuse, dir, &wide, actions);
 	if (named)
 		door_name_free(&wide);
 }
 
-void front_change_begin(struct rdr_fuse *fuse, struct front_node *dir, const char *name)
+void front_change_begin(struct rdr_fuse *fuse, struct front_node *dir, const char *name, unsigned int actions)
 {
-	change(fuse, dir, name, 1);
+	change(fuse, dir, name, 1, actions);
 }
 
 void front_change_end(struct rdr_fuse *fuse, struct front_node *dir, const char *name)
 {
-	change(fuse, dir, name, -1);
+	change(fuse, dir, name, -1, 0);
+}
+
+void front_listing_changed(struct rdr_fuse *fuse, struct front_node *dir, const UNICODE_STRING *name)
+{
+	struct front_listings *all = &fuse->listings;
+
+	ExAcquireFastMutex(&all->mutex);
+	dir->changes++; /* one under way may have been read before */
+	if (name != NULL)
+		forget_locked(all, dir, name);
+	else if (dir->listing != NULL)
+		remove_locked(all, dir->listing);
+	ExReleaseFastMutex(&all->mutex);
 }
 
 void front_name_is_removed(struct rdr_fuse *fuse, struct front_node *dir)

@@ -49,6 +49,7 @@ void front_op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 
 	if (r == NULL)
 		return;
+	front_watch_used(fuse, dir);
 	known = ask_listing(fuse, dir, name, &stat, &since);
 	if (known == FRONT_UNKNOWN && (most = front_listing_wanted(fuse, dir)) != 0) {
 		front_listing_fetch(r, dir, most);

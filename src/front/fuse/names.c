@@ -26,7 +26,7 @@ void front_op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t 
 	if (r == NULL)
 		return;
 	status = front_node_path(fuse, dir, name, &open.path);
-	front_change_begin(fuse, dir, name);
+	front_change_begin(fuse, dir, name, FRONT_ADDS);
 	if (NT_SUCCESS(status)) {
 		status = door_open(fuse->volume, &r->caller, &open, &opened);
 		door_name_free(&open.path);
@@ -54,6 +54,18 @@ static uint64_t known_id(struct rdr_fuse *fuse, struct front_node *dir, const ch
 	return id;
 }
 
+/* A handle that only watches a folder, or one below it, would keep the server from moving or removing it. */
+static void let_go(struct rdr_fuse *fuse, struct front_node *dir, const char *name)
+{
+	struct front_node *node = front_node_find(fuse, dir, name);
+
+	if (node == NULL)
+		return;
+	if (node->type == S_IFDIR)
+		front_watch_end_below(fuse, node);
+	front_node_unpin(fuse, node);
+}
+
 static void remove_name(fuse_req_t req, fuse_ino_t parent, const char *name, BOOLEAN directory)
 {
 	struct rdr_fuse *fuse = fuse_req_userdata(req);
@@ -64,7 +76,9 @@ static void remove_name(fuse_req_t req, fuse_ino_t parent, const char *name, BOO
 
 	if (r == NULL)
 		return;
-	front_change_begin(fuse, dir, name);
+	front_change_begin(fuse, dir, name, FRONT_REMOVES);
+	if (directory)
+		let_go(fuse, dir, name);
 	status = front_node_path(fuse, dir, name, &path);
 	if (NT_SUCCESS(status)) {
 		status = door_remove(fuse->volume, &r->caller, &path, directory,
@@ -106,8 +120,10 @@ void front_op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_i
 		front_reply_err(r, EINVAL);
 		goto out;
 	}
-	front_change_begin(fuse, from_dir, name);
-	front_change_begin(fuse, to_dir, new_name);
+	front_change_begin(fuse, from_dir, name, FRONT_REMOVES);
+	front_change_begin(fuse, to_dir, new_name, FRONT_ADDS);
+	let_go(fuse, from_dir, name);
+	let_go(fuse, to_dir, new_name);
 	status = front_node_path(fuse, from_dir, name, &from);
 	if (NT_SUCCESS(status))
 		status = front_node_path(fuse, to_dir, new_name, &to);

@@ -23,13 +23,14 @@ static ULONG hash_id(uint64_t id)
 	return (ULONG)(id >> 32);
 }
 
+/* The spellings of a name share a bucket. */
 static ULONG hash_name(const struct front_node *parent, const UNICODE_STRING *name)
 {
 	uint64_t h = (uint64_t)(uintptr_t)parent * 0x9E3779B97F4A7C15ull;
 	USHORT i;
 
 	for (i = 0; i < name->Length / sizeof(WCHAR); i++)
-		h = (h ^ name->Buffer[i]) * 0x100000001B3ull;
+		h = (h ^ RtlUpcaseUnicodeChar(name->Buffer[i])) * 0x100000001B3ull;
 	return (ULONG)(h ^ (h >> 32));
 }
 
@@ -472,24 +473,112 @@ void front_node_forget(struct rdr_fuse *fuse, struct front_node *node, uint64_t 
 	ExReleaseFastMutex(&fuse->nodes.mutex);
 }
 
-struct front_node *front_node_find(struct rdr_fuse *fuse, struct front_node *parent, const char *name)
+struct front_node *front_node_find_wide(struct rdr_fuse *fuse, struct front_node *parent,
+					const UNICODE_STRING *name)
 {
-	UNICODE_STRING wide;
-	struct front_link *link;
 	struct front_node *node = NULL;
+	struct front_link *link;
 
-	if (!NT_SUCCESS(door_component_from_posix(name, strlen(name), &wide)))
-		return NULL;
 	ExAcquireFastMutex(&fuse->nodes.mutex);
-	link = link_find_locked(&fuse->nodes, parent, &wide);
+	link = link_find_locked(&fuse->nodes, parent, name);
 	if (link != NULL) {
 		node = link->node;
 		node->pins++;
 	}
 	ExReleaseFastMutex(&fuse->nodes.mutex);
+	return node;
+}
+
+struct front_node *front_node_find(struct rdr_fuse *fuse, struct front_node *parent, const char *name)
+{
+	UNICODE_STRING wide;
+	struct front_node *node;
+
+	if (!NT_SUCCESS(door_component_from_posix(name, strlen(name), &wide)))
+		return NULL;
+	node = front_node_find_wide(fuse, parent, &wide);
 	door_name_free(&wide);
 	return node;
 }
+
+bool front_node_is_below(struct rdr_fuse *fuse, struct front_node *node, struct front_node *top)
+{
+	int depth;
+
+	ExAcquireFastMutex(&fuse->nodes.mutex);
+	for (depth = 0; node != top && node != fuse->root && depth < MAX_DEPTH && !IsListEmpty(&node->names);
+	     depth++)
+		node = CONTAINING_RECORD(node->names.Flink, struct front_link, node_link)->parent;
+	ExReleaseFastMutex(&fuse->nodes.mutex);
+	return node == top;
+}
+
+bool front_node_has_spellings(struct rdr_fuse *fuse, struct front_node *node, struct front_node *parent)
+{
+	const UNICODE_STRING *first = NULL;
+	bool several = false;
+	LIST_ENTRY *l;
+
+	ExAcquireFastMutex(&fuse->nodes.mutex);
+	for (l = node->names.Flink; l != &node->names; l = l->Flink) {
+		struct front_link *link = CONTAINING_RECORD(l, struct front_link, node_link);
+
+		if (link->parent != parent)
+			continue;
+		if (first == NULL) {
+			first = &link->name; /* confirmed last: the one that is answered now */
+		} else if (RtlEqualUnicodeString(first, &link->name, TRUE)) {
+			several = true;
+			front_notify_expire_entry(fuse, front_ino_of(fuse, parent), &link->name);
+		}
+	}
+	ExReleaseFastMutex(&fuse->nodes.mutex);
+	return several;
+}
+
+/* ---- others' changes -------------------------------------------------------------------------------- */
+
+static void tell_kernel_locked(struct rdr_fuse *fuse, struct front_link *link, bool moved)
+{
+	fuse_ino_t parent = front_ino_of(fuse, link->parent);
+
+	if (moved && atomic_load(&fuse->can_expire))
+		front_notify_expire_entry(fuse, parent, &link->name);
+	else if (moved && link->node->type != S_IFDIR) /* nobody stands in it */
+		front_notify_inval_entry(fuse, parent, &link->name);
+	front_notify_inval_attr(fuse, front_ino_of(fuse, link->node));
+}
+
+void front_name_changed(struct rdr_fuse *fuse, struct front_node *parent, const UNICODE_STRING *name,
+			bool moved)
+{
+	struct front_nodes *nodes = &fuse->nodes;
+	LIST_ENTRY *head, *l, *n;
+
+	ExAcquireFastMutex(&nodes->mutex);
+	if (name != NULL) {
+		head = &nodes->by_name[hash_name(parent, name) & (nodes->buckets - 1)];
+		for (l = head->Flink; l != head; l = l->Flink) {
+			struct front_link *link = CONTAINING_RECORD(l, struct front_link, bucket_link);
+
+			if (link->parent == parent && RtlEqualUnicodeString(&link->name, name, TRUE))
+				tell_kernel_locked(fuse, link, moved);
+		}
+	} else {
+		for (n = nodes->all.Flink; n != &nodes->all; n = n->Flink) {
+			head = &CONTAINING_RECORD(n, struct front_node, all_link)->names;
+			for (l = head->Flink; l != head; l = l->Flink) {
+				struct front_link *link = CONTAINING_RECORD(l, struct front_link, node_link);
+
+				if (link->parent == parent)
+					tell_kernel_locked(fuse, link, moved);
+			}
+		}
+	}
+	ExReleaseFastMutex(&nodes->mutex);
+}
+
+/* ---- names that go ---------------------------------------------------------------------------------- */
 
 /*
  * Drops parent/name and its other spellings on a server that folds case.  A second, truly different name that

@@ -1,9 +1,11 @@
 /*
  * notify.c - invalidations to the kernel.
  *
- * Owns:      the queue and the one thread that sends.  That thread serves no request: a notification may wait
- *            in the kernel for a request in flight, which another thread then answers.
- * Locks:     notify.lock (spin).  Queueing never blocks, so completions and holders of nodes.mutex may do it.
+ * Owns:      two queues, one for pages and one for names, and for each the one thread that sends.  These threads serve
+ *            no request: a notification may wait in the kernel for a request in flight, which another thread then
+ *            answers.  A name waits for the folder's lock, and so for every request that changes the folder; that may
+ *            be what the server lets wait for our pages: hence the second queue.
+ * Locks:     the queue's lock (spin).  Queueing never blocks, so completions and holders of nodes.mutex may do it.
  * Loss:      without memory, or with QUEUE_LIMIT waiting, an item is dropped: timeouts (1 s at most) and
  *            automatic data invalidation end what it would have ended.
  */
@@ -17,13 +19,21 @@ struct notice_waiter {
 	KEVENT sent;
 };
 
+enum notice_kind {
+	NOTICE_PAGES,  /* and attributes */
+	NOTICE_ATTR,   /* attributes only */
+	NOTICE_EXPIRE, /* a name is to be looked up again; who stands in its folder stays there */
+	NOTICE_FORGET  /* a name is gone, or leads elsewhere */
+};
+
 struct front_notice {
 	LIST_ENTRY link;
+	enum notice_kind kind;
 	struct notice_waiter *waiter; /* NULL: nobody */
 	fuse_ino_t ino;               /* the file, or the directory of the name */
 	uint64_t offset;              /* bytes */
 	uint64_t length;              /* bytes */
-	size_t name_length;           /* bytes; 0: a range of data */
+	size_t name_length;           /* bytes */
 	char name[];
 };
 
@@ -42,9 +52,8 @@ static void free_notice(struct front_notice *notice)
 	ExFreePoolWithTag(notice, FUSE_TAG_NOTIFY);
 }
 
-static void queue_notice(struct rdr_fuse *fuse, struct front_notice *notice)
+static void queue_notice(struct front_notify *q, struct front_notice *notice)
 {
-	struct front_notify *q = &fuse->notify;
 	bool queued = false;
 	KIRQL irql;
 
@@ -61,23 +70,43 @@ static void queue_notice(struct rdr_fuse *fuse, struct front_notice *notice)
 		free_notice(notice);
 }
 
+static struct front_notice *make_notice(enum notice_kind kind, fuse_ino_t ino, size_t name_length)
+{
+	struct front_notice *notice =
+		ExAllocatePoolWithTag(NonPagedPool, sizeof(*notice) + name_length + 1, FUSE_TAG_NOTIFY);
+
+	if (notice == NULL)
+		return NULL;
+	RtlZeroMemory(notice, sizeof(*notice));
+	notice->kind = kind;
+	notice->ino = ino;
+	notice->name_length = name_length;
+	return notice;
+}
+
 void front_notify_inval_range(struct rdr_fuse *fuse, fuse_ino_t ino, uint64_t offset, uint64_t length)
 {
-	struct front_notice *notice = ExAllocatePoolWithTag(NonPagedPool, sizeof(*notice), FUSE_TAG_NOTIFY);
+	struct front_notice *notice = make_notice(NOTICE_PAGES, ino, 0);
 
 	if (notice == NULL)
 		return;
-	RtlZeroMemory(notice, sizeof(*notice));
-	notice->ino = ino;
 	notice->offset = offset;
 	notice->length = length;
-	queue_notice(fuse, notice);
+	queue_notice(&fuse->notify, notice);
+}
+
+void front_notify_inval_attr(struct rdr_fuse *fuse, fuse_ino_t ino)
+{
+	struct front_notice *notice = make_notice(NOTICE_ATTR, ino, 0);
+
+	if (notice != NULL)
+		queue_notice(&fuse->notify_names, notice);
 }
 
 void front_notify_purge(struct rdr_fuse *fuse, fuse_ino_t ino, uint64_t offset, uint64_t length,
 			LONGLONG patience)
 {
-	struct front_notice *notice = ExAllocatePoolWithTag(NonPagedPool, sizeof(*notice), FUSE_TAG_NOTIFY);
+	struct front_notice *notice = make_notice(NOTICE_PAGES, ino, 0);
 	struct notice_waiter *waiter = ExAllocatePoolWithTag(NonPagedPool, sizeof(*waiter), FUSE_TAG_NOTIFY);
 	LARGE_INTEGER limit = {.QuadPart = -patience};
 
@@ -90,18 +119,17 @@ void front_notify_purge(struct rdr_fuse *fuse, fuse_ino_t ino, uint64_t offset, 
 	}
 	atomic_init(&waiter->refs, 2);
 	KeInitializeEvent(&waiter->sent, NotificationEvent, FALSE);
-	RtlZeroMemory(notice, sizeof(*notice));
-	notice->ino = ino;
 	notice->offset = offset;
 	notice->length = length;
 	notice->waiter = waiter;
-	queue_notice(fuse, notice);
+	queue_notice(&fuse->notify, notice);
 	(void)KeWaitForSingleObject(&waiter->sent, Executive, KernelMode, FALSE,
 				    &limit); /* it happens all the same */
 	waiter_put(waiter);
 }
 
-void front_notify_inval_entry(struct rdr_fuse *fuse, fuse_ino_t parent, const UNICODE_STRING *name)
+static void queue_name(struct rdr_fuse *fuse, enum notice_kind kind, fuse_ino_t parent,
+		       const UNICODE_STRING *name)
 {
 	char bytes[NAME_MAX + 1];
 	size_t length;
@@ -109,31 +137,62 @@ void front_notify_inval_entry(struct rdr_fuse *fuse, fuse_ino_t parent, const UN
 
 	if (!NT_SUCCESS(door_component_to_posix(name, bytes, sizeof(bytes), &length)))
 		return;
-	notice = ExAllocatePoolWithTag(NonPagedPool, sizeof(*notice) + length + 1, FUSE_TAG_NOTIFY);
+	notice = make_notice(kind, parent, length);
 	if (notice == NULL)
 		return;
-	RtlZeroMemory(notice, sizeof(*notice));
-	notice->ino = parent;
-	notice->name_length = length;
 	RtlCopyMemory(notice->name, bytes, length + 1);
-	queue_notice(fuse, notice);
+	queue_notice(&fuse->notify_names, notice);
+}
+
+void front_notify_inval_entry(struct rdr_fuse *fuse, fuse_ino_t parent, const UNICODE_STRING *name)
+{
+	queue_name(fuse, NOTICE_FORGET, parent, name);
+}
+
+void front_notify_expire_entry(struct rdr_fuse *fuse, fuse_ino_t parent, const UNICODE_STRING *name)
+{
+	if (atomic_load(&fuse->can_expire))
+		queue_name(fuse, NOTICE_EXPIRE, parent, name);
+}
+
+static void send_expiry(struct rdr_fuse *fuse, const struct front_notice *notice)
+{
+#if defined(RDR_FUSE_EXPIRE_FLAGS)
+	(void)fuse_lowlevel_notify_expire_entry(fuse->session, notice->ino, notice->name, notice->name_length,
+						FUSE_LL_EXPIRE_ONLY);
+#elif defined(RDR_FUSE_EXPIRE)
+	(void)fuse_lowlevel_notify_expire_entry(fuse->session, notice->ino, notice->name,
+						notice->name_length);
+#else
+	(void)fuse; /* can_expire is never set: what the name leads to ends with its time */
+	(void)notice;
+#endif
 }
 
 static void send_notice(struct rdr_fuse *fuse, const struct front_notice *notice)
 {
 	/* ENOENT: the kernel does not know it any more, which is what we want. */
-	if (notice->name_length != 0)
-		(void)fuse_lowlevel_notify_inval_entry(fuse->session, notice->ino, notice->name,
-						       notice->name_length);
-	else
+	switch (notice->kind) {
+	case NOTICE_PAGES:
 		(void)fuse_lowlevel_notify_inval_inode(fuse->session, notice->ino, (off_t)notice->offset,
 						       (off_t)notice->length);
+		break;
+	case NOTICE_ATTR:
+		(void)fuse_lowlevel_notify_inval_inode(fuse->session, notice->ino, -1, 0);
+		break;
+	case NOTICE_EXPIRE:
+		send_expiry(fuse, notice);
+		break;
+	case NOTICE_FORGET:
+		(void)fuse_lowlevel_notify_inval_entry(fuse->session, notice->ino, notice->name,
+						       notice->name_length);
+		break;
+	}
 }
 
 static void notifier(void *context)
 {
-	struct rdr_fuse *fuse = context;
-	struct front_notify *q = &fuse->notify;
+	struct front_notify *q = context;
 
 	for (;;) {
 		struct front_notice *notice = NULL;
@@ -149,7 +208,7 @@ static void notifier(void *context)
 		KeReleaseSpinLock(&q->lock, irql);
 		if (notice != NULL) {
 			if (!stopping)
-				send_notice(fuse, notice);
+				send_notice(q->fuse, notice);
 			free_notice(notice);
 			continue;
 		}
@@ -159,19 +218,17 @@ static void notifier(void *context)
 	}
 }
 
-NTSTATUS front_notify_start(struct rdr_fuse *fuse)
+static NTSTATUS queue_start(struct rdr_fuse *fuse, struct front_notify *q, const char *name)
 {
-	struct front_notify *q = &fuse->notify;
-
+	q->fuse = fuse;
 	KeInitializeSpinLock(&q->lock);
 	InitializeListHead(&q->queue);
 	KeInitializeEvent(&q->wake, SynchronizationEvent, FALSE);
-	return nt_thread_create("rdr-notify", notifier, fuse, &q->thread);
+	return nt_thread_create(name, notifier, q, &q->thread);
 }
 
-void front_notify_stop(struct rdr_fuse *fuse)
+static void queue_stop(struct front_notify *q)
 {
-	struct front_notify *q = &fuse->notify;
 	KIRQL irql;
 
 	if (q->thread == NULL)
@@ -182,4 +239,17 @@ void front_notify_stop(struct rdr_fuse *fuse)
 	KeSetEvent(&q->wake, IO_NO_INCREMENT, FALSE);
 	nt_thread_join(q->thread);
 	q->thread = NULL;
+}
+
+NTSTATUS front_notify_start(struct rdr_fuse *fuse)
+{
+	NTSTATUS status = queue_start(fuse, &fuse->notify, "rdr-notify");
+
+	return NT_SUCCESS(status) ? queue_start(fuse, &fuse->notify_names, "rdr-names") : status;
+}
+
+void front_notify_stop(struct rdr_fuse *fuse)
+{
+	queue_stop(&fuse->notify);
+	queue_stop(&fuse->notify_names);
 }

@@ -92,12 +92,12 @@ double front_attr_timeout(struct rdr_fuse *fuse, struct front_node *node)
 	return front_node_is_cached(fuse, node) && !front_node_is_granted(fuse, node) ? 0.0 : fuse->timeout;
 }
 
-void front_fill_entry(struct rdr_fuse *fuse, struct front_node *node, const FILE_STAT_INFORMATION *info,
-		      struct fuse_entry_param *e)
+void front_fill_entry(struct rdr_fuse *fuse, struct front_node *parent, struct front_node *node,
+		      const FILE_STAT_INFORMATION *info, struct fuse_entry_param *e)
 {
 	RtlZeroMemory(e, sizeof(*e));
 	e->ino = front_ino_of(fuse, node);
-	e->entry_timeout = fuse->timeout;
+	e->entry_timeout = front_node_has_spellings(fuse, node, parent) ? 0 : fuse->timeout;
 	e->attr_timeout = front_attr_timeout(fuse, node);
 	front_fill_stat(fuse, node, info, &e->attr);
 }
@@ -119,7 +119,7 @@ static void reply_entry(struct front_request *r, struct front_node *parent, cons
 		front_reply_status(r, status);
 		return;
 	}
-	front_fill_entry(fuse, node, stat, &e);
+	front_fill_entry(fuse, parent, node, stat, &e);
 	e.entry_timeout = e.entry_timeout > age ? e.entry_timeout - age : 0;
 	e.attr_timeout = e.attr_timeout > age ? e.attr_timeout - age : 0;
 	if (!front_claim(r) || fuse_reply_entry(r->req, &e) != 0)

@@ -26,7 +26,11 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
 {
 	struct rdr_fuse *fuse = userdata;
 
+#if defined(RDR_FUSE_EXPIRE_FLAGS) || defined(RDR_FUSE_EXPIRE)
+	atomic_store(&fuse->can_expire, (conn->capable & FUSE_CAP_EXPIRE_ONLY) != 0);
+#else
 	(void)fuse;
+#endif
 	/* Received data stays in our own memory: the request's MDL points into it. */
 	conn->want &= ~(unsigned int)(FUSE_CAP_SPLICE_READ | FUSE_CAP_SPLICE_WRITE | FUSE_CAP_SPLICE_MOVE);
 	/* With it the kernel owns sizes and other clients' changes are not seen. */
@@ -135,6 +139,7 @@ static struct fuse_session *make_session(struct rdr_fuse *fuse, bool debug, bool
 
 static void destroy_parts(struct rdr_fuse *fuse)
 {
+	front_watches_stop(fuse);
 	front_notify_stop(fuse);
 	front_requests_stop(fuse);
 	if (fuse->session != NULL)
@@ -217,6 +222,8 @@ enum rdr_fuse_error rdr_fuse_mount(const struct rdr_fuse_options *options, struc
 	status = front_requests_start(fuse);
 	if (NT_SUCCESS(status))
 		status = front_notify_start(fuse);
+	if (NT_SUCCESS(status))
+		status = front_watches_start(fuse);
 	if (!NT_SUCCESS(status)) {
 		front_fail(failure, error, ENOMEM, status, "no thread for the mount");
 		goto out;
@@ -287,6 +294,7 @@ void rdr_fuse_destroy(struct rdr_fuse *fuse)
 	 */
 	if ((fuse->result != 0 || !atomic_load(&fuse->ran)) && atomic_exchange(&fuse->mounted, false))
 		(void)front_unmount(fuse->mountpoint, true);
+	front_watches_stop(fuse);
 	front_files_close_all(fuse);
 	destroy_parts(fuse);
 }
