@@ -317,6 +317,16 @@ def test_rename_of_an_open_file_keeps_it_usable(place):
     assert read(place / "b") == b"first second"
 
 
+def test_a_file_closed_this_moment_is_removed_at_once(place):
+    """Release is not waited for: a removal that comes at the same time must not take the file for closed too early."""
+    for _ in range(150):
+        write(place / "f", b"x")
+        with open(place / "f", "rb") as first, open(place / "f", "rb") as second:
+            assert first.read() == second.read() == b"x"
+        os.unlink(place / "f")
+        assert os.listdir(place.path) == []
+
+
 def test_unlink_while_open_keeps_the_data_until_close(place):
     """An unlinked file is gone by name at once and lives on for who has it open."""
     with open(place / "f", "w+b", buffering=0) as file:

@@ -110,6 +110,8 @@ static void file_destroy(struct door_file *file)
 	struct door_volume *volume = file->volume;
 
 	door_object_close(volume->door, file->object);
+	/* Not before: a deletion on its way must not take for closed what the engine still holds open. */
+	file_unhash(file);
 	ExFreePoolWithTag(file, DOOR_TAG_FILE);
 	door_volume_put(volume);
 }
@@ -130,10 +132,8 @@ void door_file_put(struct door_file *file)
 
 NTSTATUS door_close(struct door_file *file, const struct door_caller *caller)
 {
-	NTSTATUS status;
+	NTSTATUS status = door_object_cleanup(file->volume->door, file->object, caller);
 
-	file_unhash(file);
-	status = door_object_cleanup(file->volume->door, file->object, caller);
 	if (atomic_fetch_sub(&file->refs, 1) == 1)
 		file_destroy(file);
 	return status;
