@@ -86,9 +86,35 @@ static void test_without_effect(void **state)
 
 	(void)state;
 	rdr_options_init(&options);
-	assert_int_equal(parse("hard,nobrl,max_channels=4", &options, &error, kept), 0);
-	assert_string_equal(options.without_effect, "hard,nobrl,max_channels");
+	assert_int_equal(parse("hard,iocharset=utf8,max_channels=4", &options, &error, kept), 0);
+	assert_string_equal(options.without_effect, "hard,iocharset,max_channels");
 	rdr_options_free(&options);
+}
+
+/* Locks are the server's business unless nobrl (or its other name, nolock) says otherwise; the last word counts. */
+static void test_locks_stay_here(void **state)
+{
+	static const struct {
+		const char *text;
+		bool local;
+	} cases[] = {{"ro", false},
+		     {"nobrl", true},
+		     {"nolock", true},
+		     {"nobrl,brl", false},
+		     {"lock,nolock", true}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct rdr_options options;
+		struct rdr_error error = {0};
+		char kept[512];
+
+		rdr_options_init(&options);
+		assert_int_equal(parse(cases[i].text, &options, &error, kept), 0);
+		assert_int_equal(options.local_locks, cases[i].local);
+		assert_null(options.without_effect);
+		rdr_options_free(&options);
+	}
 }
 
 /* Everything else is refused, with the name in the text. */
@@ -157,11 +183,9 @@ static void test_passwords_are_blanked(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_meanings),
-		cmocka_unit_test(test_foreign_names),
-		cmocka_unit_test(test_without_effect),
-		cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_passwords_are_blanked),
+		cmocka_unit_test(test_meanings),       cmocka_unit_test(test_foreign_names),
+		cmocka_unit_test(test_without_effect), cmocka_unit_test(test_locks_stay_here),
+		cmocka_unit_test(test_refused),        cmocka_unit_test(test_passwords_are_blanked),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,6 +18,8 @@
 #ifndef RDBSS_FRONT_DOOR_H
 #define RDBSS_FRONT_DOOR_H
 
+#include <stdbool.h>
+
 #include "ntifs.h"
 #include "nt_exec.h"
 
@@ -35,6 +37,7 @@ struct door_request;
 struct door_cancel {
 	KSPIN_LOCK lock;
 	struct door_request *current; /* under lock; referenced while set */
+	struct door_lock_op *waiting; /* under lock; referenced while set: a lock that is waited for */
 	BOOLEAN cancelled; /* under lock; sticks: later requests end with STATUS_CANCELLED at once */
 };
 
@@ -399,6 +402,47 @@ NTSTATUS door_lock_range(struct door_file *file, const struct door_caller *calle
 			 const struct door_lock *lock);
 NTSTATUS door_unlock_range(struct door_file *file, const struct door_caller *caller,
 			   const struct door_lock *lock);
+
+/* ---- locks as POSIX programs expect them (locks.c, record.c, carrier.c) -------------------------------- */
+
+enum door_lock_type { DOOR_UNLOCKED, DOOR_SHARED, DOOR_EXCLUSIVE };
+/* Locks of one kind conflict among the owners of this volume; at the server both kinds are the same. */
+enum door_lock_kind { DOOR_LOCK_POSIX, DOOR_LOCK_FLOCK };
+
+#define DOOR_RANGE_END ((uint64_t)INT64_MAX) /* "to the end of the file, wherever it is" */
+
+struct door_range {
+	uint64_t owner; /* whatever tells owners apart */
+	uint64_t start; /* bytes */
+	uint64_t end;   /* bytes, exclusive */
+	uint32_t pid;   /* for whoever asks who holds it; 0: nobody of this machine */
+	enum door_lock_type type;
+	enum door_lock_kind kind;
+};
+
+/**
+ * door_record_lock - take, convert or give up (DOOR_UNLOCKED) a range of a file
+ * @wait: until it is free here and at the server, or the caller's cancel slot is fired
+ * @done: called exactly once; its information is 0
+ *
+ * The owner's other locks are split and merged as fcntl(2) says. The union of what all owners hold is held at the
+ * server through one handle, which all transfers of the file go through meanwhile (carrier.c).
+ * Ends with: STATUS_SUCCESS; STATUS_LOCK_NOT_GRANTED; STATUS_CANCELLED; STATUS_FILE_FORCED_CLOSED: the server has lost
+ * a lock that was taken through this handle, which from then on does nothing but close.
+ */
+void door_record_lock(struct door_file *file, const struct door_caller *caller,
+		      const struct door_range *range, bool wait, door_done_fn done, void *context);
+
+/**
+ * door_record_test - could the range be locked?
+ * @range: [in] what is wanted [out] on STATUS_SUCCESS type DOOR_UNLOCKED when it could, else a lock in the way
+ *
+ * The server is asked by trying. What is held here in shared mode is not tried: the answer is "it could" then.
+ */
+NTSTATUS door_record_test(struct door_file *file, const struct door_caller *caller, struct door_range *range);
+
+/* Everything that an owner has in the file, as on close(2). */
+void door_record_release(struct door_file *file, enum door_lock_kind kind, uint64_t owner);
 
 /* ---- the driver's devices, for a program that drives it (user.c) --------------------------------------- */
 

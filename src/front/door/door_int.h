@@ -47,11 +47,22 @@ struct door_volume {
 struct door_file {
 	struct door_volume *volume;
 	PFILE_OBJECT object;
-	atomic_uint refs;   /* 1 for the owner until door_close(), 1 per request */
-	LIST_ENTRY id_link; /* under volume->mutex, when hashed */
-	uint64_t id;        /* the server's file id; 0 = not known */
+	struct door_locks *locks; /* of an open for data of a file; constant; NULL: none can be taken */
+	atomic_bool lock_lost;    /* the server has lost a lock that was taken through it; stays */
+	bool closed;              /* by its owner; under locks->mutex */
+	ACCESS_MASK access;       /* as asked for */
+	atomic_uint refs;         /* 1 for the owner until door_close(), 1 per request */
+	LIST_ENTRY id_link;       /* under volume->mutex, when hashed */
+	uint64_t id;              /* the server's file id; 0 = not known */
 	BOOLEAN hashed;
 	WORK_QUEUE_ITEM close; /* IRP_MJ_CLOSE when the last reference went in a completion */
+};
+
+/* Which handle a transfer goes through; see carrier.c. */
+struct door_transfer {
+	struct door_file *file; /* the one; referenced when carried */
+	bool direct;            /* counted in file->locks->direct */
+	bool carried;           /* not what the caller named */
 };
 
 struct door_request {
@@ -59,6 +70,7 @@ struct door_request {
 	PMDL mdl;
 	PFILE_OBJECT object;        /* borrowed from file, or from the device's own opens */
 	struct door_file *file;     /* referenced; NULL for control opens and creates */
+	struct door_transfer way;   /* of a transfer; file NULL: it is none */
 	struct door_cancel *cancel; /* registered there until completion */
 	atomic_uint refs;
 	door_done_fn done; /* NULL: somebody waits for the event */
@@ -95,6 +107,33 @@ void door_file_put(struct door_file *file);
 BOOLEAN door_id_is_open(struct door_volume *volume, uint64_t id);
 /* TRUE when another handle of this volume than @file has the same file open. */
 BOOLEAN door_file_is_shared(struct door_file *file);
+
+/* The same data as a handle that already exists; STATUS_FILE_RENAMED: another file has the name by now. */
+NTSTATUS door_open_again(struct door_file *file, const struct door_caller *caller, ACCESS_MASK access,
+			 struct door_file **out);
+/* Cleanup, and the owner's reference; the pointer is dead. */
+NTSTATUS door_file_end(struct door_file *file, const struct door_caller *caller);
+
+/* An open handle for the same file that may do all of @access; NULL: none. Borrowed until it is closed. */
+struct door_file *door_file_beside(struct door_file *file, ACCESS_MASK access);
+
+/* carrier.c */
+/* Return: STATUS_SUCCESS; STATUS_FILE_FORCED_CLOSED: a lock of the handle is lost. */
+NTSTATUS door_transfer_begin(struct door_file *file, bool write, struct door_transfer *way);
+/* Once for each begin that succeeded. Return: what the caller is told. Context: <= DISPATCH_LEVEL. */
+NTSTATUS door_transfer_end(const struct door_transfer *way, NTSTATUS status);
+
+/* info.c */
+/* @length: the caller's memory until @done. */
+void door_lock_range_async(struct door_file *file, const struct door_caller *caller,
+			   const struct door_lock *lock, LARGE_INTEGER *length, door_done_fn done,
+			   void *context);
+
+/* locks.c: an op in a cancel slot */
+struct door_lock_op;
+void door_lock_op_hold(struct door_lock_op *op);
+/* Consumes a reference.  Context: <= DISPATCH_LEVEL. */
+void door_lock_op_cancel(struct door_lock_op *op);
 
 /* volume.c */
 void door_volume_put(struct door_volume *volume);

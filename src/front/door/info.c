@@ -274,39 +274,59 @@ NTSTATUS door_fsctl(struct door_file *file, const struct door_caller *caller, UL
 
 /* ---- locks ------------------------------------------------------------------------------------------- */
 
-static NTSTATUS lock_control(struct door_file *file, const struct door_caller *caller,
-			     const struct door_lock *lock, UCHAR minor, UCHAR flags)
+static NTSTATUS make_lock(struct door_file *file, const struct door_caller *caller,
+			  const struct door_lock *lock, LARGE_INTEGER *length, UCHAR minor,
+			  struct door_request **out)
 {
-	LARGE_INTEGER length = {.QuadPart = (LONGLONG)lock->length};
-	struct door_request *r;
 	PIO_STACK_LOCATION stack;
 	NTSTATUS status = door_request_create(file->volume->door, file->object, file, caller,
-					      IRP_MJ_LOCK_CONTROL, minor, &r);
+					      IRP_MJ_LOCK_CONTROL, minor, out);
 
 	if (!NT_SUCCESS(status))
 		return status;
-	stack = door_request_stack(r);
-	stack->Flags = flags;
-	stack->Parameters.LockControl.Length = &length;
+	length->QuadPart = (LONGLONG)lock->length;
+	stack = door_request_stack(*out);
+	if (minor == IRP_MN_LOCK && lock->exclusive)
+		stack->Flags |= SL_EXCLUSIVE_LOCK;
+	if (minor == IRP_MN_LOCK && lock->fail_immediately)
+		stack->Flags |= SL_FAIL_IMMEDIATELY;
+	stack->Parameters.LockControl.Length = length;
 	stack->Parameters.LockControl.Key = lock->key;
 	stack->Parameters.LockControl.ByteOffset.QuadPart = (LONGLONG)lock->offset;
-	return door_request_run(r, caller, NULL);
+	return status;
+}
+
+static NTSTATUS lock_control(struct door_file *file, const struct door_caller *caller,
+			     const struct door_lock *lock, UCHAR minor)
+{
+	LARGE_INTEGER length;
+	struct door_request *r;
+	NTSTATUS status = make_lock(file, caller, lock, &length, minor, &r);
+
+	return NT_SUCCESS(status) ? door_request_run(r, caller, NULL) : status;
 }
 
 NTSTATUS door_lock_range(struct door_file *file, const struct door_caller *caller,
 			 const struct door_lock *lock)
 {
-	UCHAR flags = 0;
-
-	if (lock->exclusive)
-		flags |= SL_EXCLUSIVE_LOCK;
-	if (lock->fail_immediately)
-		flags |= SL_FAIL_IMMEDIATELY;
-	return lock_control(file, caller, lock, IRP_MN_LOCK, flags);
+	return lock_control(file, caller, lock, IRP_MN_LOCK);
 }
 
 NTSTATUS door_unlock_range(struct door_file *file, const struct door_caller *caller,
 			   const struct door_lock *lock)
 {
-	return lock_control(file, caller, lock, IRP_MN_UNLOCK_SINGLE, 0);
+	return lock_control(file, caller, lock, IRP_MN_UNLOCK_SINGLE);
+}
+
+void door_lock_range_async(struct door_file *file, const struct door_caller *caller,
+			   const struct door_lock *lock, LARGE_INTEGER *length, door_done_fn done,
+			   void *context)
+{
+	struct door_request *r;
+	NTSTATUS status = make_lock(file, caller, lock, length, IRP_MN_LOCK, &r);
+
+	if (NT_SUCCESS(status))
+		door_request_send(r, caller, done, context);
+	else
+		done(context, status, 0);
 }

@@ -5,6 +5,25 @@
  */
 #include "door_int.h"
 
+/* A request through the handle that transfers of the file go through now. */
+static NTSTATUS make_on_its_way(struct door_file *file, const struct door_caller *caller, UCHAR major,
+				UCHAR minor, struct door_request **out)
+{
+	struct door_transfer way;
+	NTSTATUS status = door_transfer_begin(file, major != IRP_MJ_READ, &way);
+
+	*out = NULL;
+	if (!NT_SUCCESS(status))
+		return status;
+	status = door_request_create(file->volume->door, way.file->object, way.file, caller, major, minor,
+				     out);
+	if (NT_SUCCESS(status))
+		(*out)->way = way;
+	else
+		(void)door_transfer_end(&way, status); /* nothing was sent */
+	return status;
+}
+
 static NTSTATUS make_transfer(struct door_file *file, const struct door_caller *caller, UCHAR major,
 			      void *buffer, ULONG length, uint64_t offset, struct door_request **out)
 {
@@ -16,13 +35,14 @@ static NTSTATUS make_transfer(struct door_file *file, const struct door_caller *
 	if (length > DOOR_IO_MAX || (offset > INT64_MAX && offset != DOOR_APPEND) ||
 	    (offset != DOOR_APPEND && offset + length > INT64_MAX))
 		return STATUS_INVALID_PARAMETER;
-	status =
-		door_request_create(file->volume->door, file->object, file, caller, major, IRP_MN_NORMAL, &r);
+	status = make_on_its_way(file, caller, major, IRP_MN_NORMAL, &r);
 	if (!NT_SUCCESS(status))
 		return status;
 	if (length != 0) {
 		r->mdl = IoAllocateMdl(buffer, length, FALSE, FALSE, NULL);
 		if (r->mdl == NULL) {
+			(void)door_transfer_end(&r->way,
+						STATUS_INSUFFICIENT_RESOURCES); /* nothing was sent */
 			door_request_put(r);
 			return STATUS_INSUFFICIENT_RESOURCES;
 		}
@@ -97,8 +117,7 @@ NTSTATUS door_write(struct door_file *file, const struct door_caller *caller, co
 static NTSTATUS flush(struct door_file *file, const struct door_caller *caller, UCHAR minor)
 {
 	struct door_request *r;
-	NTSTATUS status = door_request_create(file->volume->door, file->object, file, caller,
-					      IRP_MJ_FLUSH_BUFFERS, minor, &r);
+	NTSTATUS status = make_on_its_way(file, caller, IRP_MJ_FLUSH_BUFFERS, minor, &r);
 
 	return NT_SUCCESS(status) ? door_request_run(r, caller, NULL) : status;
 }
@@ -117,8 +136,7 @@ void door_flush_async(struct door_file *file, const struct door_caller *caller, 
 		      void *context)
 {
 	struct door_request *r;
-	NTSTATUS status = door_request_create(file->volume->door, file->object, file, caller,
-					      IRP_MJ_FLUSH_BUFFERS, 0, &r);
+	NTSTATUS status = make_on_its_way(file, caller, IRP_MJ_FLUSH_BUFFERS, 0, &r);
 
 	if (NT_SUCCESS(status))
 		door_request_send(r, caller, done, context);

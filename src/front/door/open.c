@@ -7,7 +7,7 @@
  * Dies when: door_close() was called and the last request on it ended.  That may be a completion, which must
  *            not wait: IRP_MJ_CLOSE then goes out from a worker.
  */
-#include "door_int.h"
+#include "locks.h"
 
 #include "mrxfcb.h"
 
@@ -53,17 +53,25 @@ static LIST_ENTRY *bucket_of(struct door_volume *volume, uint64_t id)
 	return &volume->by_id[(id * 0x9E3779B97F4A7C15ull) >> 56];
 }
 
-static void file_hash(struct door_file *file, uint64_t id)
+static bool is_id(uint64_t id)
 {
-	struct door_volume *volume = file->volume;
+	return id != 0 && id != ~(uint64_t)0;
+}
 
-	if (id == 0 || id == ~(uint64_t)0)
+static void file_hash_locked(struct door_file *file, uint64_t id)
+{
+	if (!is_id(id))
 		return;
-	ExAcquireFastMutex(&volume->mutex);
 	file->id = id;
 	file->hashed = TRUE;
-	InsertTailList(bucket_of(volume, id), &file->id_link);
-	ExReleaseFastMutex(&volume->mutex);
+	InsertTailList(bucket_of(file->volume, id), &file->id_link);
+}
+
+static void file_hash(struct door_file *file, uint64_t id)
+{
+	ExAcquireFastMutex(&file->volume->mutex);
+	file_hash_locked(file, id);
+	ExReleaseFastMutex(&file->volume->mutex);
 }
 
 static void file_unhash(struct door_file *file)
@@ -105,6 +113,52 @@ BOOLEAN door_id_is_open(struct door_volume *volume, uint64_t id)
 	return open;
 }
 
+struct door_file *door_file_beside(struct door_file *file, ACCESS_MASK access)
+{
+	struct door_volume *volume = file->volume;
+	struct door_file *found = NULL;
+	LIST_ENTRY *head, *l;
+
+	ExAcquireFastMutex(&volume->mutex);
+	head = bucket_of(volume, file->id);
+	for (l = head->Flink; file->id != 0 && l != head && found == NULL; l = l->Flink) {
+		struct door_file *other = CONTAINING_RECORD(l, struct door_file, id_link);
+
+		if (other->locks == file->locks && !other->closed && (other->access & access) == access)
+			found = other;
+	}
+	ExReleaseFastMutex(&volume->mutex);
+	return found;
+}
+
+/* The file's locks, with those who have it open already. */
+static NTSTATUS file_join_locks(struct door_file *file, uint64_t id)
+{
+	struct door_volume *volume = file->volume;
+	struct door_locks *locks = door_locks_create(), *fresh = locks;
+	LIST_ENTRY *head, *l;
+
+	if (locks == NULL)
+		return STATUS_INSUFFICIENT_RESOURCES;
+	ExAcquireFastMutex(&volume->mutex);
+	head = bucket_of(volume, id);
+	for (l = head->Flink; is_id(id) && l != head && locks == fresh; l = l->Flink) {
+		struct door_file *other = CONTAINING_RECORD(l, struct door_file, id_link);
+
+		if (other->id == id && other->locks != NULL) {
+			locks = other->locks;
+			atomic_fetch_add(&locks->refs, 1);
+		}
+	}
+	file->locks = locks;
+	atomic_fetch_add(&locks->handles, 1);
+	file_hash_locked(file, id);
+	ExReleaseFastMutex(&volume->mutex);
+	if (locks != fresh)
+		door_locks_put(fresh);
+	return STATUS_SUCCESS;
+}
+
 static void file_destroy(struct door_file *file)
 {
 	struct door_volume *volume = file->volume;
@@ -112,6 +166,8 @@ static void file_destroy(struct door_file *file)
 	door_object_close(volume->door, file->object);
 	/* Not before: a deletion on its way must not take for closed what the engine still holds open. */
 	file_unhash(file);
+	if (file->locks != NULL)
+		door_locks_put(file->locks);
 	ExFreePoolWithTag(file, DOOR_TAG_FILE);
 	door_volume_put(volume);
 }
@@ -130,7 +186,7 @@ void door_file_put(struct door_file *file)
 	ExQueueWorkItem(&file->close, DelayedWorkQueue);
 }
 
-NTSTATUS door_close(struct door_file *file, const struct door_caller *caller)
+NTSTATUS door_file_end(struct door_file *file, const struct door_caller *caller)
 {
 	NTSTATUS status = door_object_cleanup(file->volume->door, file->object, caller);
 
@@ -139,17 +195,17 @@ NTSTATUS door_close(struct door_file *file, const struct door_caller *caller)
 	return status;
 }
 
+NTSTATUS door_close(struct door_file *file, const struct door_caller *caller)
+{
+	return door_locks_close(file) ? STATUS_SUCCESS : door_file_end(file, caller);
+}
+
 struct door_volume *door_file_volume(struct door_file *file)
 {
 	return file->volume;
 }
 
 /* ---- create ----------------------------------------------------------------------------------------- */
-
-static NTSTATUS full_name(struct door_volume *volume, const UNICODE_STRING *path, UNICODE_STRING *name)
-{
-	return door_name_join(&volume->root, path, name);
-}
 
 static NTSTATUS attach_query(struct door_request *r, const struct door_open *open, PECP_LIST *list,
 			     PRX_QUERY_ON_CREATE_ECP *ecp)
@@ -209,22 +265,17 @@ static void tell_cache(struct door_opened *out, const RX_QUERY_ON_CREATE_ECP *ec
 	out->cache_generation = ecp->CacheGeneration;
 }
 
-/* Sends the create; the file object is the caller's on success. */
-static NTSTATUS create(struct door_volume *volume, const struct door_caller *caller,
-		       const struct door_open *open, struct door_opened *out, PFILE_OBJECT *object)
+/* Sends the create of \server\share\path; the file object is the caller's on success. */
+static NTSTATUS create_name(struct door_volume *volume, const struct door_caller *caller,
+			    const struct door_open *open, const UNICODE_STRING *name, struct door_opened *out,
+			    PFILE_OBJECT *object)
 {
 	IO_SECURITY_CONTEXT security = {0};
 	PRX_QUERY_ON_CREATE_ECP ecp = NULL;
 	PECP_LIST list = NULL;
 	struct door_request *r = NULL;
-	UNICODE_STRING name;
-	NTSTATUS status = full_name(volume, &open->path, &name);
+	NTSTATUS status = door_object_create(volume->door, name, object);
 
-	*object = NULL;
-	if (!NT_SUCCESS(status))
-		return status;
-	status = door_object_create(volume->door, &name, object);
-	door_name_free(&name);
 	if (!NT_SUCCESS(status))
 		return status;
 	status = door_request_create(volume->door, *object, NULL, caller, IRP_MJ_CREATE, 0, &r);
@@ -262,6 +313,20 @@ static NTSTATUS create(struct door_volume *volume, const struct door_caller *cal
 	return status;
 }
 
+static NTSTATUS create(struct door_volume *volume, const struct door_caller *caller,
+		       const struct door_open *open, struct door_opened *out, PFILE_OBJECT *object)
+{
+	UNICODE_STRING name;
+	NTSTATUS status = door_name_join(&volume->root, &open->path, &name);
+
+	*object = NULL;
+	if (!NT_SUCCESS(status))
+		return status;
+	status = create_name(volume, caller, open, &name, out, object);
+	door_name_free(&name);
+	return status;
+}
+
 static NTSTATUS file_create(struct door_volume *volume, PFILE_OBJECT object, struct door_file **out)
 {
 	struct door_file *file = ExAllocatePoolWithTag(NonPagedPool, sizeof(*file), DOOR_TAG_FILE);
@@ -275,6 +340,17 @@ static NTSTATUS file_create(struct door_volume *volume, PFILE_OBJECT object, str
 	atomic_init(&file->refs, 1);
 	atomic_fetch_add(&volume->files, 1);
 	return STATUS_SUCCESS;
+}
+
+static uint64_t file_id(const struct door_opened *opened)
+{
+	return opened->supplied & DOOR_QUERY_STAT ? (uint64_t)opened->stat.FileId.QuadPart : 0;
+}
+
+static bool is_for_data(const struct door_open *open)
+{
+	return !(open->options & FILE_DIRECTORY_FILE) &&
+	       (open->access & (FILE_READ_DATA | FILE_WRITE_DATA | FILE_APPEND_DATA)) != 0;
 }
 
 NTSTATUS door_open(struct door_volume *volume, const struct door_caller *caller, const struct door_open *open,
@@ -318,10 +394,57 @@ NTSTATUS door_open(struct door_volume *volume, const struct door_caller *caller,
 			out->set_status = closed;
 		return status;
 	}
-	if (out->supplied & DOOR_QUERY_STAT)
-		file_hash(file, (uint64_t)out->stat.FileId.QuadPart);
-	out->file = file;
+	file->access = open->access;
+	if (is_for_data(open))
+		status = file_join_locks(file, file_id(out));
+	else
+		file_hash(file, file_id(out));
+	if (!NT_SUCCESS(status))
+		(void)door_file_end(file, caller); /* the open is given up */
+	else
+		out->file = file;
 	return status;
+}
+
+NTSTATUS door_open_again(struct door_file *file, const struct door_caller *caller, ACCESS_MASK access,
+			 struct door_file **out)
+{
+	struct door_open open = {.access = access | FILE_READ_ATTRIBUTES | SYNCHRONIZE,
+				 .share = DOOR_SHARE_ALL,
+				 .disposition = FILE_OPEN,
+				 .options = FILE_NON_DIRECTORY_FILE,
+				 .query = DOOR_QUERY_STAT};
+	struct door_volume *volume = file->volume;
+	struct door_opened opened = {0};
+	struct door_file *again = NULL;
+	PFILE_OBJECT object;
+	NTSTATUS status;
+
+	*out = NULL;
+	if (file->id == 0)
+		return STATUS_NOT_SUPPORTED; /* nobody could say whether it is the same */
+	status = create_name(volume, caller, &open, &file->object->FileName, &opened, &object);
+	if (!NT_SUCCESS(status))
+		return status;
+	status = file_create(volume, object, &again);
+	if (!NT_SUCCESS(status)) {
+		(void)door_object_cleanup(volume->door, object, caller); /* the open is given up */
+		door_object_close(volume->door, object);
+		return status;
+	}
+	if (!(opened.supplied & DOOR_QUERY_STAT))
+		status = door_query_stat(again, caller, &opened.stat);
+	if (NT_SUCCESS(status) && (uint64_t)opened.stat.FileId.QuadPart != file->id)
+		status = STATUS_FILE_RENAMED;
+	if (!NT_SUCCESS(status)) {
+		(void)door_file_end(again, caller); /* the open is given up */
+		return status;
+	}
+	again->access = open.access;
+	again->locks = file->locks;
+	atomic_fetch_add(&again->locks->refs, 1);
+	*out = again;
+	return STATUS_SUCCESS;
 }
 
 NTSTATUS door_cache_attach(const struct door_opened *opened, const struct nt_cache_ops *ops, void *context,

@@ -73,6 +73,7 @@ void door_cancel_init(struct door_cancel *cancel)
 {
 	KeInitializeSpinLock(&cancel->lock);
 	cancel->current = NULL;
+	cancel->waiting = NULL;
 	cancel->cancelled = FALSE;
 }
 
@@ -89,6 +90,7 @@ BOOLEAN door_cancel_fired(struct door_cancel *cancel)
 
 void door_cancel_fire(struct door_cancel *cancel)
 {
+	struct door_lock_op *waiting;
 	struct door_request *r;
 	KIRQL irql;
 
@@ -97,7 +99,12 @@ void door_cancel_fire(struct door_cancel *cancel)
 	r = cancel->current;
 	if (r != NULL)
 		atomic_fetch_add(&r->refs, 1);
+	waiting = cancel->waiting;
+	if (waiting != NULL)
+		door_lock_op_hold(waiting);
 	KeReleaseSpinLock(&cancel->lock, irql);
+	if (waiting != NULL)
+		door_lock_op_cancel(waiting);
 	if (r == NULL)
 		return;
 	(void)IoCancelIrp(r->irp); /* FALSE: it is about to end, or the driver looks at Irp->Cancel itself */
@@ -147,6 +154,8 @@ static void finish(struct door_request *r)
 	struct door_file *file = r->file;
 
 	slot_leave(r);
+	if (r->way.file != NULL)
+		r->status = door_transfer_end(&r->way, r->status);
 	/* Before anybody hears of the end: who closes the file then closes it on his own thread, at once. */
 	r->file = NULL;
 	if (file != NULL)

@@ -50,7 +50,7 @@ static NTSTATUS make_handle(struct front_request *r, struct front_node *node,
 	fi->fh = (uint64_t)(uintptr_t)*out;
 	fi->direct_io = !(*out)->cached;
 	fi->keep_cache = 0;
-	fi->noflush = !(*out)->can_write;
+	fi->noflush = !(*out)->can_write && fuse->options.local_locks; /* every close() may give up locks */
 	front_file_publish(fuse, *out);
 	return STATUS_SUCCESS;
 }
@@ -245,6 +245,7 @@ void front_op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	if (r == NULL)
 		return;
 	atomic_fetch_add(&f->refs, 1);
+	front_locks_flush(f, fi->lock_owner);
 	status = f->can_write ? door_write_back(f->file, &r->caller) : STATUS_SUCCESS;
 	/* a handle that died with its connection has told its writes so */
 	front_reply_status(r, status == STATUS_FILE_CLOSED ? STATUS_SUCCESS : status);

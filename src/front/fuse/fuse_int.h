@@ -158,6 +158,9 @@ struct front_request {
 	uint64_t offset;
 	struct front_recv *recv; /* the receive buffer that holds the data to write */
 	bool inval;              /* other handles of the file have cached pages */
+	/* of a lock */
+	struct front_file *file; /* referenced */
+	struct door_range range;
 };
 
 /* ---- the mount -------------------------------------------------------------------------------------- */
@@ -390,6 +393,11 @@ void front_cache_enter(struct rdr_fuse *fuse, struct front_file *f, const struct
 void front_cache_leave(struct rdr_fuse *fuse, struct front_file *f);
 bool front_node_is_granted(struct rdr_fuse *fuse, struct front_node *node);
 
+/* lock.c */
+/* A descriptor was closed by the owner: all his locks on the file go, whichever descriptor they were taken through. */
+void front_locks_flush(struct front_file *f, uint64_t owner);
+void front_locks_release(struct front_file *f, const struct fuse_file_info *fi);
+
 /* reply.c */
 uint32_t front_type_of(const FILE_STAT_INFORMATION *stat);
 void front_fill_stat(struct rdr_fuse *fuse, struct front_node *node, const FILE_STAT_INFORMATION *info,
@@ -437,7 +445,7 @@ void front_watch_expect(struct rdr_fuse *fuse, struct front_node *dir, const UNI
  */
 void front_watch_end_below(struct rdr_fuse *fuse, struct front_node *top);
 
-/* lookup.c attr.c file.c data.c dir.c names.c links.c volume.c: the operations */
+/* lookup.c attr.c file.c lock.c data.c dir.c names.c links.c volume.c: the operations */
 void front_op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name);
 void front_op_forget(fuse_req_t req, fuse_ino_t ino, uint64_t nlookup);
 void front_op_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forgets);
@@ -450,6 +458,9 @@ void front_op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t
 		     struct fuse_file_info *fi);
 void front_op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t rdev);
 void front_op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+void front_op_getlk(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, struct flock *lock);
+void front_op_setlk(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, struct flock *lock, int sleep);
+void front_op_flock(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, int op);
 void front_op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi);
 void front_op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi);
 void front_op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_t off,

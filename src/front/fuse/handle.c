@@ -117,6 +117,7 @@ void front_op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	struct rdr_fuse *fuse = fuse_req_userdata(req);
 
 	(void)ino;
+	front_locks_release((struct front_file *)(uintptr_t)fi->fh, fi);
 	front_file_drop(fuse, (struct front_file *)(uintptr_t)fi->fh);
 	fuse_reply_err(req, 0);
 }

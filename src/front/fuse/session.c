@@ -28,9 +28,10 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
 
 #if defined(RDR_FUSE_EXPIRE_FLAGS) || defined(RDR_FUSE_EXPIRE)
 	atomic_store(&fuse->can_expire, (conn->capable & FUSE_CAP_EXPIRE_ONLY) != 0);
-#else
-	(void)fuse;
 #endif
+	/* Without them the kernel keeps locks itself, for this machine. */
+	if (fuse->options.local_locks)
+		conn->want &= ~(unsigned int)(FUSE_CAP_POSIX_LOCKS | FUSE_CAP_FLOCK_LOCKS);
 	/* Received data stays in our own memory: the request's MDL points into it. */
 	conn->want &= ~(unsigned int)(FUSE_CAP_SPLICE_READ | FUSE_CAP_SPLICE_WRITE | FUSE_CAP_SPLICE_MOVE);
 	/* With it the kernel owns sizes and other clients' changes are not seen. */
@@ -66,6 +67,9 @@ static const struct fuse_lowlevel_ops operations = {
 	.flush = front_op_flush,
 	.release = front_op_release,
 	.fsync = front_op_fsync,
+	.getlk = front_op_getlk,
+	.setlk = front_op_setlk,
+	.flock = front_op_flock,
 	.opendir = front_op_opendir,
 	.readdir = front_op_readdir,
 	.readdirplus = front_op_readdirplus,
@@ -76,7 +80,7 @@ static const struct fuse_lowlevel_ops operations = {
 	.access = front_op_access, /* asked only where default_permissions is not in force */
 				   /*
 	 * Not offered, so that the kernel answers: xattr and fallocate (EOPNOTSUPP), copy_file_range and
-	 * SEEK_HOLE (generic), getlk/setlk/flock (kept by the kernel, local to this machine).
+	 * SEEK_HOLE (generic).
 	 */
 };
 

@@ -208,6 +208,10 @@ static int apply_flag(struct rdr_options *options, const char *name, char *value
 		options->auto_unmount = true;
 	else if (strcmp(name, "noperm") == 0)
 		options->no_permissions = true;
+	else if (strcmp(name, "nobrl") == 0 || strcmp(name, "nolock") == 0)
+		options->local_locks = true;
+	else if (strcmp(name, "brl") == 0 || strcmp(name, "lock") == 0)
+		options->local_locks = false;
 	return 0;
 }
 
@@ -463,8 +467,10 @@ static const struct option_row rows[] = {
 	NO_EFFECT("nocase", VALUE_NONE),
 	NO_EFFECT("ignorecase", VALUE_NONE),
 	REFUSED("mfsymlinks", VALUE_NONE, "links stored as files are not available in this version"),
-	NO_EFFECT("nobrl", VALUE_NONE),
-	NO_EFFECT("brl", VALUE_NONE),
+	OBEYED("nobrl", VALUE_NONE, apply_flag),
+	OBEYED("nolock", VALUE_NONE, apply_flag),
+	OBEYED("brl", VALUE_NONE, apply_flag),
+	OBEYED("lock", VALUE_NONE, apply_flag),
 	NO_EFFECT("forcemandatorylock", VALUE_NONE),
 	/* FUSE */
 	OBEYED("allow_other", VALUE_NONE, apply_flag),

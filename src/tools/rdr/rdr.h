@@ -116,6 +116,7 @@ struct rdr_options {
 	bool default_permissions;
 	bool auto_unmount;
 	bool no_permissions; /* noperm: the server alone decides */
+	bool local_locks;    /* nobrl: the server does not hear of locks */
 	char *fsname;
 	char *subtype;
 	unsigned long max_read;

@@ -1,0 +1,79 @@
+/*
+ * locks.h - the locks of one file: what the processes here hold, and how it is held at the server.
+ */
+#ifndef RDBSS_FRONT_DOOR_LOCKS_H
+#define RDBSS_FRONT_DOOR_LOCKS_H
+
+#include "door_int.h"
+#include "record.h"
+
+#define DOOR_TAG_LOCKS 'kRoD'
+
+/* A range that is locked at the server, exactly so. Pieces do not overlap. */
+struct door_piece {
+	LIST_ENTRY link;
+	uint64_t start, end;
+	enum door_lock_type type;
+};
+
+struct door_locks {
+	atomic_uint refs;     /* door_file structures */
+	KGUARDED_MUTEX mutex; /* for what follows; held while the server is asked what it answers at once */
+	struct door_records records;
+	LIST_ENTRY pieces;
+	LIST_ENTRY waiting;   /* struct door_lock_op that wait for a local lock, in order of arrival */
+	unsigned int pending; /* locks that wait at the server */
+	atomic_uint handles;  /* open ones, but for those that only carry */
+	KSPIN_LOCK route;
+	struct door_file *carrier; /* holds the pieces; NULL: there are none; written under route too */
+	bool carrier_is_ours;      /* its owner has closed it, or we opened it */
+
+	atomic_bool routed; /* transfers go through the carrier */
+	atomic_uint
+		direct; /* transfers that do not and are under way; the highest bit: somebody waits for their end */
+	KEVENT drained;
+	atomic_bool dead; /* the carrier is: a transfer said so */
+};
+
+/* Why a range could not be raised. */
+struct door_refusal {
+	uint64_t start, end; /* could not be locked */
+	bool upgrade; /* we share it ourselves: to wait at the server for more would mean to give that up */
+};
+
+/* carrier.c */
+/*
+ * There is a handle that can hold a lock of @type asked for through @file, and transfers go through it.
+ * Locks: mutex.
+ */
+void door_carrier_ready(struct door_locks *locks, struct door_file *file, enum door_lock_type type);
+/* When nothing is held or wanted any more transfers go their own ways. Locks: mutex. */
+void door_carrier_idle(struct door_locks *locks);
+/* The server does not know the handle any more, nor its locks. */
+bool door_status_is_loss(NTSTATUS status);
+
+/* pieces.c: what is held at the server. Locks: mutex; the carrier is ready. */
+/* Every byte is held at least so. On failure more may be held than before: lower it. */
+NTSTATUS door_pieces_raise(struct door_locks *locks, const struct door_range *range,
+			   struct door_refusal *refusal);
+/* The same, but what is held shared stays so. */
+NTSTATUS door_pieces_probe(struct door_locks *locks, const struct door_range *range,
+			   struct door_refusal *refusal);
+/* No byte is held stronger than the table of records says. */
+void door_pieces_lower(struct door_locks *locks, uint64_t start, uint64_t end);
+/* Another handle holds them from now on; false: it cannot, and everything is as before. */
+bool door_pieces_move(struct door_locks *locks, struct door_file *carrier);
+bool door_pieces_touch(struct door_locks *locks, uint64_t start, uint64_t end);
+struct door_piece *door_piece_make(uint64_t start, uint64_t end, enum door_lock_type type);
+void door_piece_insert(struct door_locks *locks, struct door_piece *piece);
+void door_pieces_free(struct door_locks *locks);
+
+/* locks.c */
+/* The server has lost what is held beyond @left in the range: handles that relied on it do nothing any more. */
+void door_locks_lose(struct door_locks *locks, uint64_t start, uint64_t end, enum door_lock_type left);
+struct door_locks *door_locks_create(void);
+void door_locks_put(struct door_locks *locks);
+/* The owner of @file closes it. Return: true: the handle lives on, as carrier. */
+bool door_locks_close(struct door_file *file);
+
+#endif
