@@ -26,6 +26,10 @@
 	0x10 /* the name leads to another file now, the opener has heard: no open of ours is shared, and those that
 		 * are only kept for a later one end */
 
+#define RX_QOC_ID \
+	0x20 /* RDBSS fills FileId of Stat, and nothing else of it, when the open shares one that is there and no
+	      * server was asked */
+
 #define RX_QOC_REPARSE_BYTES 16384 /* the most a reparse point can hold */
 
 typedef struct _RX_QUERY_ON_CREATE_ECP {

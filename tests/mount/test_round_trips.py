@@ -278,3 +278,42 @@ def test_names_that_servers_do_not_list_are_asked_for(folder, tap):
     for name in (".snapshot", "~snap", "@GMT", "caf\u00e9"):
         os.mkdir(os.path.join(disk, name))
         assert exists_at_once(os.path.join(path, name)), name
+
+
+def read(path):
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def test_what_is_granted_is_not_asked_again(folder, tap):
+    """Opened, read, closed: while the handle and its grant live on, doing it again costs no message."""
+    path, disk = folder
+    data = os.urandom(300000)
+    put(os.path.join(disk, "f"), data)
+    name = os.path.join(path, "f")
+    assert read(name) == data
+    sent = cost(tap, lambda: [read(name) for _ in range(20)])
+    assert sent == [], sent
+    # and our own change through another handle ends the pages, not the grant
+    descriptor = os.open(name, os.O_WRONLY)
+    os.pwrite(descriptor, b"changed", 1000)
+    os.close(descriptor)
+    assert read(name) == data[:1000] + b"changed" + data[1007:]
+
+
+def test_pages_do_not_outlive_the_grant(folder, samba):
+    """A file read and closed here, then rewritten by another client, keeping its size: the next read is the new one."""
+    path, _ = folder
+    other = rig.Mount(samba.unc(), f"credentials={samba.credentials}")
+    try:
+        theirs = os.path.join(other.path, os.path.basename(path), "f")
+        ours = os.path.join(path, "f")
+        for i in range(50):
+            data = b"%08d" % i * 1000
+            with open(theirs, "wb") as file:
+                file.write(data)
+            rig.wait_until("the file", TRUST + 0.5, lambda: os.path.exists(ours))
+            assert read(ours) == data
+            assert read(ours) == data
+    finally:
+        other.unmount()

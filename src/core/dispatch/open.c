@@ -168,12 +168,16 @@ PRX_QUERY_ON_CREATE_ECP rx_open_query(PIRP irp)
 }
 
 /* Who keeps data above us learns whether he may. Locks: FCB exclusive. */
-static void rx_open_tell_buffering(PRX_CONTEXT rxc, PIRP irp)
+static void rx_open_tell_opener(PRX_CONTEXT rxc, PIRP irp, bool collapsed)
 {
 	PRX_QUERY_ON_CREATE_ECP ecp = rx_open_query(irp);
 
 	if (ecp == NULL)
 		return;
+	if ((ecp->Requested & RX_QOC_ID) != 0 && collapsed && rxc->pFcb->IndexNumber.QuadPart != 0) {
+		ecp->Stat.FileId = rxc->pFcb->IndexNumber;
+		ecp->Supplied |= RX_QOC_ID;
+	}
 	if ((rxc->pRelevantSrvOpen->Flags & SRVOPEN_FLAG_CLOSED) == 0)
 		ecp->BufferingState = rxc->pFcb->FcbState & FCB_STATE_BUFFERING_STATE_MASK;
 	ecp->CacheGeneration = nt_cache_generation(&((PFCB)rxc->pFcb)->NonPaged->SectionObjectPointers);
@@ -195,6 +199,7 @@ static NTSTATUS rx_open_once(PRX_CONTEXT rxc, PIRP irp)
 	PFILE_OBJECT file = rxc->CurrentIrpSp->FileObject;
 	LONGLONG size = ((PFCB)rxc->pFcb)->Header.FileSize.QuadPart;
 	NTSTATUS status = rx_open_check_sharing(rxc, file);
+	bool collapsed;
 
 	if (!NT_SUCCESS(status))
 		return status;
@@ -202,7 +207,8 @@ static NTSTATUS rx_open_once(PRX_CONTEXT rxc, PIRP irp)
 	if (rx_cache_has_data((PFCB)rxc->pFcb))
 		(void)rx_cache_flush((PFCB)rxc->pFcb);
 	status = rx_open_collapse(rxc);
-	if (status != STATUS_SUCCESS)
+	collapsed = status == STATUS_SUCCESS;
+	if (!collapsed)
 		status = rx_open_at_server(rxc);
 	if (status == STATUS_REPARSE || !NT_SUCCESS(status))
 		return status;
@@ -215,7 +221,7 @@ static NTSTATUS rx_open_once(PRX_CONTEXT rxc, PIRP irp)
 	rx_open_note_overwrite(rxc);
 	rx_open_bind_file_object(rxc, file);
 	rx_open_tell_sizes(rxc, file, size);
-	rx_open_tell_buffering(rxc, irp);
+	rx_open_tell_opener(rxc, irp, collapsed);
 	if (rxc->Create.ReturnedCreateInformation != 0)
 		irp->IoStatus.Information = rxc->Create.ReturnedCreateInformation;
 	return STATUS_SUCCESS;

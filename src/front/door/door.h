@@ -196,6 +196,7 @@ NTSTATUS door_component_to_posix(const UNICODE_STRING *name, char *buffer, size_
 
 #define DOOR_QUERY_STAT 0x1u  /* want the file's FILE_STAT_INFORMATION with the open */
 #define DOOR_QUERY_CLOSE 0x2u /* closed at once: no handle is returned, one round trip where the driver can */
+#define DOOR_QUERY_ID 0x20u   /* of the stat the file's id will do, where no server is asked for the open */
 #define DOOR_QUERY_SYMLINK 0x4u /* want the reparse data with the open */
 
 #define DOOR_QUERY_FRESH 0x10u /* somebody else has replaced the file: no open of it is shared */

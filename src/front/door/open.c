@@ -292,6 +292,10 @@ static NTSTATUS create_name(struct door_volume *volume, const struct door_caller
 		out->supplied |= DOOR_QUERY_STAT;
 		out->stat = ecp->Stat;
 	}
+	if (NT_SUCCESS(status) && ecp != NULL && (ecp->Supplied & (RX_QOC_STAT | RX_QOC_ID)) == RX_QOC_ID) {
+		out->supplied |= DOOR_QUERY_ID;
+		out->stat.FileId = ecp->Stat.FileId;
+	}
 	if (NT_SUCCESS(status) && ecp != NULL && (ecp->Supplied & RX_QOC_SET)) {
 		out->supplied |= DOOR_SET;
 		out->set_status = ecp->SetStatus;
@@ -344,7 +348,8 @@ static NTSTATUS file_create(struct door_volume *volume, PFILE_OBJECT object, str
 
 static uint64_t file_id(const struct door_opened *opened)
 {
-	return opened->supplied & DOOR_QUERY_STAT ? (uint64_t)opened->stat.FileId.QuadPart : 0;
+	return opened->supplied & (DOOR_QUERY_STAT | DOOR_QUERY_ID) ? (uint64_t)opened->stat.FileId.QuadPart
+								    : 0;
 }
 
 static bool is_for_data(const struct door_open *open)
@@ -370,7 +375,7 @@ NTSTATUS door_open(struct door_volume *volume, const struct door_caller *caller,
 		door_object_close(volume->door, object);
 		return status;
 	}
-	if ((open->query & DOOR_QUERY_STAT) && !(out->supplied & DOOR_QUERY_STAT)) {
+	if ((open->query & DOOR_QUERY_STAT) && !(out->supplied & (DOOR_QUERY_STAT | DOOR_QUERY_ID))) {
 		status = door_query_stat(file, caller, &out->stat);
 		if (NT_SUCCESS(status))
 			out->supplied |= DOOR_QUERY_STAT;

@@ -41,18 +41,21 @@ static NTSTATUS stat_node(struct front_request *r, struct front_node *node, FILE
 	return front_node_status(status);
 }
 
+/* since: interrupt time when they were asked for. */
 static void reply_attr(struct front_request *r, struct front_node *node, NTSTATUS status,
-		       const FILE_STAT_INFORMATION *info)
+		       const FILE_STAT_INFORMATION *info, ULONGLONG since)
 {
 	struct stat st;
+	double timeout;
 
 	if (!NT_SUCCESS(status)) {
 		front_reply_status(r, status);
 		return;
 	}
 	front_fill_stat(r->fuse, node, info, &st);
+	timeout = front_attr_timeout(r->fuse, node) - (double)(KeQueryInterruptTime() - since) / 1e7;
 	if (front_claim(r))
-		fuse_reply_attr(r->req, &st, front_attr_timeout(r->fuse, node));
+		fuse_reply_attr(r->req, &st, timeout > 0 ? timeout : 0);
 }
 
 void front_op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
@@ -61,13 +64,18 @@ void front_op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	struct front_node *node = front_node_of(fuse, ino);
 	struct front_request *r = front_begin(req, node, NULL);
 	FILE_STAT_INFORMATION stat;
-	NTSTATUS status;
+	NTSTATUS status = STATUS_SUCCESS;
+	ULONGLONG since = KeQueryInterruptTime();
 
 	(void)fi; /* any handle of the file does */
 	if (r == NULL)
 		return;
-	status = stat_node(r, node, &stat);
-	reply_attr(r, node, status, &stat);
+	if (!front_cache_get_stat(fuse, node, &stat, &since)) {
+		status = stat_node(r, node, &stat);
+		if (NT_SUCCESS(status))
+			front_cache_keep_stat(fuse, node, &stat, since);
+	}
+	reply_attr(r, node, status, &stat, since);
 	front_end(r);
 }
 
@@ -260,7 +268,7 @@ void front_op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_
 	front_node_changed(fuse, node);
 	if (NT_SUCCESS(status))
 		status = stat_node(r, node, &stat);
-	reply_attr(r, node, status, &stat);
+	reply_attr(r, node, status, &stat, KeQueryInterruptTime());
 out:
 	front_end(r);
 }

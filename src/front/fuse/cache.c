@@ -1,19 +1,49 @@
 /*
  * cache.c - pages that the kernel keeps under a grant of the server.
  *
- * Owns:      struct front_cache of a node, while a handle with pages is open that was opened under READCACHING.
- * Found by:  node->cache; each such handle; the file's map (nt/cache.h), through which RDBSS takes the pages back.
- * Locks:     nodes.mutex for node->cache and users. purge() runs with the FCB held: it waits for nothing that may need
- *            the file, and for the notifier only a moment.
- * Dies when: the last of the handles is closed and no purge runs.
+ * Owns:      struct front_cache, counted: one for its node while the grant stands, one for each handle that was opened
+ *            under it, one for the file's map (nt/cache.h), through which RDBSS takes the pages back.
+ * Found by:  node->cache; its handles; the map.
+ * Locks:     nodes.mutex for node->cache and cache->node. purge() runs with the FCB held: it waits for nothing that may
+ *            need the file, and for the notifier only a moment.
+ * Dies when: nobody counts it any more.
  *
- * While the grant stands, pages and attributes are what the server has. When it goes the kernel drops them, and what a
- * read brings from then on is dropped again as soon as it was delivered.
+ * While the grant stands, pages and attributes are what the server has, also after the last handle was closed: the next
+ * open finds them. When it goes the kernel drops them, and what a read brings through a handle of that time is dropped
+ * again as soon as it was delivered. A later open gets a new grant, and a new cache.
  */
 #include "fuse_int.h"
 
 /* 100 ns: a page that is being read cannot be dropped before its read has had the file, which the purge holds. */
 #define PURGE_PATIENCE (100 * 10000)
+
+static void cache_put(struct front_cache *cache)
+{
+	struct rdr_fuse *fuse = cache->fuse;
+
+	if (atomic_fetch_sub(&cache->refs, 1) != 1)
+		return;
+	ExFreePoolWithTag(cache, FUSE_TAG_FILE);
+	if (atomic_fetch_sub(&fuse->n_caches, 1) == 1)
+		KeSetEvent(&fuse->no_caches, IO_NO_INCREMENT, FALSE);
+}
+
+/* The node knows it no more, and RDBSS neither. Locks: nodes.mutex. */
+static void cache_unhook_locked(struct front_cache *cache)
+{
+	if (cache->node == NULL)
+		return;
+	cache->node->cache = NULL;
+	cache->node = NULL;
+	nt_cache_detach(cache->map);
+	cache_put(cache);
+}
+
+void front_cache_node_gone(struct front_node *node)
+{
+	if (node->cache != NULL)
+		cache_unhook_locked(node->cache);
+}
 
 static NTSTATUS cache_flush(void *context, LONGLONG offset, ULONG length)
 {
@@ -26,22 +56,27 @@ static NTSTATUS cache_flush(void *context, LONGLONG offset, ULONG length)
 static BOOLEAN cache_purge(void *context, LONGLONG offset, ULONG length)
 {
 	struct front_cache *cache = context;
+	bool all = offset == 0 && length == 0; /* else the file has shrunk, and the grant stands */
 
-	if (offset == 0 && length == 0) /* everything; else the file has shrunk, and the grant stands */
+	if (all)
 		atomic_store(&cache->granted, false);
 	front_notify_purge(cache->fuse, cache->ino, (uint64_t)offset, length, PURGE_PATIENCE);
+	if (all) {
+		ExAcquireFastMutex(&cache->fuse->nodes.mutex);
+		cache_unhook_locked(cache);
+		ExReleaseFastMutex(&cache->fuse->nodes.mutex);
+	}
 	return TRUE;
 }
 
 static void cache_release(void *context)
 {
-	struct front_cache *cache = context;
-
-	KeSetEvent(&cache->released, IO_NO_INCREMENT, FALSE);
+	cache_put(context);
 }
 
 static const struct nt_cache_ops cache_ops = {cache_flush, cache_purge, cache_release};
 
+/* With one reference for the node, one for the caller and one for the map; NULL: the grant is gone by now. */
 static struct front_cache *cache_create(struct rdr_fuse *fuse, struct front_node *node,
 					const struct door_opened *opened)
 {
@@ -52,75 +87,77 @@ static struct front_cache *cache_create(struct rdr_fuse *fuse, struct front_node
 	RtlZeroMemory(cache, sizeof(*cache));
 	cache->fuse = fuse;
 	cache->ino = front_ino_of(fuse, node);
-	cache->users = 1;
+	atomic_init(&cache->refs, 3);
 	atomic_init(&cache->granted, true);
-	KeInitializeEvent(&cache->released, NotificationEvent, FALSE);
+	KeClearEvent(&fuse->no_caches);
+	atomic_fetch_add(&fuse->n_caches, 1);
 	if (!NT_SUCCESS(door_cache_attach(opened, &cache_ops, cache, &cache->map))) {
-		/* the grant is gone by now, or another name of the file keeps pages */
-		ExFreePoolWithTag(cache, FUSE_TAG_FILE);
+		/* or another name of the file keeps pages; the map's reference went with the answer */
+		cache_put(cache);
+		cache_put(cache);
 		return NULL;
 	}
 	return cache;
 }
 
-static void cache_destroy(struct front_cache *cache)
-{
-	nt_cache_detach(cache->map);
-	KeWaitForSingleObject(&cache->released, Executive, KernelMode, FALSE,
-			      NULL); /* a purge that runs ends soon */
-	ExFreePoolWithTag(cache, FUSE_TAG_FILE);
-}
-
+/* The cache of the node's grant, counted for the caller; what is left of an ended one goes. */
 static struct front_cache *cache_join(struct rdr_fuse *fuse, struct front_node *node)
 {
 	struct front_cache *cache;
 
 	ExAcquireFastMutex(&fuse->nodes.mutex);
 	cache = node->cache;
+	if (cache != NULL && !atomic_load(&cache->granted)) {
+		cache_unhook_locked(cache);
+		cache = NULL;
+	}
 	if (cache != NULL)
-		cache->users++;
+		atomic_fetch_add(&cache->refs, 1);
 	ExReleaseFastMutex(&fuse->nodes.mutex);
 	return cache;
 }
 
-void front_cache_enter(struct rdr_fuse *fuse, struct front_file *f, const struct door_opened *opened)
+/* A new cache becomes the node's, unless another open was faster or the grant is gone again. */
+static void cache_hook(struct rdr_fuse *fuse, struct front_node *node, struct front_cache *cache)
 {
-	struct front_cache *cache = cache_join(fuse, f->node), *other = NULL;
+	bool hooked;
 
-	if (cache == NULL) {
-		cache = cache_create(fuse, f->node, opened);
-		if (cache == NULL)
-			return; /* as without a grant: each read asks */
-		ExAcquireFastMutex(&fuse->nodes.mutex);
-		other = f->node->cache;
-		if (other == NULL)
-			f->node->cache = cache;
-		else
-			other->users++;
-		ExReleaseFastMutex(&fuse->nodes.mutex);
-		if (other != NULL) {
-			cache_destroy(cache);
-			cache = other;
-		}
+	ExAcquireFastMutex(&fuse->nodes.mutex);
+	hooked = node->cache == NULL && atomic_load(&cache->granted);
+	if (hooked) {
+		node->cache = cache;
+		cache->node = node;
 	}
-	f->cache = cache;
+	ExReleaseFastMutex(&fuse->nodes.mutex);
+	if (hooked)
+		return;
+	atomic_store(&cache->granted, false); /* its handle asks, as without a grant */
+	nt_cache_detach(cache->map);
+	cache_put(cache);
 }
 
-void front_cache_leave(struct rdr_fuse *fuse, struct front_file *f)
+bool front_cache_enter(struct rdr_fuse *fuse, struct front_file *f, const struct door_opened *opened)
 {
-	struct front_cache *cache = f->cache;
-	bool last;
+	f->cache = cache_join(fuse, f->node);
+	if (f->cache != NULL)
+		return true;
+	f->cache = cache_create(fuse, f->node, opened);
+	if (f->cache != NULL) /* else as without a grant: each read asks */
+		cache_hook(fuse, f->node, f->cache);
+	return false;
+}
 
-	if (cache == NULL)
-		return;
+void front_cache_leave(struct front_file *f)
+{
+	if (f->cache != NULL)
+		cache_put(f->cache);
 	f->cache = NULL;
-	ExAcquireFastMutex(&fuse->nodes.mutex);
-	last = --cache->users == 0;
-	if (last)
-		f->node->cache = NULL;
-	ExReleaseFastMutex(&fuse->nodes.mutex);
-	if (last)
-		cache_destroy(cache);
+}
+
+void front_caches_wait(struct rdr_fuse *fuse)
+{
+	while (atomic_load(&fuse->n_caches) != 0) /* a purge that runs ends soon */
+		(void)KeWaitForSingleObject(&fuse->no_caches, Executive, KernelMode, FALSE, NULL);
 }
 
 bool front_node_is_granted(struct rdr_fuse *fuse, struct front_node *node)
@@ -131,4 +168,48 @@ bool front_node_is_granted(struct rdr_fuse *fuse, struct front_node *node)
 	granted = node->cache != NULL && atomic_load(&node->cache->granted);
 	ExReleaseFastMutex(&fuse->nodes.mutex);
 	return granted;
+}
+
+void front_cache_keep_stat(struct rdr_fuse *fuse, struct front_node *node, const FILE_STAT_INFORMATION *stat,
+			   ULONGLONG since)
+{
+	ExAcquireFastMutex(&fuse->nodes.mutex);
+	if (node->cache != NULL && node->cache->stat_time < since) {
+		node->cache->stat = *stat;
+		node->cache->stat_time = since;
+	}
+	ExReleaseFastMutex(&fuse->nodes.mutex);
+}
+
+/* Has the file a handle that may change it, or was it changed by us since? Locks: nodes.mutex. */
+static bool changes_locked(struct rdr_fuse *fuse, struct front_node *node, ULONGLONG since)
+{
+	bool changed = false;
+	LIST_ENTRY *l;
+
+	for (l = node->files.Flink; l != &node->files && !changed; l = l->Flink)
+		changed = CONTAINING_RECORD(l, struct front_file, node_link)->can_write;
+	ExAcquireFastMutex(&fuse->listings.mutex);
+	changed = changed || node->changed_at >= since;
+	ExReleaseFastMutex(&fuse->listings.mutex);
+	return changed;
+}
+
+bool front_cache_get_stat(struct rdr_fuse *fuse, struct front_node *node, FILE_STAT_INFORMATION *stat,
+			  ULONGLONG *since)
+{
+	struct front_cache *cache;
+	bool known;
+
+	ExAcquireFastMutex(&fuse->nodes.mutex);
+	cache = node->cache;
+	known = cache != NULL && atomic_load(&cache->granted) && cache->stat_time != 0 &&
+		(double)(KeQueryInterruptTime() - cache->stat_time) / 1e7 < fuse->timeout &&
+		!changes_locked(fuse, node, cache->stat_time);
+	if (known) {
+		*stat = cache->stat;
+		*since = cache->stat_time;
+	}
+	ExReleaseFastMutex(&fuse->nodes.mutex);
+	return known;
 }

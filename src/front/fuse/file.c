@@ -36,6 +36,7 @@ static NTSTATUS make_handle(struct front_request *r, struct front_node *node,
 {
 	struct rdr_fuse *fuse = r->fuse;
 	NTSTATUS status = front_file_create(fuse, node, opened->file, out);
+	bool kept = false;
 
 	if (!NT_SUCCESS(status)) {
 		(void)door_close(opened->file, NULL); /* nothing was written through it */
@@ -46,10 +47,10 @@ static NTSTATUS make_handle(struct front_request *r, struct front_node *node,
 	(*out)->append = (fi->flags & O_APPEND) != 0;
 	(*out)->cached = !(*out)->can_write && !fuse->options.cache_none && !(fi->flags & O_DIRECT);
 	if ((*out)->cached && opened->read_caching)
-		front_cache_enter(fuse, *out, opened);
+		kept = front_cache_enter(fuse, *out, opened);
 	fi->fh = (uint64_t)(uintptr_t)*out;
 	fi->direct_io = !(*out)->cached;
-	fi->keep_cache = 0;
+	fi->keep_cache = kept;
 	fi->noflush = !(*out)->can_write && fuse->options.local_locks; /* every close() may give up locks */
 	front_file_publish(fuse, *out);
 	return STATUS_SUCCESS;
@@ -113,9 +114,10 @@ void front_op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	struct door_open open = {.access = access_of(fi->flags),
 				 .share = SHARE_ALL,
 				 .options = options_of(fi->flags),
-				 .query = DOOR_QUERY_STAT};
+				 .query = DOOR_QUERY_STAT | DOOR_QUERY_ID};
 	struct front_file *f;
 	struct door_opened opened;
+	ULONGLONG since = KeQueryInterruptTime();
 	NTSTATUS status;
 
 	if (r == NULL)
@@ -130,6 +132,8 @@ void front_op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		front_reply_status(r, front_node_status(status));
 		goto out;
 	}
+	if (opened.supplied & DOOR_QUERY_STAT)
+		front_cache_keep_stat(fuse, node, &opened.stat, since);
 	if (!front_claim(r) || fuse_reply_open(r->req, fi) != 0)
 		front_file_drop(fuse, f);
 out:

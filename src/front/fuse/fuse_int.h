@@ -80,10 +80,12 @@ struct front_node {
 struct front_cache {
 	struct rdr_fuse *fuse;
 	fuse_ino_t ino;
-	unsigned int users;  /* handles */
-	atomic_bool granted; /* never true again: a later open gets a new one */
+	struct front_node *node; /* whose cache it is; NULL: not any more; under nodes.mutex */
+	atomic_uint refs;
+	atomic_bool granted;        /* never true again: a later open gets a new one */
+	FILE_STAT_INFORMATION stat; /* under nodes.mutex */
+	ULONGLONG stat_time;        /* interrupt time when it was asked for; 0: never */
 	struct nt_cache_map *map;
-	KEVENT released;
 };
 
 /* One name of a node.  Belongs to the node; holds the parent (children). */
@@ -132,7 +134,7 @@ struct front_file {
 	bool cached;               /* the kernel keeps pages for it */
 	bool listed;               /* in node->files */
 	struct front_dir *dir;     /* of a directory handle */
-	struct front_cache *cache; /* opened under a grant; counted in its users */
+	struct front_cache *cache; /* opened under a grant; counted in its refs */
 };
 
 /* ---- requests --------------------------------------------------------------------------------------- */
@@ -257,6 +259,8 @@ struct rdr_fuse {
 	atomic_ullong n_read;
 	atomic_ullong n_written;
 	atomic_uint n_files;
+	atomic_uint n_caches;
+	KEVENT no_caches; /* notification: n_caches is 0, or was */
 };
 
 /* mount.c */
@@ -382,15 +386,28 @@ void front_file_put(struct rdr_fuse *fuse, struct front_file *file);
 /* Any open handle of the node, referenced; @write: one that may write. */
 struct front_file *front_file_any(struct rdr_fuse *fuse, struct front_node *node, bool write);
 bool front_node_is_open(struct rdr_fuse *fuse, struct front_node *node);
+/* The kernel may have pages of it. */
 bool front_node_is_cached(struct rdr_fuse *fuse, struct front_node *node);
 void front_files_close_all(struct rdr_fuse *fuse);
 void front_op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 
 /* cache.c */
-/* The handle was opened under a grant (READCACHING): from now on RDBSS can have the node's pages dropped. */
-void front_cache_enter(struct rdr_fuse *fuse, struct front_file *f, const struct door_opened *opened);
-/* Before the handle's file is closed. May wait a moment for a purge. */
-void front_cache_leave(struct rdr_fuse *fuse, struct front_file *f);
+/*
+ * The handle was opened under a grant (READCACHING): RDBSS can have the node's pages dropped.
+ * Return: true: the grant is as old as the pages that the kernel may have from before.
+ */
+bool front_cache_enter(struct rdr_fuse *fuse, struct front_file *f, const struct door_opened *opened);
+void front_cache_leave(struct front_file *f);
+/* Attributes, asked for at `since` (interrupt time): kept under the grant, for as long as attributes are believed. */
+void front_cache_keep_stat(struct rdr_fuse *fuse, struct front_node *node, const FILE_STAT_INFORMATION *stat,
+			   ULONGLONG since);
+/* False: they have to be asked for. */
+bool front_cache_get_stat(struct rdr_fuse *fuse, struct front_node *node, FILE_STAT_INFORMATION *stat,
+			  ULONGLONG *since);
+/* Locks: nodes.mutex. */
+void front_cache_node_gone(struct front_node *node);
+/* No cache is left when this returns: the nodes are gone, and the handles. */
+void front_caches_wait(struct rdr_fuse *fuse);
 bool front_node_is_granted(struct rdr_fuse *fuse, struct front_node *node);
 
 /* lock.c */

@@ -48,7 +48,7 @@ void front_file_put(struct rdr_fuse *fuse, struct front_file *f)
 {
 	if (atomic_fetch_sub(&f->refs, 1) != 1)
 		return;
-	front_cache_leave(fuse, f);
+	front_cache_leave(f);
 	(void)door_close(f->file, NULL); /* close() was answered long ago: nobody to tell */
 	if (f->dir != NULL)
 		front_dir_free(f->dir);
@@ -87,10 +87,11 @@ bool front_node_is_open(struct rdr_fuse *fuse, struct front_node *node)
 
 bool front_node_is_cached(struct rdr_fuse *fuse, struct front_node *node)
 {
-	bool cached = false;
+	bool cached;
 	LIST_ENTRY *l;
 
 	ExAcquireFastMutex(&fuse->nodes.mutex);
+	cached = node->cache != NULL;
 	for (l = node->files.Flink; l != &node->files && !cached; l = l->Flink)
 		cached = CONTAINING_RECORD(l, struct front_file, node_link)->cached;
 	ExReleaseFastMutex(&fuse->nodes.mutex);

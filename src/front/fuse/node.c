@@ -134,6 +134,7 @@ static void settle_locked(struct front_nodes *nodes, struct front_node *node)
 		}
 		unhash_node_locked(node);
 		front_listing_node_gone(fuse, node);
+		front_cache_node_gone(node);
 		RemoveEntryList(&node->all_link);
 		nodes->count--;
 		ExFreePoolWithTag(node, FUSE_TAG_NODE);
@@ -235,6 +236,9 @@ void front_nodes_free(struct rdr_fuse *fuse)
 				ExFreePoolWithTag(link, FUSE_TAG_LINK);
 			}
 			front_listing_node_gone(fuse, node);
+			ExAcquireFastMutex(&nodes->mutex);
+			front_cache_node_gone(node);
+			ExReleaseFastMutex(&nodes->mutex);
 			RemoveEntryList(&node->all_link);
 			ExFreePoolWithTag(node, FUSE_TAG_NODE);
 		}

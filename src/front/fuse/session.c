@@ -151,6 +151,7 @@ static void destroy_parts(struct rdr_fuse *fuse)
 	if (fuse->comm_fd >= 0)
 		close(fuse->comm_fd);
 	front_nodes_free(fuse);
+	front_caches_wait(fuse);
 	front_pool_free(fuse);
 	front_buffer_trim();
 	door_name_free(&fuse->root_path);
@@ -207,6 +208,7 @@ enum rdr_fuse_error rdr_fuse_mount(const struct rdr_fuse_options *options, struc
 	fuse->comm_fd = -1;
 	fuse->volume = volume;
 	copy_options(fuse, options);
+	KeInitializeEvent(&fuse->no_caches, NotificationEvent, TRUE);
 	front_pool_init(&fuse->pool, fuse->options.max_threads);
 	fuse->mountpoint = strdup(options->mountpoint);
 	status = front_nodes_init(fuse);
