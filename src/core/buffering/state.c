@@ -92,7 +92,7 @@ NTSTATUS RxChangeBufferingState(PSRV_OPEN SrvOpen, PVOID Context, BOOLEAN Comput
 			state = 0;
 	} else {
 		state = SrvOpen->BufferingFlags;
-		if (rx_fcb_is_unshared(fcb))
+		if (NodeType(fcb) != RDBSS_NTC_STORAGE_TYPE_DIRECTORY && rx_fcb_is_unshared(fcb))
 			state |= RX_UNSHARED_BUFFERING;
 	}
 	if (fcb->FcbState & FCB_STATE_DISABLE_LOCAL_BUFFERING)

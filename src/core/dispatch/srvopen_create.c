@@ -158,7 +158,10 @@ static void rx_open_apply_buffering(PSRV_OPEN so)
 {
 	PFCB fcb = (PFCB)so->pFcb;
 
-	if (NodeType(fcb) == RDBSS_NTC_STORAGE_TYPE_FILE && fcb->pNetRoot->Type == NET_ROOT_DISK)
+	/* of a folder, what is kept is its names */
+	if ((NodeType(fcb) == RDBSS_NTC_STORAGE_TYPE_FILE ||
+	     NodeType(fcb) == RDBSS_NTC_STORAGE_TYPE_DIRECTORY) &&
+	    fcb->pNetRoot->Type == NET_ROOT_DISK)
 		(void)RxChangeBufferingState(so, NULL, FALSE); /* always STATUS_SUCCESS */
 }
 

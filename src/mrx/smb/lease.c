@@ -12,6 +12,10 @@
  * not asked for, or breaks to more than we hold, gets nothing kept.
  *
  * What is asked for is R and H, and W by whoever may write: core/cache keeps his data back while it holds.
+ *
+ * A folder has a lease where the server has such leases (3.x, SMB2_GLOBAL_CAP_DIRECTORY_LEASING): R and H again, and what
+ * it allows to keep is names. Any break of it ends all of it, for whoever made the server take H back wants our handle
+ * gone. It breaks by changes below the folder, except by those of creates that name it (ParentLeaseKey).
  */
 #include "mrx/smb/lease.h"
 
@@ -22,16 +26,20 @@ struct smb_lease {
 	LIST_ENTRY link; /* in the table */
 	uint8_t key[SMB2_LEASE_KEY_SIZE];
 	PMRX_SRV_CALL srv_call;
-	struct smb_conn *conn; /* that granted it; not referenced, only compared; NULL: nothing is granted */
-	uint32_t state;        /* SMB2_LEASE_... */
-	uint8_t version;       /* 1 or 2 */
-	uint16_t epoch;        /* version 2: of the last grant or break */
+	struct smb_conn *conn;  /* that granted it; not referenced, only compared; NULL: nothing is granted */
+	uint32_t state;         /* SMB2_LEASE_... */
+	uint8_t version;        /* 1 or 2 */
+	uint16_t epoch;         /* version 2: of the last grant or break */
+	LIST_ENTRY folder_link; /* in smb_leases.folders, of a folder's */
+	PMRX_NET_ROOT share;    /* of a folder's; not referenced, only compared */
+	UNICODE_STRING path;    /* of a folder's: from the share's root; Buffer NULL: it is no folder's */
 };
 
 static struct {
 	KSPIN_LOCK lock;
 	uint64_t last; /* makes keys differ */
 	LIST_ENTRY bucket[SMB_LEASE_BUCKETS];
+	LIST_ENTRY folders; /* few: those that are watched */
 } smb_leases;
 
 /* What a break asks for, as RDBSS carries it around: nothing to free when it is dropped. */
@@ -46,6 +54,7 @@ void smb_leases_init(void)
 {
 	KeInitializeSpinLock(&smb_leases.lock);
 	smb_leases.last = 0;
+	InitializeListHead(&smb_leases.folders);
 	for (size_t i = 0; i < SMB_LEASE_BUCKETS; i++)
 		InitializeListHead(&smb_leases.bucket[i]);
 }
@@ -100,20 +109,27 @@ NTSTATUS mrx_smb_deallocate_for_fcb(PMRX_FCB Fcb)
 	Fcb->Context = NULL;
 	KeAcquireSpinLock(&smb_leases.lock, &irql);
 	RemoveEntryList(&lease->link);
+	if (lease->path.Buffer != NULL)
+		RemoveEntryList(&lease->folder_link);
 	KeReleaseSpinLock(&smb_leases.lock, irql);
+	if (lease->path.Buffer != NULL)
+		ExFreePoolWithTag(lease->path.Buffer, SMB_TAG_LEASE);
 	ExFreePoolWithTag(lease, SMB_TAG_LEASE);
 	return STATUS_SUCCESS;
 }
 
 /* ---- states ---- */
 
-static ULONG smb_lease_flags(uint32_t state)
+static ULONG smb_lease_flags(const struct smb_lease *lease)
 {
+	uint32_t state = lease->state;
 	ULONG flags = 0;
 
 	if ((state & SMB2_LEASE_READ_CACHING) == 0)
 		return 0;
 	flags |= FCB_STATE_READCACHING_ENABLED | FCB_STATE_READBUFFERING_ENABLED;
+	if (lease->path.Buffer != NULL)
+		return flags; /* a folder's handle is not kept for a later open */
 	if ((state & SMB2_LEASE_WRITE_CACHING) != 0)
 		flags |= FCB_STATE_WRITECACHING_ENABLED | FCB_STATE_WRITEBUFFERING_ENABLED;
 	if ((state & SMB2_LEASE_HANDLE_CACHING) != 0)
@@ -159,30 +175,102 @@ static uint8_t smb_lease_version(const struct smb_conn *conn)
 	return conn->neg.dialect >= SMB2_DIALECT_300 ? 2 : 1;
 }
 
-void smb_lease_prepare(PRX_CONTEXT RxContext, struct smb_tree *tree, uint32_t wanted,
+/* From now on the lease is found by the path of its folder. */
+static bool smb_lease_is_of_folder(struct smb_lease *lease, PMRX_FCB fcb, const UNICODE_STRING *path)
+{
+	PWCH copy;
+	KIRQL irql;
+
+	if (lease->path.Buffer != NULL)
+		return true;
+	copy = ExAllocatePoolWithTag(NonPagedPool, path->Length + sizeof(WCHAR), SMB_TAG_LEASE);
+	if (copy == NULL)
+		return false;
+	RtlCopyMemory(copy, path->Buffer, path->Length);
+	KeAcquireSpinLock(&smb_leases.lock, &irql);
+	lease->share = fcb->pNetRoot;
+	lease->path.Length = path->Length;
+	lease->path.MaximumLength = (USHORT)(path->Length + sizeof(WCHAR));
+	lease->path.Buffer = copy;
+	InsertTailList(&smb_leases.folders, &lease->folder_link);
+	KeReleaseSpinLock(&smb_leases.lock, irql);
+	return true;
+}
+
+/* The key of the lease that we hold on the folder of @path, from that connection. False: we hold none. */
+static bool smb_lease_parent_key(PMRX_NET_ROOT share, const struct smb_conn *conn, const UNICODE_STRING *path,
+				 uint8_t *key)
+{
+	UNICODE_STRING folder = *path;
+	bool found = false;
+	PLIST_ENTRY link;
+	KIRQL irql;
+
+	while (folder.Length != 0 && folder.Buffer[folder.Length / sizeof(WCHAR) - 1] != '\\')
+		folder.Length -= sizeof(WCHAR);
+	if (folder.Length != 0)
+		folder.Length -= sizeof(WCHAR); /* the separator */
+	KeAcquireSpinLock(&smb_leases.lock, &irql);
+	for (link = smb_leases.folders.Flink; link != &smb_leases.folders && !found; link = link->Flink) {
+		struct smb_lease *lease = CONTAINING_RECORD(link, struct smb_lease, folder_link);
+
+		if (lease->share != share || lease->conn != conn ||
+		    !RtlEqualUnicodeString(&lease->path, &folder, TRUE))
+			continue;
+		RtlCopyMemory(key, lease->key, SMB2_LEASE_KEY_SIZE);
+		found = true;
+	}
+	KeReleaseSpinLock(&smb_leases.lock, irql);
+	return found;
+}
+
+/* The lease of the file, made when there is something to ask for or to say with it; NULL: none. */
+static struct smb_lease *smb_lease_for(PMRX_FCB fcb, const struct smb_conn *conn,
+				       const struct smb_lease_wish *wish, bool below_ours)
+{
+	struct smb_lease *lease = fcb->Context;
+
+	if (wish->directory && (smb_lease_version(conn) < 2 ||
+				(conn->neg.capabilities & SMB2_GLOBAL_CAP_DIRECTORY_LEASING) == 0))
+		return NULL;
+	if (wish->closes && !(below_ours && wish->changes))
+		return NULL;
+	if (lease == NULL && (wish->wanted != 0 || (below_ours && wish->changes)))
+		lease = smb_lease_create(fcb);
+	if (lease != NULL && wish->directory && !smb_lease_is_of_folder(lease, fcb, wish->path))
+		return NULL;
+	return lease;
+}
+
+void smb_lease_prepare(PRX_CONTEXT RxContext, struct smb_tree *tree, const struct smb_lease_wish *wish,
 		       struct smb_creating_lease *request)
 {
 	PMRX_FCB fcb = RxContext->pFcb;
 	struct smb_conn *conn = tree->session->conn;
-	struct smb_lease *lease = fcb->Context;
 	uint8_t version = smb_lease_version(conn);
+	struct smb_lease *lease;
+	bool below_ours;
 
 	RtlZeroMemory(request, sizeof(*request));
-	if (version == 0 || (lease == NULL && wanted == 0))
+	if (version == 0)
 		return;
-	if (lease == NULL)
-		lease = smb_lease_create(fcb);
+	below_ours = version == 2 && wish->path->Length != 0 &&
+		     smb_lease_parent_key(fcb->pNetRoot, conn, wish->path, request->asked.parent_key);
+	lease = smb_lease_for(fcb, conn, wish, below_ours);
 	if (lease == NULL)
 		return;
 	if (smb_lease_conn(lease) != conn) /* granted by a connection that is gone, or not at all */
 		smb_lease_set(lease, NULL, 0);
 	lease->version = version;
 	request->lease = lease;
+	request->closing = wish->closes;
 	request->asked.version = version;
 	RtlCopyMemory(request->asked.key, lease->key, SMB2_LEASE_KEY_SIZE);
 	/* what is held is named again: a create never takes a lease back */
-	request->asked.state = lease->state | wanted;
+	request->asked.state = lease->state | (wish->closes ? 0 : wish->wanted);
 	request->asked.epoch = lease->epoch;
+	if (below_ours)
+		request->asked.flags = SMB2_LEASE_FLAG_PARENT_LEASE_KEY_SET;
 }
 
 /* What the server says it granted; 0 when it says nothing, or nonsense. */
@@ -213,14 +301,14 @@ void smb_lease_take(PRX_CONTEXT RxContext, struct smb_tree *tree, const struct s
 	PMRX_SRV_OPEN so = RxContext->pRelevantSrvOpen;
 	struct smb_lease *lease = RxContext->pFcb->Context;
 
-	if (request->lease != NULL) {
+	if (request->lease != NULL && !request->closing) {
 		uint32_t state = smb_lease_granted(request, rsp, &lease->epoch);
 
 		smb_lease_set(lease, tree->session->conn, state);
 		so->Key = lease;
 	}
 	/* RDBSS takes the state of the file from the open it saw last */
-	so->BufferingFlags = lease != NULL ? smb_lease_flags(lease->state) : 0;
+	so->BufferingFlags = lease != NULL ? smb_lease_flags(lease) : 0;
 }
 
 void smb_lease_open_ended(PMRX_FCB fcb)
@@ -291,7 +379,7 @@ NTSTATUS mrx_smb_compute_new_buffering_state(PMRX_SRV_OPEN SrvOpen, PVOID MRxCon
 	if (lease == NULL)
 		return STATUS_SUCCESS;
 	smb_lease_set(lease, smb_lease_conn(lease), lease->state & ((uint32_t)(ULONG_PTR)MRxContext & 0xFFu));
-	*NewBufferingState = smb_lease_flags(lease->state);
+	*NewBufferingState = lease->path.Buffer != NULL ? 0 : smb_lease_flags(lease);
 	for (link = fcb->SrvOpenList.Flink; link != &fcb->SrvOpenList; link = link->Flink)
 		CONTAINING_RECORD(link, MRX_SRV_OPEN, SrvOpenQLinks)->BufferingFlags = *NewBufferingState;
 	return STATUS_SUCCESS;

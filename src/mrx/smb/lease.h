@@ -11,16 +11,26 @@ struct smb_lease;
 struct smb_creating_lease {
 	struct smb_lease *lease; /* NULL: nothing is asked for */
 	struct smb2_lease asked;
+	bool closing; /* the create closes as well: keys are named, nothing can be granted */
+};
+
+/* What a create is about to do, as far as leases are concerned. */
+struct smb_lease_wish {
+	uint32_t wanted;            /* SMB2_LEASE_...; 0: only what is held already */
+	bool directory;             /* it opens a folder to list it */
+	bool changes;               /* it may change what its folder lists */
+	bool closes;                /* it closes as well */
+	const UNICODE_STRING *path; /* from the share's root, without a leading separator */
 };
 
 void smb_leases_init(void);
 
 /*
  * The lease that a create should ask for, or name so as not to break it; request->lease is NULL when there is none.
- * wanted: SMB2_LEASE_...; 0: only what is held already.
+ * Under a folder whose lease we hold the folder's key is named too: our own change does not break that.
  * Locks: FCB exclusive. Without memory nothing is asked for.
  */
-void smb_lease_prepare(PRX_CONTEXT RxContext, struct smb_tree *tree, uint32_t wanted,
+void smb_lease_prepare(PRX_CONTEXT RxContext, struct smb_tree *tree, const struct smb_lease_wish *wish,
 		       struct smb_creating_lease *request);
 /* What the create was granted; fills SRV_OPEN.Key and BufferingFlags. Locks: FCB exclusive. */
 void smb_lease_take(PRX_CONTEXT RxContext, struct smb_tree *tree, const struct smb_creating_lease *request,

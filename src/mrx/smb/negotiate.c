@@ -36,7 +36,7 @@ static void smb_offer(struct smb_conn *conn, const struct smb_options *options, 
 	if (options->max_dialect >= SMB2_DIALECT_210)
 		req->capabilities = SMB2_GLOBAL_CAP_LARGE_MTU | SMB2_GLOBAL_CAP_LEASING;
 	if (options->max_dialect >= SMB2_DIALECT_300)
-		req->capabilities |= SMB2_GLOBAL_CAP_ENCRYPTION;
+		req->capabilities |= SMB2_GLOBAL_CAP_ENCRYPTION | SMB2_GLOBAL_CAP_DIRECTORY_LEASING;
 	if (options->max_dialect >= SMB2_DIALECT_210)
 		RtlCopyMemory(req->client_guid, neg->client_guid, SMB2_GUID_SIZE);
 	for (i = 0; i < RTL_NUMBER_OF(all_dialects); i++)

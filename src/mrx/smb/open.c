@@ -187,20 +187,38 @@ static uint32_t smb_wanted_lease(const struct smb_creating *c)
 	const ACCESS_MASK write = FILE_WRITE_DATA | FILE_APPEND_DATA;
 	uint32_t wanted = SMB2_LEASE_READ_CACHING | SMB2_LEASE_HANDLE_CACHING;
 
-	if ((params->CreateOptions & (FILE_DIRECTORY_FILE | FILE_DELETE_ON_CLOSE)) != 0 ||
+	if ((params->CreateOptions & FILE_DELETE_ON_CLOSE) != 0 ||
 	    (params->DesiredAccess & (FILE_READ_DATA | FILE_EXECUTE | write)) == 0)
 		return 0;
+	if ((params->CreateOptions & FILE_DIRECTORY_FILE) != 0)
+		return params->DesiredAccess & FILE_LIST_DIRECTORY ? wanted : 0;
 	if ((params->DesiredAccess & write) != 0 && (params->CreateOptions & FILE_WRITE_THROUGH) == 0)
 		wanted |= SMB2_LEASE_WRITE_CACHING;
 	return wanted;
+}
+
+static void smb_ask_for_lease(struct smb_creating *c, const UNICODE_STRING *path)
+{
+	const NT_CREATE_PARAMETERS *params = &c->rxc->Create.NtCreateParameters;
+	const ACCESS_MASK change = FILE_WRITE_DATA | FILE_APPEND_DATA | FILE_WRITE_ATTRIBUTES |
+				   FILE_WRITE_EA | DELETE | GENERIC_WRITE | GENERIC_ALL | MAXIMUM_ALLOWED;
+	struct smb_lease_wish wish = {
+		.wanted = smb_wanted_lease(c),
+		.directory = (params->CreateOptions & FILE_DIRECTORY_FILE) != 0,
+		.changes = params->Disposition != FILE_OPEN || (params->DesiredAccess & change) != 0 ||
+			   (params->CreateOptions & FILE_DELETE_ON_CLOSE) != 0,
+		.closes = smb_may_close_at_once(c),
+		.path = path,
+	};
+
+	smb_lease_prepare(c->rxc, c->tree, &wish, &c->lease);
 }
 
 static NTSTATUS smb_build_create(struct smb_creating *c, const UNICODE_STRING *path)
 {
 	NTSTATUS status;
 
-	if (!smb_may_close_at_once(c))
-		smb_lease_prepare(c->rxc, c->tree, smb_wanted_lease(c), &c->lease);
+	smb_ask_for_lease(c, path);
 	c->x = smb_tree_exchange(c->tree);
 	if (c->x == NULL)
 		return STATUS_INSUFFICIENT_RESOURCES;

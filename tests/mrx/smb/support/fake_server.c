@@ -51,10 +51,18 @@ static void *server_main(void *context)
 
 bool fake_start(struct fake_server *s, void (*script)(struct fake_conn *c), void *context)
 {
+	return fake_start_as(s, SMB2_DIALECT_210, SMB2_GLOBAL_CAP_LARGE_MTU, script, context);
+}
+
+bool fake_start_as(struct fake_server *s, uint16_t dialect, uint32_t capabilities,
+		   void (*script)(struct fake_conn *c), void *context)
+{
 	struct sockaddr_in addr = {.sin_family = AF_INET};
 	socklen_t len = sizeof(addr);
 
 	memset(s, 0, sizeof(*s));
+	s->dialect = dialect;
+	s->capabilities = capabilities;
 	s->script = script;
 	s->context = context;
 	addr.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -231,8 +239,8 @@ bool fake_negotiate(struct fake_conn *c)
 	static const uint8_t not_spnego[] = {'N', 'T', 'L', 'M'}; /* so the login goes bare */
 	struct smb2_negotiate_response rsp = {
 		.security_mode = SMB2_NEGOTIATE_SIGNING_ENABLED,
-		.dialect = SMB2_DIALECT_210,
-		.capabilities = SMB2_GLOBAL_CAP_LARGE_MTU,
+		.dialect = c->server->dialect,
+		.capabilities = c->server->capabilities,
 		.max_transact = 1024 * 1024,
 		.max_read = 1024 * 1024,
 		.max_write = 1024 * 1024,
@@ -300,6 +308,7 @@ bool fake_login(struct fake_conn *c)
 {
 	struct smb2_session_setup_request req;
 	struct ntlm_authenticate auth;
+	struct smb2_keys keys;
 	uint8_t msg[512], key[16];
 
 	if (!fake_read(c) || c->request.hdr.command != SMB2_SESSION_SETUP)
@@ -308,9 +317,29 @@ bool fake_login(struct fake_conn *c)
 	if (!fake_read(c) || !smb2_session_setup_request_decode(&c->request, &req) ||
 	    !ntlm_authenticate_decode(req.token.p, req.token.len, &auth) || !session_key(&auth, key))
 		return false;
-	c->signer = smb2_signer_create(SMB2_SIGN_HMAC_SHA256, key);
+	if (!smb2_derive_keys(c->server->dialect, 0, key, NULL, 0, NULL, &keys))
+		return false;
+	c->signer = smb2_signer_create(smb2_signing_algorithm(c->server->dialect, false, 0), keys.signing);
 	answer_session_setup(c, STATUS_OK, NULL, 0);
 	return c->signer != NULL;
+}
+
+static void answer_validate(struct fake_conn *c)
+{
+	struct smb2_validate_negotiate_response v = {
+		.capabilities = c->server->capabilities,
+		.security_mode = SMB2_NEGOTIATE_SIGNING_ENABLED,
+		.dialect = c->server->dialect,
+	};
+	uint8_t bytes[64];
+	struct smb2_ioctl_response rsp = {.ctl_code = SMB2_FSCTL_VALIDATE_NEGOTIATE_INFO,
+					  .file_id = SMB2_FILE_ID_RELATED};
+	struct smb2_hdr hdr = fake_answer_header(c, STATUS_OK);
+
+	rsp.output =
+		wire_slice_at(bytes, 0, smb2_validate_negotiate_response_encode(bytes, sizeof(bytes), &v));
+	fake_seal_answer(c, &hdr, smb2_ioctl_response_encode(c->out, FAKE_MESSAGE_MAX, &rsp));
+	fake_send_answer(c);
 }
 
 bool fake_tree_connect(struct fake_conn *c)
@@ -325,10 +354,13 @@ bool fake_tree_connect(struct fake_conn *c)
 	hdr.tree_id = FAKE_TREE_ID;
 	fake_seal_answer(c, &hdr, smb2_tree_connect_response_encode(c->out, FAKE_MESSAGE_MAX, &rsp));
 	fake_send_answer(c);
-	/* what an old server says to FSCTL_VALIDATE_NEGOTIATE_INFO */
 	if (!fake_read(c) || c->request.hdr.command != SMB2_IOCTL)
 		return false;
-	fake_answer_error(c, STATUS_NOT_SUPPORTED_WIRE);
+	if (c->server->dialect <
+	    SMB2_DIALECT_300) /* what an old server says to FSCTL_VALIDATE_NEGOTIATE_INFO */
+		fake_answer_error(c, STATUS_NOT_SUPPORTED_WIRE);
+	else
+		answer_validate(c);
 	return true;
 }
 

@@ -2,8 +2,8 @@
  * fake_server.h - an SMB2 server on loopback that does what a script says, wrong things included.
  *
  * One thread, one connection after the other, each run through the script.  Plain sockets and blocking calls: what the
- * client under test does wrong must not be able to hide here.  Speaks 2.1 with real NTLMv2 and real HMAC-SHA256
- * signatures; nothing else of a server is in it.
+ * client under test does wrong must not be able to hide here.  Speaks 2.1, or 3.0.2 when it is told to, with real
+ * NTLMv2 and real signatures; nothing else of a server is in it.
  */
 #ifndef SMB_FAKE_SERVER_H
 #define SMB_FAKE_SERVER_H
@@ -41,11 +41,16 @@ struct fake_server {
 	int listener;
 	uint16_t port;
 	pthread_t thread;
+	uint16_t dialect;
+	uint32_t capabilities; /* SMB2_GLOBAL_CAP_... */
 	void (*script)(struct fake_conn *c);
 	void *context;
 };
 
 bool fake_start(struct fake_server *s, void (*script)(struct fake_conn *c), void *context);
+/* The same, as a server of that dialect (2.1 or 3.0.2) with those capabilities. */
+bool fake_start_as(struct fake_server *s, uint16_t dialect, uint32_t capabilities,
+		   void (*script)(struct fake_conn *c), void *context);
 /* Ends it: the script must return once its connection is closed. */
 void fake_stop(struct fake_server *s);
 

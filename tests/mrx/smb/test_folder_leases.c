@@ -1,0 +1,383 @@
+/*
+ * test_folder_leases.c - leases on folders: asked for where the server has them, named by what we change below, ended by
+ * a break, which is acknowledged.
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdatomic.h>
+#include <stdio.h>
+
+#include "front/door/door.h"
+#include "cache.h"
+
+#include "support/fake_server.h"
+
+#define LEASING (SMB2_GLOBAL_CAP_LARGE_MTU | SMB2_GLOBAL_CAP_LEASING)
+#define R_AND_H (SMB2_LEASE_READ_CACHING | SMB2_LEASE_HANDLE_CACHING)
+
+/* What the server saw of the last create, and what it does. Written before the client is asked to do something. */
+static struct {
+	uint32_t grants; /* SMB2_LEASE_... for folders */
+	atomic_bool asked;
+	struct smb2_lease lease; /* of the last create; when asked */
+	uint8_t folder_key[SMB2_LEASE_KEY_SIZE];
+	atomic_uint acknowledged; /* breaks */
+	uint32_t acknowledged_state;
+} server;
+
+static struct fake_server fake;
+static struct door *door;
+static struct door_volume *volume;
+
+/* ---- the server ------------------------------------------------------------------------------------- */
+
+static bool is_named(const struct smb2_create_request *req, const char *ascii)
+{
+	size_t i;
+
+	if (req->name.len != strlen(ascii) * 2)
+		return false;
+	for (i = 0; i < req->name.len / 2; i++)
+		if (req->name.p[2 * i] != (uint8_t)ascii[i] || req->name.p[2 * i + 1] != 0)
+			return false;
+	return true;
+}
+
+static void send_break(struct fake_conn *f)
+{
+	struct smb2_hdr hdr = {
+		.command = SMB2_OPLOCK_BREAK, .flags = SMB2_FLAGS_SERVER_TO_REDIR, .message_id = UINT64_MAX};
+	struct smb2_break brk = {.is_lease = true,
+				 .flags = SMB2_NOTIFY_BREAK_LEASE_FLAG_ACK_REQUIRED,
+				 .new_epoch = 2,
+				 .current_state = R_AND_H,
+				 .new_state = SMB2_LEASE_READ_CACHING};
+
+	memcpy(brk.lease_key, server.folder_key, SMB2_LEASE_KEY_SIZE);
+	f->out_len = smb2_break_notification_encode(f->out, FAKE_MESSAGE_MAX, &brk);
+	(void)smb2_hdr_encode(f->out, FAKE_MESSAGE_MAX, &hdr);
+	fake_send_answer(f);
+}
+
+static void answer_open(struct fake_conn *f)
+{
+	struct smb2_create_request req;
+	struct smb2_create_response rsp = {.create_action = 1, .file_id = {21, 22}};
+	uint8_t bytes[128];
+	struct smb2_create_context_list list = {.buf = bytes, .cap = sizeof(bytes)};
+	struct smb2_hdr hdr = fake_answer_header(f, 0);
+	struct wire_slice data;
+	bool folder;
+
+	if (!smb2_create_request_decode(&f->request, &req))
+		return;
+	folder = (req.options & FILE_DIRECTORY_FILE) != 0;
+	rsp.file_attributes = folder ? FILE_ATTRIBUTE_DIRECTORY : FILE_ATTRIBUTE_NORMAL;
+	atomic_store(&server.asked, smb2_create_context_find(req.contexts, SMB2_CREATE_LEASE, &data) &&
+					    smb2_lease_decode(data, &server.lease));
+	if (folder && req.disposition == FILE_OPEN && atomic_load(&server.asked) && server.grants != 0) {
+		struct smb2_lease grant = server.lease;
+
+		memcpy(server.folder_key, grant.key, SMB2_LEASE_KEY_SIZE);
+		grant.state = server.grants;
+		grant.flags = 0;
+		grant.epoch = 1;
+		if (smb2_lease_append(&list, &grant)) {
+			rsp.oplock_level = SMB2_OPLOCK_LEVEL_LEASE;
+			rsp.contexts = smb2_create_context_list_slice(&list);
+		}
+	}
+	fake_seal_answer(f, &hdr, smb2_create_response_encode(f->out, FAKE_MESSAGE_MAX, &rsp));
+	fake_send_answer(f);
+	if (is_named(&req, "break"))
+		send_break(f);
+}
+
+static void answer_break(struct fake_conn *f)
+{
+	struct smb2_hdr hdr = fake_answer_header(f, 0);
+	struct smb2_break ack;
+
+	if (!smb2_break_ack_decode(&f->request, &ack))
+		return;
+	server.acknowledged_state = ack.new_state;
+	fake_seal_answer(f, &hdr, smb2_break_ack_encode(f->out, FAKE_MESSAGE_MAX, &ack));
+	fake_send_answer(f);
+	atomic_fetch_add(&server.acknowledged, 1);
+}
+
+static void answer_one(struct fake_conn *f)
+{
+	switch (f->request.hdr.command) {
+	case SMB2_CREATE:
+		answer_open(f);
+		break;
+	case SMB2_CLOSE:
+		fake_answer_close(f);
+		break;
+	case SMB2_OPLOCK_BREAK:
+		answer_break(f);
+		break;
+	case SMB2_CANCEL:
+		break;
+	case SMB2_QUERY_INFO:
+		fake_answer_error(f, (uint32_t)STATUS_NOT_SUPPORTED);
+		break;
+	default:
+		fake_answer_empty(f);
+	}
+}
+
+static void serve(struct fake_conn *f)
+{
+	if (!fake_handshake(f))
+		return;
+	while (fake_read(f)) {
+		size_t offset = 0;
+
+		while (smb2_compound_next(f->in, f->in_len, &offset, &f->request) == 1)
+			answer_one(f);
+	}
+}
+
+/* ---- the client ------------------------------------------------------------------------------------- */
+
+static void connect_to(uint16_t dialect, uint32_t capabilities)
+{
+	struct nt_config config = {.executive = NT_EXEC_POSIX, .seed = 7};
+	struct door_connect connect = {
+		.server = "127.0.0.1", .share = "s", .user = "alice", .password = "Passw0rd"};
+
+	memset(&server, 0, sizeof(server));
+	server.grants = R_AND_H;
+	assert_true(fake_start_as(&fake, dialect, capabilities, serve, NULL));
+	connect.port = fake.port;
+	assert_true(NT_SUCCESS(nt_initialize(&config)));
+	assert_int_equal(door_start(door_builtin_driver("smb"), &door), STATUS_SUCCESS);
+	assert_int_equal(door_volume_connect(door, NULL, &connect, &volume), STATUS_SUCCESS);
+}
+
+static void disconnect(void)
+{
+	door_volume_disconnect(volume);
+	assert_int_equal(door_stop(door), STATUS_SUCCESS);
+	fake_stop(&fake);
+	assert_int_equal(nt_shutdown(stderr), 0);
+}
+
+static NTSTATUS open_name(const char *path, ACCESS_MASK access, ULONG disposition, ULONG options, ULONG query,
+			  struct door_opened *opened)
+{
+	struct door_open open = {.access = access,
+				 .share = FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE,
+				 .disposition = disposition,
+				 .options = options,
+				 .query = query};
+	NTSTATUS status = door_name_from_posix(path, &open.path);
+
+	assert_int_equal(status, STATUS_SUCCESS);
+	status = door_open(volume, NULL, &open, opened);
+	door_name_free(&open.path);
+	return status;
+}
+
+static void open_folder(const char *path, struct door_opened *opened)
+{
+	assert_int_equal(open_name(path, FILE_LIST_DIRECTORY, FILE_OPEN, FILE_DIRECTORY_FILE,
+				   DOOR_QUERY_SYMLINK, opened),
+			 STATUS_SUCCESS);
+}
+
+/* A file made and closed in one message. */
+static void make_file(const char *path)
+{
+	struct door_opened opened;
+
+	assert_int_equal(open_name(path, FILE_READ_ATTRIBUTES | SYNCHRONIZE, FILE_CREATE, 0,
+				   DOOR_QUERY_SYMLINK | DOOR_QUERY_CLOSE, &opened),
+			 STATUS_SUCCESS);
+}
+
+static bool names_parent(const uint8_t *key)
+{
+	return atomic_load(&server.asked) && server.lease.version == 2 &&
+	       (server.lease.flags & SMB2_LEASE_FLAG_PARENT_LEASE_KEY_SET) != 0 &&
+	       memcmp(server.lease.parent_key, key, SMB2_LEASE_KEY_SIZE) == 0;
+}
+
+struct keeper {
+	struct nt_cache_map *map;
+	atomic_uint purged;
+	KEVENT released;
+};
+
+static NTSTATUS keeper_flush(void *context, LONGLONG offset, ULONG length)
+{
+	(void)context;
+	(void)offset;
+	(void)length;
+	return STATUS_SUCCESS;
+}
+
+static BOOLEAN keeper_purge(void *context, LONGLONG offset, ULONG length)
+{
+	struct keeper *keeper = context;
+
+	(void)offset;
+	(void)length;
+	atomic_fetch_add(&keeper->purged, 1);
+	return TRUE;
+}
+
+static void keeper_release(void *context)
+{
+	KeSetEvent(&((struct keeper *)context)->released, IO_NO_INCREMENT, FALSE);
+}
+
+static const struct nt_cache_ops keeper_ops = {keeper_flush, keeper_purge, keeper_release};
+
+static void keep(struct keeper *keeper, const struct door_opened *opened)
+{
+	memset(keeper, 0, sizeof(*keeper));
+	KeInitializeEvent(&keeper->released, NotificationEvent, FALSE);
+	assert_int_equal(door_cache_attach(opened, &keeper_ops, keeper, &keeper->map), STATUS_SUCCESS);
+}
+
+static void keep_no_more(struct keeper *keeper)
+{
+	nt_cache_detach(keeper->map);
+	KeWaitForSingleObject(&keeper->released, Executive, KernelMode, FALSE, NULL);
+}
+
+static void await(atomic_uint *count, unsigned int wanted)
+{
+	ULONGLONG limit = KeQueryInterruptTime() + 100000000ull; /* 10 s */
+	LARGE_INTEGER tick = {.QuadPart = -10000};
+
+	while (atomic_load(count) < wanted) {
+		assert_true(KeQueryInterruptTime() < limit);
+		KeDelayExecutionThread(KernelMode, FALSE, &tick);
+	}
+}
+
+/* ---- tests ------------------------------------------------------------------------------------------ */
+
+/* A folder's lease is asked for with version 2, R and H, never W; what it grants lets the opener keep names. */
+static void test_a_folder_is_leased(void **state)
+{
+	struct door_opened opened;
+
+	(void)state;
+	connect_to(SMB2_DIALECT_302, LEASING | SMB2_GLOBAL_CAP_DIRECTORY_LEASING);
+	open_folder("d", &opened);
+	assert_true(atomic_load(&server.asked));
+	assert_int_equal(server.lease.version, 2);
+	assert_int_equal(server.lease.state, R_AND_H);
+	assert_true(opened.read_caching);
+	assert_int_equal(door_close(opened.file, NULL), STATUS_SUCCESS);
+	/* nothing that was not granted is kept */
+	server.grants = 0;
+	open_folder("d", &opened);
+	assert_true(atomic_load(&server.asked));
+	assert_false(opened.read_caching);
+	assert_int_equal(door_close(opened.file, NULL), STATUS_SUCCESS);
+	disconnect();
+}
+
+/* A server that has no such leases is not asked: without the capability, or before 3.0. */
+static void test_not_where_the_server_has_none(void **state)
+{
+	static const struct {
+		uint16_t dialect;
+		uint32_t capabilities;
+	} old[] = {{SMB2_DIALECT_302, LEASING}, {SMB2_DIALECT_210, LEASING}};
+	struct door_opened opened;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(old) / sizeof(old[0]); i++) {
+		connect_to(old[i].dialect, old[i].capabilities);
+		open_folder("d", &opened);
+		assert_false(atomic_load(&server.asked));
+		assert_false(opened.read_caching);
+		make_file("d/f"); /* and nothing is named that is not there */
+		assert_false(atomic_load(&server.asked) &&
+			     (server.lease.flags & SMB2_LEASE_FLAG_PARENT_LEASE_KEY_SET) != 0);
+		assert_int_equal(door_close(opened.file, NULL), STATUS_SUCCESS);
+		disconnect();
+	}
+}
+
+/* What we change below a leased folder names the folder's key, in any spelling of its path; nothing else does. */
+static void test_own_changes_name_the_folder(void **state)
+{
+	struct door_opened opened, file;
+	uint8_t key[SMB2_LEASE_KEY_SIZE];
+
+	(void)state;
+	connect_to(SMB2_DIALECT_302, LEASING | SMB2_GLOBAL_CAP_DIRECTORY_LEASING);
+	open_folder("d", &opened);
+	memcpy(key, server.folder_key, sizeof(key));
+	make_file("d/f");
+	assert_true(names_parent(key));
+	assert_int_equal(server.lease.state, 0); /* closed at once: nothing to keep */
+	assert_memory_not_equal(server.lease.key, key, sizeof(key));
+	make_file("D/g");
+	assert_true(names_parent(key));
+	assert_int_equal(open_name("d/h", FILE_READ_DATA | FILE_WRITE_DATA | SYNCHRONIZE, FILE_OPEN_IF, 0,
+				   DOOR_QUERY_SYMLINK, &file),
+			 STATUS_SUCCESS);
+	assert_true(names_parent(key));
+	assert_int_equal(door_close(file.file, NULL), STATUS_SUCCESS);
+	make_file("other");
+	assert_false(names_parent(key));
+	make_file("d/sub/f");
+	assert_false(names_parent(key));
+	assert_int_equal(door_close(opened.file, NULL), STATUS_SUCCESS);
+	make_file("d/late"); /* the lease went with the handle */
+	assert_false(names_parent(key));
+	disconnect();
+}
+
+/* A break ends what is kept, whatever it leaves, and is acknowledged; the next open asks anew. */
+static void test_a_break_ends_it(void **state)
+{
+	struct door_opened opened, again;
+	struct keeper keeper;
+
+	(void)state;
+	connect_to(SMB2_DIALECT_302, LEASING | SMB2_GLOBAL_CAP_DIRECTORY_LEASING);
+	open_folder("d", &opened);
+	keep(&keeper, &opened);
+	make_file("d/f");
+	assert_int_equal(atomic_load(&keeper.purged), 0);
+	make_file("break"); /* the server's word for: now */
+	await(&keeper.purged, 1);
+	await(&server.acknowledged, 1);
+	assert_int_equal(server.acknowledged_state, SMB2_LEASE_READ_CACHING);
+	keep_no_more(&keeper);
+	assert_int_equal(door_close(opened.file, NULL), STATUS_SUCCESS);
+	open_folder("d", &again);
+	assert_true(atomic_load(&server.asked));
+	assert_int_equal(server.lease.state & R_AND_H, R_AND_H);
+	assert_true(again.read_caching);
+	assert_int_equal(door_close(again.file, NULL), STATUS_SUCCESS);
+	assert_int_equal(atomic_load(&server.acknowledged), 1);
+	disconnect();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_a_folder_is_leased),
+		cmocka_unit_test(test_not_where_the_server_has_none),
+		cmocka_unit_test(test_own_changes_name_the_folder),
+		cmocka_unit_test(test_a_break_ends_it),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
