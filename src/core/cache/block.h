@@ -55,10 +55,9 @@ struct rx_cache {
 	PLIST_ENTRY bucket; /* few, or an allocation of its own */
 	ULONG buckets;
 	LIST_ENTRY few[RX_CACHE_BUCKETS];
-	LIST_ENTRY
-		blocks; /* all of them: what the last flush found in the order of the file, then as they came */
-	ULONG full;     /* blocks that are dirty from end to end */
-	ULONG64 puts;   /* writes taken */
+	LIST_ENTRY blocks; /* all: in the order of the file, as the last flush left them, then as they came */
+	ULONG full;        /* blocks that are dirty from end to end */
+	ULONG64 puts;      /* writes taken */
 	LONGLONG server_end; /* bytes the server knew of when the first block came */
 	PFILE_OBJECT file;   /* the handle that runs are sent through; not cleaned up yet; NULL: none */
 	NTSTATUS error;      /* of the last run that failed */
