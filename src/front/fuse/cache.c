@@ -17,6 +17,9 @@
 /* 100 ns: a page that is being read cannot be dropped before its read has had the file, which the purge holds. */
 #define PURGE_PATIENCE (100 * 10000)
 
+#define RENEW_EVERY \
+	(1 * 10000000) /* 100 ns: a file that two clients use in turn is not asked for at each read */
+
 static void cache_put(struct front_cache *cache)
 {
 	struct rdr_fuse *fuse = cache->fuse;
@@ -158,6 +161,84 @@ void front_caches_wait(struct rdr_fuse *fuse)
 {
 	while (atomic_load(&fuse->n_caches) != 0) /* a purge that runs ends soon */
 		(void)KeWaitForSingleObject(&fuse->no_caches, Executive, KernelMode, FALSE, NULL);
+}
+
+/* ---- a grant that ended ---- */
+
+/*
+ * False: the handle needs none, it has one, or it asked for one a moment ago. *stale: it has lost one. The node of a
+ * renewal that begins is pinned: the handle may be released while it goes on.
+ */
+static bool renew_begins(struct rdr_fuse *fuse, struct front_file *f, bool *stale)
+{
+	ULONGLONG now = KeQueryInterruptTime();
+	bool begins;
+
+	ExAcquireFastMutex(&fuse->nodes.mutex);
+	*stale = f->cache != NULL && !atomic_load(&f->cache->granted);
+	begins = *stale && f->listed && now - f->renew_time > RENEW_EVERY;
+	if (begins) {
+		f->renew_time = now;
+		f->node->pins++;
+	}
+	ExReleaseFastMutex(&fuse->nodes.mutex);
+	return begins;
+}
+
+/* The handle has a grant again, counted for it. */
+static void renew_ends(struct rdr_fuse *fuse, struct front_file *f, struct front_cache *cache)
+{
+	struct front_cache *before;
+
+	ExAcquireFastMutex(&fuse->nodes.mutex);
+	before = f->cache;
+	f->cache = cache;
+	ExReleaseFastMutex(&fuse->nodes.mutex);
+	cache_put(before);
+	/* pages of the time between are dropped after pages that are being dropped already */
+	front_notify_inval_range(fuse, cache->ino, 0, 0);
+}
+
+/* An open of the file under its name brings the grant, for all of its handles; the handle that came with it goes. */
+static struct front_cache *renew_grant(struct front_request *r, struct front_node *node)
+{
+	struct rdr_fuse *fuse = r->fuse;
+	struct door_open open = {.access = FILE_READ_DATA | FILE_READ_ATTRIBUTES | SYNCHRONIZE,
+				 .share = FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE,
+				 .disposition = FILE_OPEN,
+				 .options = FILE_NON_DIRECTORY_FILE,
+				 .query = DOOR_QUERY_STAT | DOOR_QUERY_ID};
+	struct front_cache *cache = cache_join(fuse, node); /* another handle was here before */
+	struct door_opened opened;
+
+	if (cache != NULL || !NT_SUCCESS(front_node_path(fuse, node, NULL, &open.path)))
+		return cache;
+	if (NT_SUCCESS(door_open(fuse->volume, &r->caller, &open, &opened))) {
+		if (opened.read_caching && (uint64_t)opened.stat.FileId.QuadPart == node->file_id)
+			cache = cache_create(fuse, node, &opened);
+		if (cache != NULL)
+			cache_hook(fuse, node, cache);
+		(void)door_close(opened.file, NULL); /* nothing was written through it */
+	}
+	door_name_free(&open.path);
+	return cache;
+}
+
+bool front_cache_renew(struct front_request *r, struct front_file *f)
+{
+	struct front_node *node = f->node;
+	struct front_cache *cache;
+	bool stale;
+
+	if (!f->cached || !renew_begins(r->fuse, f, &stale))
+		return f->cached && stale;
+	cache = renew_grant(r, node);
+	if (cache != NULL) {
+		stale = !atomic_load(&cache->granted);
+		renew_ends(r->fuse, f, cache);
+	}
+	front_node_unpin(r->fuse, node);
+	return stale;
 }
 
 bool front_node_is_granted(struct rdr_fuse *fuse, struct front_node *node)

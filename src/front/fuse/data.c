@@ -52,7 +52,7 @@ void front_op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struc
 	/* An early answer may bring the kernel's RELEASE while the driver is being called. */
 	atomic_fetch_add(&f->refs, 1);
 	r->offset = (uint64_t)off;
-	r->inval = f->cache != NULL && !atomic_load(&f->cache->granted);
+	r->inval = front_cache_renew(r, f);
 	door_read_async(f->file, &r->caller, r->buffer, (ULONG)size, (uint64_t)off, read_done, r);
 	front_file_put(fuse, f);
 }

@@ -134,7 +134,8 @@ struct front_file {
 	bool cached;               /* the kernel keeps pages for it */
 	bool listed;               /* in node->files */
 	struct front_dir *dir;     /* of a directory handle */
-	struct front_cache *cache; /* opened under a grant; counted in its refs */
+	struct front_cache *cache; /* opened under a grant; counted in its refs; under nodes.mutex */
+	ULONGLONG renew_time;      /* interrupt time of the last attempt to get a grant back; the same */
 };
 
 /* ---- requests --------------------------------------------------------------------------------------- */
@@ -398,6 +399,11 @@ void front_op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
  */
 bool front_cache_enter(struct rdr_fuse *fuse, struct front_file *f, const struct door_opened *opened);
 void front_cache_leave(struct front_file *f);
+/*
+ * A read through a handle that was opened under a grant. Asks for a new one where it ended, now and then.
+ * Return: true: there is none: what is read must not be kept.
+ */
+bool front_cache_renew(struct front_request *r, struct front_file *f);
 /* Attributes, asked for at `since` (interrupt time): kept under the grant, for as long as attributes are believed. */
 void front_cache_keep_stat(struct rdr_fuse *fuse, struct front_node *node, const FILE_STAT_INFORMATION *stat,
 			   ULONGLONG since);
