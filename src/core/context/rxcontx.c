@@ -247,7 +247,8 @@ static void rx_context_set_irp(PRX_CONTEXT rxc, PIRP irp)
 	rxc->RealDevice = sp->DeviceObject;
 	if (sp->FileObject != NULL) {
 		rx_context_set_objects(rxc, sp->FileObject);
-		if ((nt_file_flags(sp->FileObject) & FO_WRITE_THROUGH) != 0)
+		if ((nt_file_flags(sp->FileObject) & FO_WRITE_THROUGH) != 0 ||
+		    (sp->MajorFunction == IRP_MJ_WRITE && (sp->Flags & SL_WRITE_THROUGH) != 0))
 			rxc->Flags |= RX_CONTEXT_FLAG_WRITE_THROUGH;
 	}
 	if (rx_context_is_async(rxc, irp))

@@ -100,6 +100,11 @@ void rx_locks_cleanup(PRX_CONTEXT rxc, PFCB fcb, PFOBX fobx);
  */
 PLOWIO_LOCK_LIST rx_locks_buffered(PFCB fcb, PMRX_SRV_OPEN so);
 void rx_locks_flushed(PLOWIO_LOCK_LIST list);
+/*
+ * Does the server hold locks of ours, or is it being asked for one? Writes are not kept back then. Locks: FCB shared, which
+ * keeps a lock from beginning.
+ */
+bool rx_locks_at_server(PFCB fcb);
 /* May the request touch the range, as far as the locks of other opens on this machine go? Locks: FCB shared. */
 bool rx_locks_allow(PRX_CONTEXT rxc, LONGLONG offset, ULONG length, bool write);
 

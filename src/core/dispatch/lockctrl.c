@@ -3,7 +3,7 @@
  *
  * Owns:   the record of every granted lock (struct rx_lock), in FCB.BufferedLocks.List.
  * Locks:  FileSizeLock of the FCB, a leaf, for the list. The FCB resource is held shared to look at the open and to
- *         take records out, and not while the server is asked: a lock that it makes wait must not keep others from the
+ *         take records out (exclusive where writes may be cached), and not while the server is asked: a lock that it makes wait must not keep others from the
  *         file. So whoever holds the FCB exclusive sees records come, and none go.
  * Dies:   a record with its unlock, or with the cleanup of its file object.
  *
@@ -16,6 +16,7 @@
  */
 #include "core/dispatch/dispatch.h"
 
+#include "core/cache/cache.h"
 #include "core/context/context.h"
 #include "core/lowio/core_lowio.h"
 #include "core/minirdr/calldown.h"
@@ -68,25 +69,65 @@ bool rx_locks_allow(PRX_CONTEXT rxc, LONGLONG offset, ULONG length, bool write)
 	return allowed;
 }
 
-/* Takes the exact range of a handle out of the list; NULL: it holds no such lock. */
+/*
+ * Takes the exact range of a handle out of the list; NULL: it holds no such lock. Of two, one of them shared, the
+ * exclusive one, as the server does ([MS-FSA] 2.1.5.9).
+ */
 static struct rx_lock *rx_lock_take(PFCB fcb, PFOBX fobx, LONGLONG offset, LONGLONG length, ULONG key)
 {
 	struct rx_lock *taken = NULL;
-	PFCB_LOCK *at;
+	PFCB_LOCK *at, *found = NULL;
 
 	rx_locks_acquire(fcb);
 	for (at = &fcb->BufferedLocks.List; *at != NULL; at = &(*at)->Next) {
 		struct rx_lock *held = CONTAINING_RECORD(*at, struct rx_lock, lock);
 
-		if (held->fobx == fobx && held->lock.BytesOffset.QuadPart == offset &&
-		    held->lock.Length.QuadPart == length && held->lock.Key == key) {
-			*at = held->lock.Next;
-			taken = held;
-			break;
-		}
+		if (held->fobx != fobx || held->lock.BytesOffset.QuadPart != offset ||
+		    held->lock.Length.QuadPart != length || held->lock.Key != key)
+			continue;
+		if (found == NULL || held->lock.ExclusiveLock)
+			found = at;
+	}
+	if (found != NULL) {
+		taken = CONTAINING_RECORD(*found, struct rx_lock, lock);
+		*found = taken->lock.Next;
 	}
 	rx_locks_release(fcb);
 	return taken;
+}
+
+/*
+ * Several handles may share one open at the server, which lets it share what it has locked exclusively: it does not
+ * know that they are two.
+ */
+static bool rx_lock_is_kept_from(PFCB fcb, const struct rx_lock *wanted)
+{
+	bool kept = false;
+	PFCB_LOCK lock;
+
+	rx_locks_acquire(fcb);
+	for (lock = fcb->BufferedLocks.List; lock != NULL && !kept; lock = lock->Next) {
+		const struct rx_lock *held = CONTAINING_RECORD(lock, struct rx_lock, lock);
+
+		kept = lock->ExclusiveLock && held->fobx != wanted->fobx &&
+		       held->fobx->pSrvOpen == wanted->fobx->pSrvOpen &&
+		       rx_lock_overlaps(lock, wanted->lock.BytesOffset.QuadPart,
+					wanted->lock.Length.QuadPart);
+	}
+	rx_locks_release(fcb);
+	return kept;
+}
+
+bool rx_locks_at_server(PFCB fcb)
+{
+	bool any = __atomic_load_n(&fcb->OutstandingLockOperationsCount, __ATOMIC_ACQUIRE) != 0;
+	PFCB_LOCK lock;
+
+	rx_locks_acquire(fcb);
+	for (lock = fcb->BufferedLocks.List; lock != NULL && !any; lock = lock->Next)
+		any = !CONTAINING_RECORD(lock, struct rx_lock, lock)->buffered;
+	rx_locks_release(fcb);
+	return any;
 }
 
 /* The record in the list that a driver is given, before `next`. */
@@ -187,7 +228,6 @@ static void rx_lock_parameters(PRX_CONTEXT rxc, USHORT operation)
 static NTSTATUS rx_lock_submit(PRX_CONTEXT rxc, PIRP irp, PVOID records, PLOWIO_COMPLETION_ROUTINE completion)
 {
 	rxc->DispatchState = records;
-	InterlockedIncrement((volatile LONG *)&rxc->pFcb->OutstandingLockOperationsCount);
 	return RxLowIoSubmit(rxc, irp, (PFCB)rxc->pFcb, completion);
 }
 
@@ -213,6 +253,10 @@ static NTSTATUS rx_lock_make(PRX_CONTEXT rxc, PIRP irp, struct rx_lock **made)
 	record->lock.ExclusiveLock = (sp->Flags & SL_EXCLUSIVE_LOCK) != 0;
 	record->lock.OwnerProcess = IoGetRequestorProcess(irp);
 	record->buffered = (rxc->pFcb->FcbState & FCB_STATE_LOCK_BUFFERING_ENABLED) != 0;
+	if (rx_lock_is_kept_from((PFCB)rxc->pFcb, record)) {
+		ExFreePoolWithTag(record, RX_LOCK_TAG);
+		return STATUS_LOCK_NOT_GRANTED; /* also to who would wait: nobody could wake him */
+	}
 	*made = record;
 	return STATUS_SUCCESS;
 }
@@ -243,6 +287,37 @@ static NTSTATUS rx_lock_records(PRX_CONTEXT rxc, PIRP irp, struct rx_lock **reco
 	}
 }
 
+/*
+ * While a lock is at the server writes go there at once: it lets only the locking open write, and write-behind goes
+ * through any. What is kept from before goes first.
+ * Locks: FCB, exclusive where writes may be cached.
+ */
+static NTSTATUS rx_lock_flush(PRX_CONTEXT rxc, struct rx_lock *record)
+{
+	PFCB fcb = (PFCB)rxc->pFcb;
+	NTSTATUS status;
+
+	if (rxc->MinorFunction != IRP_MN_LOCK || record->buffered || !rx_cache_has_data(fcb))
+		return STATUS_SUCCESS;
+	status = rx_cache_flush(fcb);
+	if (NT_SUCCESS(status))
+		return STATUS_SUCCESS;
+	InterlockedDecrement((volatile LONG *)&fcb->OutstandingLockOperationsCount);
+	ExFreePoolWithTag(record, RX_LOCK_TAG);
+	return status;
+}
+
+static NTSTATUS rx_lock_acquire(PRX_CONTEXT rxc)
+{
+	NTSTATUS status = rx_acquire_fcb_shared(rxc);
+
+	if (status != STATUS_SUCCESS || rxc->MinorFunction != IRP_MN_LOCK ||
+	    (rxc->pFcb->FcbState & FCB_STATE_WRITECACHING_ENABLED) == 0)
+		return status;
+	rx_release_fcb(rxc); /* nobody may cache a write between the flush and the lock */
+	return rx_acquire_fcb_exclusive(rxc);
+}
+
 static NTSTATUS rx_lock_begin(PRX_CONTEXT rxc, PIRP irp, struct rx_lock **records)
 {
 	PIO_STACK_LOCATION sp = rxc->CurrentIrpSp;
@@ -253,12 +328,16 @@ static NTSTATUS rx_lock_begin(PRX_CONTEXT rxc, PIRP irp, struct rx_lock **record
 	if ((rxc->MinorFunction == IRP_MN_LOCK || rxc->MinorFunction == IRP_MN_UNLOCK_SINGLE) &&
 	    sp->Parameters.LockControl.Length == NULL)
 		return STATUS_INVALID_PARAMETER;
-	status = rx_acquire_fcb_shared(rxc);
+	status = rx_lock_acquire(rxc);
 	if (status != STATUS_SUCCESS)
 		return status;
 	status = rx_check_server_open(rxc);
 	if (status == STATUS_SUCCESS)
 		status = rx_lock_records(rxc, irp, records);
+	if (status == STATUS_SUCCESS && *records != NULL) {
+		InterlockedIncrement((volatile LONG *)&rxc->pFcb->OutstandingLockOperationsCount);
+		status = rx_lock_flush(rxc, *records);
+	}
 	rx_release_fcb(rxc);
 	return status;
 }
@@ -323,6 +402,7 @@ void rx_locks_cleanup(PRX_CONTEXT rxc, PFCB fcb, PFOBX fobx)
 		rx_lowio_prepare(rxc, LOWIO_OP_UNLOCK_MULTIPLE);
 		rxc->LowIoContext.Resource = NULL; /* the cleanup keeps the FCB itself */
 		rxc->LowIoContext.ParamsFor.Locks.LockList = &records->entry;
+		InterlockedIncrement((volatile LONG *)&fcb->OutstandingLockOperationsCount);
 		(void)rx_lock_submit(rxc, rxc->CurrentIrp, records, rx_unlock_many_complete);
 		return;
 	}

@@ -158,7 +158,9 @@ static bool rx_write_is_cached(PRX_CONTEXT rxc)
 	       rxc->pFcb->pNetRoot->Type == NET_ROOT_DISK && file->WriteAccess &&
 	       (nt_file_flags(file) & direct) == 0 &&
 	       (rxc->CurrentIrp->Flags & (IRP_NOCACHE | IRP_PAGING_IO)) == 0 &&
-	       (rxc->pRelevantSrvOpen->Flags & SRVOPEN_FLAG_DONTUSE_WRITE_CACHING) == 0;
+	       (rxc->Flags & RX_CONTEXT_FLAG_WRITE_THROUGH) == 0 &&
+	       (rxc->pRelevantSrvOpen->Flags & SRVOPEN_FLAG_DONTUSE_WRITE_CACHING) == 0 &&
+	       !rx_locks_at_server((PFCB)rxc->pFcb);
 }
 
 /*

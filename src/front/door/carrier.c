@@ -72,15 +72,13 @@ static struct door_file *carrier_get(struct door_locks *locks)
 	return carrier;
 }
 
-NTSTATUS door_transfer_begin(struct door_file *file, bool write, struct door_transfer *way)
+static NTSTATUS transfer_begin(struct door_file *file, bool write, struct door_transfer *way)
 {
 	ACCESS_MASK wanted = write ? FILE_WRITE_DATA : FILE_READ_DATA;
 	struct door_locks *locks = file->locks;
 	struct door_file *carrier;
 
-	way->file = file;
-	way->direct = false;
-	way->carried = false;
+	*way = (struct door_transfer){.file = file};
 	if (atomic_load_explicit(&file->lock_lost, memory_order_relaxed))
 		return STATUS_FILE_FORCED_CLOSED;
 	if (locks == NULL)
@@ -96,6 +94,7 @@ NTSTATUS door_transfer_begin(struct door_file *file, bool write, struct door_tra
 		if (carrier != NULL)
 			break;
 	}
+	way->held = true;
 	if (carrier == file || !(file->access & wanted) || !(carrier->access & wanted)) {
 		/* nobody else's, or no better than the own one: the core and the server say what they think of it */
 		door_file_put(carrier);
@@ -106,6 +105,15 @@ NTSTATUS door_transfer_begin(struct door_file *file, bool write, struct door_tra
 	return STATUS_SUCCESS;
 }
 
+static NTSTATUS transfer_begin_own(struct door_file *file, struct door_transfer *way)
+{
+	*way = (struct door_transfer){.file = file};
+	if (atomic_load_explicit(&file->lock_lost, memory_order_relaxed))
+		return STATUS_FILE_FORCED_CLOSED;
+	way->held = file->locks != NULL && atomic_load(&file->locks->routed);
+	return STATUS_SUCCESS;
+}
+
 NTSTATUS door_transfer_end(const struct door_transfer *way, NTSTATUS status)
 {
 	struct door_locks *locks = way->file->locks;
@@ -113,13 +121,36 @@ NTSTATUS door_transfer_end(const struct door_transfer *way, NTSTATUS status)
 
 	if (way->direct) {
 		direct_leave(locks);
-	} else if (locks != NULL && door_status_is_loss(status)) {
+	} else if (way->held && door_status_is_loss(status)) {
 		atomic_store(&locks->dead, true);
 		lost = true;
 	}
 	if (way->carried)
 		door_file_put(way->file);
 	return lost ? STATUS_FILE_FORCED_CLOSED : status;
+}
+
+NTSTATUS door_transfer_create(struct door_file *file, const struct door_caller *caller, UCHAR major,
+			      UCHAR minor, struct door_request **out)
+{
+	struct door_transfer way;
+	NTSTATUS status;
+
+	*out = NULL;
+	/* A lock keeps nobody from having data flushed; what failed is told to the handle that asks. */
+	if (major == IRP_MJ_FLUSH_BUFFERS)
+		status = transfer_begin_own(file, &way);
+	else
+		status = transfer_begin(file, major != IRP_MJ_READ, &way);
+	if (!NT_SUCCESS(status))
+		return status;
+	status = door_request_create(file->volume->door, way.file->object, way.file, caller, major, minor,
+				     out);
+	if (NT_SUCCESS(status))
+		(*out)->way = way;
+	else
+		(void)door_transfer_end(&way, status); /* nothing was sent */
+	return status;
 }
 
 /* ---- choice ------------------------------------------------------------------------------------------ */

@@ -50,6 +50,7 @@ struct door_file {
 	struct door_locks *locks; /* of an open for data of a file; constant; NULL: none can be taken */
 	atomic_bool lock_lost;    /* the server has lost a lock that was taken through it; stays */
 	bool closed;              /* by its owner; under locks->mutex */
+	bool write_through;       /* as asked for */
 	ACCESS_MASK access;       /* as asked for */
 	atomic_uint refs;         /* 1 for the owner until door_close(), 1 per request */
 	LIST_ENTRY id_link;       /* under volume->mutex, when hashed */
@@ -63,6 +64,7 @@ struct door_transfer {
 	struct door_file *file; /* the one; referenced when carried */
 	bool direct;            /* counted in file->locks->direct */
 	bool carried;           /* not what the caller named */
+	bool held; /* locks are held at the server: who hears that it is gone must hear that they are */
 };
 
 struct door_request {
@@ -118,9 +120,13 @@ NTSTATUS door_file_end(struct door_file *file, const struct door_caller *caller)
 struct door_file *door_file_beside(struct door_file *file, ACCESS_MASK access);
 
 /* carrier.c */
-/* Return: STATUS_SUCCESS; STATUS_FILE_FORCED_CLOSED: a lock of the handle is lost. */
-NTSTATUS door_transfer_begin(struct door_file *file, bool write, struct door_transfer *way);
-/* Once for each begin that succeeded. Return: what the caller is told. Context: <= DISPATCH_LEVEL. */
+/*
+ * A request for data or size, through the handle that the file's locks leave it. STATUS_FILE_FORCED_CLOSED: a lock that was
+ * taken through @file is lost.
+ */
+NTSTATUS door_transfer_create(struct door_file *file, const struct door_caller *caller, UCHAR major,
+			      UCHAR minor, struct door_request **out);
+/* Once for each. Return: what the caller is told. Context: <= DISPATCH_LEVEL. */
 NTSTATUS door_transfer_end(const struct door_transfer *way, NTSTATUS status);
 
 /* info.c */

@@ -7,17 +7,21 @@
 #include "door_int.h"
 
 /* The request for a buffered call on @file; the buffer is in place. */
+static void set_buffer(struct door_request *r, void *buffer)
+{
+	r->irp->AssociatedIrp.SystemBuffer = buffer;
+	r->irp->UserBuffer = buffer;
+	r->irp->Flags |= IRP_BUFFERED_IO;
+}
+
 static NTSTATUS make_buffered(struct door_file *file, const struct door_caller *caller, UCHAR major,
 			      UCHAR minor, void *buffer, struct door_request **out)
 {
 	NTSTATUS status =
 		door_request_create(file->volume->door, file->object, file, caller, major, minor, out);
 
-	if (!NT_SUCCESS(status))
-		return status;
-	(*out)->irp->AssociatedIrp.SystemBuffer = buffer;
-	(*out)->irp->UserBuffer = buffer;
-	(*out)->irp->Flags |= IRP_BUFFERED_IO;
+	if (NT_SUCCESS(status))
+		set_buffer(*out, buffer);
 	return status;
 }
 
@@ -63,8 +67,14 @@ NTSTATUS door_set_info(struct door_file *file, const struct door_caller *caller,
 		return STATUS_INSUFFICIENT_RESOURCES;
 	/* A driver may rewrite its input. */
 	RtlCopyMemory(copy, buffer, length);
-	status = make_buffered(file, caller, IRP_MJ_SET_INFORMATION, 0, copy, &r);
+	/* Data goes with a smaller size: as with a write. */
+	if (cls == FileEndOfFileInformation || cls == FileAllocationInformation)
+		status = door_transfer_create(file, caller, IRP_MJ_SET_INFORMATION, 0, &r);
+	else
+		status = door_request_create(file->volume->door, file->object, file, caller,
+					     IRP_MJ_SET_INFORMATION, 0, &r);
 	if (NT_SUCCESS(status)) {
+		set_buffer(r, copy);
 		stack = door_request_stack(r);
 		stack->Parameters.SetFile.Length = length;
 		stack->Parameters.SetFile.FileInformationClass = cls;

@@ -5,25 +5,6 @@
  */
 #include "door_int.h"
 
-/* A request through the handle that transfers of the file go through now. */
-static NTSTATUS make_on_its_way(struct door_file *file, const struct door_caller *caller, UCHAR major,
-				UCHAR minor, struct door_request **out)
-{
-	struct door_transfer way;
-	NTSTATUS status = door_transfer_begin(file, major != IRP_MJ_READ, &way);
-
-	*out = NULL;
-	if (!NT_SUCCESS(status))
-		return status;
-	status = door_request_create(file->volume->door, way.file->object, way.file, caller, major, minor,
-				     out);
-	if (NT_SUCCESS(status))
-		(*out)->way = way;
-	else
-		(void)door_transfer_end(&way, status); /* nothing was sent */
-	return status;
-}
-
 static NTSTATUS make_transfer(struct door_file *file, const struct door_caller *caller, UCHAR major,
 			      void *buffer, ULONG length, uint64_t offset, struct door_request **out)
 {
@@ -35,7 +16,7 @@ static NTSTATUS make_transfer(struct door_file *file, const struct door_caller *
 	if (length > DOOR_IO_MAX || (offset > INT64_MAX && offset != DOOR_APPEND) ||
 	    (offset != DOOR_APPEND && offset + length > INT64_MAX))
 		return STATUS_INVALID_PARAMETER;
-	status = make_on_its_way(file, caller, major, IRP_MN_NORMAL, &r);
+	status = door_transfer_create(file, caller, major, IRP_MN_NORMAL, &r);
 	if (!NT_SUCCESS(status))
 		return status;
 	if (length != 0) {
@@ -57,6 +38,8 @@ static NTSTATUS make_transfer(struct door_file *file, const struct door_caller *
 		stack->Parameters.Read.ByteOffset.QuadPart = (LONGLONG)offset;
 	} else {
 		r->irp->Flags |= IRP_WRITE_OPERATION | IRP_DEFER_IO_COMPLETION;
+		if (file->write_through)
+			stack->Flags |= SL_WRITE_THROUGH;
 		stack->Parameters.Write.Length = length;
 		stack->Parameters.Write.ByteOffset.QuadPart = (LONGLONG)offset;
 	}
@@ -117,7 +100,7 @@ NTSTATUS door_write(struct door_file *file, const struct door_caller *caller, co
 static NTSTATUS flush(struct door_file *file, const struct door_caller *caller, UCHAR minor)
 {
 	struct door_request *r;
-	NTSTATUS status = make_on_its_way(file, caller, IRP_MJ_FLUSH_BUFFERS, minor, &r);
+	NTSTATUS status = door_transfer_create(file, caller, IRP_MJ_FLUSH_BUFFERS, minor, &r);
 
 	return NT_SUCCESS(status) ? door_request_run(r, caller, NULL) : status;
 }
@@ -136,7 +119,7 @@ void door_flush_async(struct door_file *file, const struct door_caller *caller, 
 		      void *context)
 {
 	struct door_request *r;
-	NTSTATUS status = make_on_its_way(file, caller, IRP_MJ_FLUSH_BUFFERS, 0, &r);
+	NTSTATUS status = door_transfer_create(file, caller, IRP_MJ_FLUSH_BUFFERS, 0, &r);
 
 	if (NT_SUCCESS(status))
 		door_request_send(r, caller, done, context);

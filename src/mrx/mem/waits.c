@@ -38,15 +38,18 @@ static bool overlap(const struct mem_range *a, LONGLONG start, LONGLONG length)
 	       (uint64_t)start < (uint64_t)a->start + (uint64_t)a->length;
 }
 
-/* As NTFS: an exclusive range excludes every other, its owner's included; shared ones overlap freely. */
-static bool conflicts_locked(struct mem_node *node, const struct mem_range *range)
+/*
+ * [MS-FSA] 2.1.4.10: an exclusive range excludes every other but shared ones of its owner; shared ones overlap freely.
+ */
+static bool conflicts_locked(struct mem_node *node, struct mem_handle *owner, const struct mem_range *range)
 {
 	PLIST_ENTRY at;
 
 	for (at = node->locks.Flink; at != &node->locks; at = at->Flink) {
 		struct mem_lock *held = CONTAINING_RECORD(at, struct mem_lock, link);
+		bool own = held->owner == owner && held->range.key == range->key;
 
-		if ((held->range.exclusive || range->exclusive) &&
+		if ((range->exclusive || (held->range.exclusive && !own)) &&
 		    overlap(&held->range, range->start, range->length))
 			return true;
 	}
@@ -61,7 +64,7 @@ static void grant_waiters_locked(struct mem_node *node, struct mem_wakeups *wake
 		struct mem_lock *lock = CONTAINING_RECORD(at, struct mem_lock, link);
 
 		at = at->Flink;
-		if (conflicts_locked(node, &lock->range))
+		if (conflicts_locked(node, lock->owner, &lock->range))
 			continue;
 		RemoveEntryList(&lock->link);
 		InsertTailList(&node->locks, &lock->link);
@@ -91,7 +94,7 @@ NTSTATUS mem_fs_lock(struct mem_handle *handle, const struct mem_range *range, b
 	}
 
 	ExAcquireFastMutex(&handle->volume->mutex);
-	if (!conflicts_locked(node, range)) {
+	if (!conflicts_locked(node, handle, range)) {
 		InsertTailList(&node->locks, &lock->link);
 		if (lock->wakeup != NULL)
 			ExFreePoolWithTag(lock->wakeup, MEM_TAG_WATCH);
@@ -113,24 +116,26 @@ NTSTATUS mem_fs_lock(struct mem_handle *handle, const struct mem_range *range, b
 NTSTATUS mem_fs_unlock(struct mem_handle *handle, const struct mem_range *range, struct mem_wakeups *wake)
 {
 	struct mem_node *node = handle->node;
-	NTSTATUS status = STATUS_RANGE_NOT_LOCKED;
+	struct mem_lock *found = NULL;
 	PLIST_ENTRY at;
 
 	ExAcquireFastMutex(&handle->volume->mutex);
 	for (at = node->locks.Flink; at != &node->locks; at = at->Flink) {
 		struct mem_lock *lock = CONTAINING_RECORD(at, struct mem_lock, link);
 
+		/* of two equal ranges the exclusive one ([MS-FSA] 2.1.5.9) */
 		if (lock->owner == handle && lock->range.start == range->start &&
-		    lock->range.length == range->length && lock->range.key == range->key) {
-			RemoveEntryList(&lock->link);
-			ExFreePoolWithTag(lock, MEM_TAG_LOCK);
-			grant_waiters_locked(node, wake);
-			status = STATUS_SUCCESS;
-			break;
-		}
+		    lock->range.length == range->length && lock->range.key == range->key &&
+		    (found == NULL || lock->range.exclusive))
+			found = lock;
+	}
+	if (found != NULL) {
+		RemoveEntryList(&found->link);
+		ExFreePoolWithTag(found, MEM_TAG_LOCK);
+		grant_waiters_locked(node, wake);
 	}
 	ExReleaseFastMutex(&handle->volume->mutex);
-	return status;
+	return found != NULL ? STATUS_SUCCESS : STATUS_RANGE_NOT_LOCKED;
 }
 
 static void unlock_matching_locked(struct mem_handle *handle, const ULONG *key, struct mem_wakeups *wake)

@@ -389,6 +389,44 @@ static void test_locks(void **state)
 	file_close(b);
 }
 
+/* Of two equal ranges the exclusive one is unlocked first: what is left is shared ([MS-FSA] 2.1.5.9). */
+static void test_a_lock_is_weakened(void **state)
+{
+	PFILE_OBJECT a = file_open(REC_SHARE u"\\a"), b = file_open(REC_SHARE u"\\a");
+
+	(void)state;
+	assert_int_equal(req_run(file_lock_make(a, IRP_MN_LOCK, 0, 10, SL_EXCLUSIVE_LOCK), NULL),
+			 STATUS_SUCCESS);
+	assert_int_equal(req_run(file_lock_make(a, IRP_MN_LOCK, 0, 10, 0), NULL), STATUS_SUCCESS);
+	assert_int_equal(req_run(file_read_make(b, 0, 1, false), NULL), STATUS_FILE_LOCK_CONFLICT);
+	assert_int_equal(req_run(file_lock_make(a, IRP_MN_UNLOCK_SINGLE, 0, 10, 0), NULL), STATUS_SUCCESS);
+	assert_int_equal(req_run(file_read_make(b, 0, 1, false), NULL), STATUS_SUCCESS);
+	assert_int_equal(req_run(file_write_make(a, 0, 1, false), NULL), STATUS_FILE_LOCK_CONFLICT);
+	file_close(a);
+	file_close(b);
+}
+
+/*
+ * Handles that share an open are one to the server, which would let the one share what the other has exclusively: it is not
+ * asked.
+ */
+static void test_handles_of_one_open_are_told_apart(void **state)
+{
+	PFILE_OBJECT a = file_open(REC_SHARE u"\\a"), b = file_open(REC_SHARE u"\\a");
+
+	(void)state;
+	assert_ptr_equal(fobx_of(a)->pSrvOpen, fobx_of(b)->pSrvOpen);
+	assert_int_equal(req_run(file_lock_make(a, IRP_MN_LOCK, 0, 10, SL_EXCLUSIVE_LOCK), NULL),
+			 STATUS_SUCCESS);
+	assert_int_equal(req_run(file_lock_make(b, IRP_MN_LOCK, 9, 1, SL_FAIL_IMMEDIATELY), NULL),
+			 STATUS_LOCK_NOT_GRANTED);
+	assert_int_equal(rec_seen(REC_LOCK), 1);
+	assert_int_equal(req_run(file_lock_make(b, IRP_MN_LOCK, 10, 1, SL_FAIL_IMMEDIATELY), NULL),
+			 STATUS_SUCCESS);
+	file_close(a);
+	file_close(b);
+}
+
 /* A lock that the server refuses is not kept. */
 static void test_refused_lock(void **state)
 {
@@ -441,6 +479,8 @@ int main(void)
 		REC_TEST(test_volume),
 		REC_TEST(test_empty_slots),
 		REC_TEST(test_locks),
+		REC_TEST(test_a_lock_is_weakened),
+		REC_TEST(test_handles_of_one_open_are_told_apart),
 		REC_TEST(test_refused_lock),
 		REC_TEST(test_last_cleanup),
 	};

@@ -35,6 +35,37 @@ static void test_lock_conflicts(void **state)
 	mem_volume_dereference(volume);
 }
 
+/*
+ * A handle may share what it has locked exclusively, not the other way round, and of two equal ranges the exclusive one is
+ * unlocked first: that is how a lock is weakened without giving it up ([MS-FSA] 2.1.4.10, 2.1.5.9).
+ */
+static void test_an_exclusive_lock_is_weakened(void **state)
+{
+	struct mem_volume *volume = new_volume(1 << 20);
+	struct mem_handle *a = must_open(volume, u"f", FILE_CREATE, 0),
+			  *b = must_open(volume, u"f", FILE_OPEN, 0);
+	struct mem_range shared = {10, 10, 0, false}, hard = {10, 10, 0, true},
+			 other_key = {10, 10, 1, false};
+	struct mem_wakeups wake;
+
+	(void)state;
+	mem_wakeups_init(&wake);
+	assert_int_equal(mem_fs_lock(a, &hard, false, NULL), STATUS_SUCCESS);
+	assert_int_equal(mem_fs_lock(a, &hard, false, NULL), STATUS_LOCK_NOT_GRANTED);
+	assert_int_equal(mem_fs_lock(a, &other_key, false, NULL), STATUS_LOCK_NOT_GRANTED);
+	assert_int_equal(mem_fs_lock(a, &shared, false, NULL), STATUS_SUCCESS);
+	assert_int_equal(mem_fs_lock(b, &shared, false, NULL), STATUS_LOCK_NOT_GRANTED);
+	assert_int_equal(mem_fs_unlock(a, &hard, &wake), STATUS_SUCCESS);
+	assert_int_equal(mem_fs_lock(b, &shared, false, NULL), STATUS_SUCCESS);
+	assert_int_equal(mem_fs_unlock(b, &shared, &wake), STATUS_SUCCESS);
+	assert_int_equal(mem_fs_lock(a, &hard, false, NULL), STATUS_LOCK_NOT_GRANTED);
+	assert_int_equal(mem_fs_unlock(a, &shared, &wake), STATUS_SUCCESS);
+	assert_int_equal(mem_fs_lock(b, &hard, false, NULL), STATUS_SUCCESS);
+	must_close(a);
+	must_close(b);
+	mem_volume_dereference(volume);
+}
+
 /* Locks are mandatory for reads and writes of others. */
 static void test_locks_bind_transfers(void **state)
 {
@@ -144,6 +175,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_lock_conflicts, start_runtime, stop_runtime),
+		cmocka_unit_test_setup_teardown(test_an_exclusive_lock_is_weakened, start_runtime,
+						stop_runtime),
 		cmocka_unit_test_setup_teardown(test_locks_bind_transfers, start_runtime, stop_runtime),
 		cmocka_unit_test_setup_teardown(test_waiting_locks, start_runtime, stop_runtime),
 		cmocka_unit_test_setup_teardown(test_watch, start_runtime, stop_runtime),
