@@ -95,8 +95,9 @@ static NTSTATUS transfer_begin(struct door_file *file, bool write, struct door_t
 			break;
 	}
 	way->held = true;
-	if (carrier == file || !(file->access & wanted) || !(carrier->access & wanted)) {
-		/* nobody else's, or no better than the own one: the core and the server say what they think of it */
+	if (carrier == file || atomic_load(&locks->dead) || !(file->access & wanted) ||
+	    !(carrier->access & wanted)) {
+		/* nobody else's, gone, or no better than the own one: the core and the server say what they think of it */
 		door_file_put(carrier);
 		return STATUS_SUCCESS;
 	}
@@ -122,7 +123,7 @@ NTSTATUS door_transfer_end(const struct door_transfer *way, NTSTATUS status)
 	if (way->direct) {
 		direct_leave(locks);
 	} else if (way->held && door_status_is_loss(status)) {
-		atomic_store(&locks->dead, true);
+		door_locks_dead(locks);
 		lost = true;
 	}
 	if (way->carried)

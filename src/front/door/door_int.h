@@ -130,6 +130,8 @@ NTSTATUS door_transfer_create(struct door_file *file, const struct door_caller *
 NTSTATUS door_transfer_end(const struct door_transfer *way, NTSTATUS status);
 
 /* info.c */
+/* All that the handle has locked, whatever becomes of it at the server. */
+void door_unlock_all(struct door_file *file);
 /* @length: the caller's memory until @done. */
 void door_lock_range_async(struct door_file *file, const struct door_caller *caller,
 			   const struct door_lock *lock, LARGE_INTEGER *length, door_done_fn done,

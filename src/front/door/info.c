@@ -328,6 +328,14 @@ NTSTATUS door_unlock_range(struct door_file *file, const struct door_caller *cal
 	return lock_control(file, caller, lock, IRP_MN_UNLOCK_SINGLE);
 }
 
+void door_unlock_all(struct door_file *file)
+{
+	const struct door_lock none = {0};
+
+	(void)lock_control(file, NULL, &none,
+			   IRP_MN_UNLOCK_ALL); /* whatever the server says, they are given up */
+}
+
 void door_lock_range_async(struct door_file *file, const struct door_caller *caller,
 			   const struct door_lock *lock, LARGE_INTEGER *length, door_done_fn done,
 			   void *context)

@@ -93,6 +93,8 @@ static void wake_waiting(struct door_locks *locks);
 static void bury(struct door_locks *locks)
 {
 	door_locks_lose(locks, 0, DOOR_RANGE_END, DOOR_UNLOCKED);
+	if (!IsListEmpty(&locks->pieces))
+		door_unlock_all(locks->carrier); /* the engine would keep others out for it still */
 	door_pieces_free(locks);
 	door_carrier_idle(locks);
 	if (locks->pending == 0)
@@ -107,6 +109,27 @@ static void settle(struct door_locks *locks)
 		bury(locks);
 	else
 		door_carrier_idle(locks);
+}
+
+static VOID burial(PVOID context)
+{
+	struct door_locks *locks = context;
+
+	KeAcquireGuardedMutex(&locks->mutex);
+	atomic_store(&locks->burying, false);
+	settle(locks);
+	KeReleaseGuardedMutex(&locks->mutex);
+	door_locks_put(locks);
+}
+
+void door_locks_dead(struct door_locks *locks)
+{
+	atomic_store(&locks->dead, true);
+	if (atomic_exchange(&locks->burying, true))
+		return;
+	atomic_fetch_add(&locks->refs, 1);
+	ExInitializeWorkItem(&locks->burial, burial, locks);
+	ExQueueWorkItem(&locks->burial, DelayedWorkQueue);
 }
 
 /* ---- ops --------------------------------------------------------------------------------------------- */

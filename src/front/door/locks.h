@@ -32,7 +32,9 @@ struct door_locks {
 	atomic_uint
 		direct; /* transfers that do not and are under way; the highest bit: somebody waits for their end */
 	KEVENT drained;
-	atomic_bool dead; /* the carrier is: a transfer said so */
+	atomic_bool dead;    /* the carrier is: the server said so, or does not answer any more */
+	atomic_bool burying; /* by the worker */
+	WORK_QUEUE_ITEM burial;
 };
 
 /* Why a range could not be raised. */
@@ -71,6 +73,8 @@ void door_pieces_free(struct door_locks *locks);
 /* locks.c */
 /* The server has lost what is held beyond @left in the range: handles that relied on it do nothing any more. */
 void door_locks_lose(struct door_locks *locks, uint64_t start, uint64_t end, enum door_lock_type left);
+/* A transfer found the carrier dead. Context: <= DISPATCH_LEVEL; the caller holds a handle of the file. */
+void door_locks_dead(struct door_locks *locks);
 struct door_locks *door_locks_create(void);
 void door_locks_put(struct door_locks *locks);
 /* The owner of @file closes it. Return: true: the handle lives on, as carrier. */

@@ -13,6 +13,9 @@
 
 #include "fuse_int.h"
 
+#define PURGE_PATIENCE \
+	(10ll * 1000 * 1000) /* 100 ns: a page is not dropped while a read of it is under way */
+
 static enum door_lock_type type_of(short type)
 {
 	if (type == F_RDLCK)
@@ -55,12 +58,25 @@ static void ignore(void *context, NTSTATUS status, ULONG_PTR information)
 	(void)information;
 }
 
+/*
+ * Whoever gets a lock sees what the last holder wrote, and how long the file is since. The server tells of a change without
+ * waiting for us, so that the word of it may come after the lock: what the kernel knows from before is not to be
+ * trusted, grant or no grant.
+ */
+static void forget_old(struct front_request *r)
+{
+	if (r->range.type != DOOR_UNLOCKED)
+		front_notify_purge(r->fuse, front_ino_of(r->fuse, r->file->node), 0, 0, PURGE_PATIENCE);
+}
+
 static void lock_done(void *context, NTSTATUS status, ULONG_PTR information)
 {
 	struct front_request *r = context;
 	bool heard = false;
 
 	(void)information;
+	if (NT_SUCCESS(status))
+		forget_old(r);
 	if (front_claim(r))
 		heard = fuse_reply_err(r->req, front_errno(r, status)) == 0;
 	/* The kernel was answered before, or does not listen any more: nobody would ever give it up. */
