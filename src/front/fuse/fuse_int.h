@@ -74,6 +74,7 @@ struct front_node {
 	ULONGLONG unwatched_until; /* interrupt time; under watches.mutex */
 	atomic_bool watched;       /* watch != NULL */
 	atomic_ullong used_at;     /* interrupt time of the last lookup in it, or listing */
+	atomic_uint news;          /* others' changes in it that we have heard of */
 };
 
 /* cache.c */

@@ -261,6 +261,7 @@ void front_listing_changed(struct rdr_fuse *fuse, struct front_node *dir, const 
 
 	ExAcquireFastMutex(&all->mutex);
 	dir->changes++; /* one under way may have been read before */
+	atomic_fetch_add(&dir->news, 1);
 	if (name != NULL)
 		forget_locked(all, dir, name);
 	else if (dir->listing != NULL)

@@ -36,6 +36,21 @@ static NTSTATUS ask_server(struct front_request *r, struct front_node *dir, cons
 	return status;
 }
 
+/*
+ * A name that the kernel asks for again it does not lock: an answer from before the news may reach it after the news.
+ * Who has written such an answer tells the news again.
+ */
+static void tell_again(struct rdr_fuse *fuse, struct front_node *dir, const char *name, unsigned int news)
+{
+	UNICODE_STRING wide;
+
+	if (atomic_load(&dir->news) == news ||
+	    !NT_SUCCESS(door_component_from_posix(name, strlen(name), &wide)))
+		return;
+	front_name_changed(fuse, dir, &wide, true);
+	door_name_free(&wide);
+}
+
 void front_op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
 	struct rdr_fuse *fuse = fuse_req_userdata(req);
@@ -46,6 +61,7 @@ void front_op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 	ULONGLONG since;
 	NTSTATUS status;
 	ULONG most;
+	unsigned int news = atomic_load(&dir->news);
 
 	if (r == NULL)
 		return;
@@ -66,6 +82,7 @@ void front_op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 		else
 			front_reply_status(r, status);
 	}
+	tell_again(fuse, dir, name, news); /* the name stands in this thread's own receive buffer */
 	front_end(r);
 }
 

@@ -73,6 +73,14 @@ static void watch_put(struct front_watch *watch)
 		ExFreePoolWithTag(watch, FUSE_TAG_WATCH);
 }
 
+/* How long the folder has not been used; others may use it at this moment, after @now. */
+static ULONGLONG unused_for(const struct front_node *dir, ULONGLONG now)
+{
+	ULONGLONG used_at = atomic_load(&dir->used_at);
+
+	return now > used_at ? now - used_at : 0;
+}
+
 /* Nobody finds it any more; the keeper does the rest. */
 static void end_locked(struct front_watch *watch)
 {
@@ -121,7 +129,7 @@ static bool make_room_locked(struct rdr_fuse *fuse, ULONGLONG now)
 								atomic_load(&oldest->node->used_at)))
 			oldest = watch;
 	}
-	if (oldest != NULL && now - atomic_load(&oldest->node->used_at) > YOUNG)
+	if (oldest != NULL && unused_for(oldest->node, now) > YOUNG)
 		end_locked(oldest);
 	return false; /* the keeper closes it first */
 }
@@ -488,7 +496,7 @@ static void bury_locked(struct front_watch *watch)
 /* Return: true when something was done, and the list has to be looked at anew. */
 static bool keep_locked(struct front_watch *watch, ULONGLONG now)
 {
-	if (!watch->ended && now - atomic_load(&watch->node->used_at) > IDLE)
+	if (!watch->ended && unused_for(watch->node, now) > IDLE)
 		end_locked(watch);
 	if (!watch->ended && watch->file == NULL)
 		open_locked(watch);
