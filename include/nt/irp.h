@@ -583,6 +583,8 @@ PEPROCESS IoGetRequestorProcess(PIRP Irp);
 ULONG IoGetRequestorProcessId(PIRP Irp);
 /* NULL: the system process. */
 const struct nt_requester *nt_irp_requester(PIRP Irp);
+/* What the requester was doing; NULL: nothing that anybody waits for. */
+const char *nt_irp_operation(PIRP Irp);
 BOOLEAN IoIsOperationSynchronous(PIRP Irp);
 #define IoIs32bitProcess(Irp) ((void)(Irp), FALSE) /* every requester has 64 bits */
 PIRP IoGetTopLevelIrp(void);

@@ -70,6 +70,7 @@ struct nt_requester {
 	pid_t pid;
 	uid_t uid;
 	gid_t gid;
+	const char *operation; /* what was asked for, a constant; NULL: nothing that anybody waits for */
 };
 
 /* NULL: the system process.  The pointer is copied. */

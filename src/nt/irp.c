@@ -191,6 +191,11 @@ const struct nt_requester *nt_irp_requester(PIRP Irp)
 	return Irp->Requester.pid == 0 ? NULL : &Irp->Requester;
 }
 
+const char *nt_irp_operation(PIRP Irp)
+{
+	return Irp->Requester.operation;
+}
+
 PEPROCESS IoGetRequestorProcess(PIRP Irp)
 {
 	return Irp->Requester.pid == 0 ? PsInitialSystemProcess : nt_process_of(&Irp->Requester);

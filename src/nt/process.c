@@ -87,6 +87,7 @@ bool nt_process_requester(PEPROCESS process, struct nt_requester *requester)
 	requester->pid = (pid_t)process->pid;
 	requester->uid = __atomic_load_n(&process->uid, __ATOMIC_RELAXED);
 	requester->gid = __atomic_load_n(&process->gid, __ATOMIC_RELAXED);
+	requester->operation = NULL;
 	return true;
 }
 

@@ -266,6 +266,11 @@ class Mount:
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 
+    def stats(self):
+        done = rdr("status", "--stats", "--json", self.path, timeout=5)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)["stats"]
+
 
 class Watchdog:
     """Takes all mounts away when a test takes too long, so that what hangs in them ends."""

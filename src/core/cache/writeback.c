@@ -70,13 +70,15 @@ static NTSTATUS NTAPI rx_run_complete(PDEVICE_OBJECT device, PIRP irp, PVOID con
 	return STATUS_MORE_PROCESSING_REQUIRED; /* IRP and run are freed by whoever looks */
 }
 
-static void rx_run_send(struct rx_run *run, PFILE_OBJECT file)
+/* @operation: that waits for the bytes; NULL: none */
+static void rx_run_send(struct rx_run *run, PFILE_OBJECT file, const char *operation)
 {
 	PDEVICE_OBJECT device = &run->cache->fcb->RxDeviceObject->DeviceObject;
 	PIO_STACK_LOCATION sp = IoGetNextIrpStackLocation(run->irp);
 
 	run->irp->Flags |= IRP_PAGING_IO | IRP_NOCACHE | IRP_WRITE_OPERATION;
 	run->irp->RequestorMode = KernelMode;
+	run->irp->Requester.operation = operation; /* for the counters: the write itself is the system's */
 	run->irp->MdlAddress = run->mdl;
 	run->irp->UserBuffer = run->data;
 	run->irp->Tail.Overlay.OriginalFileObject = file;
@@ -261,7 +263,7 @@ static void rx_cache_collect(struct rx_cache *cache, bool full_only, struct rx_o
 }
 
 /* A run without an MDL fails like one that the server refused. */
-static void rx_outgoing_send(struct rx_outgoing *out, PFILE_OBJECT file)
+static void rx_outgoing_send(struct rx_outgoing *out, PFILE_OBJECT file, const char *operation)
 {
 	while (!IsListEmpty(&out->runs)) {
 		struct rx_run *run = CONTAINING_RECORD(RemoveHeadList(&out->runs), struct rx_run, link);
@@ -273,7 +275,7 @@ static void rx_outgoing_send(struct rx_outgoing *out, PFILE_OBJECT file)
 			continue;
 		}
 		MmBuildMdlForNonPagedPool(run->mdl);
-		rx_run_send(run, file);
+		rx_run_send(run, file, operation);
 	}
 }
 
@@ -286,7 +288,7 @@ void rx_cache_start_full(struct rx_cache *cache)
 	rx_cache_collect(cache, true, &out);
 	file = cache->file;
 	ExReleaseFastMutex(&cache->mutex);
-	rx_outgoing_send(&out, file);
+	rx_outgoing_send(&out, file, NULL);
 }
 
 /* ---- flushing ---- */
@@ -319,6 +321,14 @@ struct rx_flush {
 	bool failed;
 };
 
+/* Whoever flushes waits for what is sent. */
+static const char *rx_waiting_operation(void)
+{
+	struct nt_requester who;
+
+	return nt_get_requester(&who) ? who.operation : NULL;
+}
+
 /* One round. True: done. Locks: mutex, given up and taken again around the sending. */
 static bool rx_flush_round(struct rx_cache *cache, struct rx_flush *f)
 {
@@ -337,7 +347,7 @@ static bool rx_flush_round(struct rx_cache *cache, struct rx_flush *f)
 	rx_cache_collect(cache, false, &out);
 	stuck = cache->in_flight == 0; /* no memory, or no handle to send it through */
 	ExReleaseFastMutex(&cache->mutex);
-	rx_outgoing_send(&out, file);
+	rx_outgoing_send(&out, file, rx_waiting_operation());
 	ExAcquireFastMutex(&cache->mutex);
 	f->failed = f->failed || stuck;
 	return stuck;

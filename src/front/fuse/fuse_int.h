@@ -281,7 +281,13 @@ void front_pool_wait(struct rdr_fuse *fuse);
 void front_pool_free(struct rdr_fuse *fuse);
 /* The receive buffer of the request that this thread handles now belongs to the caller. */
 struct front_recv *front_recv_take(void);
+/* What this thread serves now, a constant; NULL: no request of the kernel. */
+const char *front_operation(void);
 void front_recv_put(struct rdr_fuse *fuse, struct front_recv *recv);
+
+/* opname.c */
+/* "LOOKUP" and so on, of a request as it was received; a constant. */
+const char *front_operation_name(const struct fuse_buf *request);
 
 /* buffer.c */
 void *front_buffer_get(size_t size, size_t *capacity);

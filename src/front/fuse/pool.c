@@ -17,6 +17,7 @@
 #include <stdlib.h>
 
 #include "fuse_int.h"
+#include "nt_count.h"
 
 #define KEEP_IDLE 8u
 #define KEEP_BUFFERS 32u
@@ -31,6 +32,7 @@ struct front_pool_thread {
 	bool started; /* posix is valid */
 	bool spawned; /* thread is valid; a quick thread may end before its creator learned its handle */
 	struct front_recv *recv;
+	const char *operation; /* being served; a constant */
 };
 
 static __thread struct front_pool_thread *self;
@@ -70,6 +72,11 @@ static struct front_recv *recv_get(struct front_pool *pool)
 	if (recv != NULL)
 		RtlZeroMemory(recv, sizeof(*recv));
 	return recv;
+}
+
+const char *front_operation(void)
+{
+	return self != NULL ? self->operation : NULL;
 }
 
 static void recv_free(struct front_recv *recv)
@@ -209,7 +216,10 @@ static void serve(struct rdr_fuse *fuse)
 			break;
 		}
 		leave_idle(fuse);
+		self->operation = front_operation_name(&self->recv->buf);
+		nt_count_one(NT_COUNT_REQUEST, self->operation, 0);
 		fuse_session_process_buf(fuse->session, &self->recv->buf);
+		self->operation = NULL;
 		if (!enter_idle(fuse))
 			return;
 	}

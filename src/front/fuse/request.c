@@ -93,6 +93,7 @@ struct front_request *front_begin(fuse_req_t req, struct front_node *a, struct f
 	r->caller.requester.pid = ctx->pid;
 	r->caller.requester.uid = ctx->uid;
 	r->caller.requester.gid = ctx->gid;
+	r->caller.requester.operation = front_operation();
 	r->caller.cancel = &r->cancel;
 	r->pinned[0] = a;
 	r->pinned[1] = b;

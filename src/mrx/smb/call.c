@@ -53,6 +53,12 @@ void smb_call_detach(PRX_CONTEXT RxContext)
 	smb_call_set(RxContext, NULL);
 }
 
+void smb_call_count(PRX_CONTEXT RxContext, struct smb_exchange *x)
+{
+	if (RxContext->CurrentIrp != NULL)
+		x->operation = nt_irp_operation(RxContext->CurrentIrp);
+}
+
 NTSTATUS smb_run(PRX_CONTEXT RxContext, struct smb_exchange *x)
 {
 	struct smb_call call = {1, &x};
@@ -60,6 +66,7 @@ NTSTATUS smb_run(PRX_CONTEXT RxContext, struct smb_exchange *x)
 
 	if (status != STATUS_SUCCESS)
 		return status;
+	smb_call_count(RxContext, x);
 	status = smb_exchange_run(x);
 	smb_call_detach(RxContext);
 	return status;
@@ -106,6 +113,7 @@ NTSTATUS smb_pend(PRX_CONTEXT RxContext, struct smb_exchange *x,
 		smb_exchange_put(x);
 		return status;
 	}
+	smb_call_count(RxContext, x);
 	smb_exchange_submit(x, smb_pended_complete, p);
 	return STATUS_PENDING;
 }

@@ -10,6 +10,8 @@
  */
 #include "mrx/smb/transport.h"
 
+#include "nt_count.h"
+
 #define SMB_TAG_EXCHANGE 'xBmS'
 #define SMB_TAG_PDU 'pBmS'
 /* So long the server has to answer a cancel before the caller goes without. */
@@ -310,6 +312,17 @@ static void smb_exchange_enter_table(struct smb_exchange *x)
 	InsertTailList(&conn->sent, &x->link);
 }
 
+static void smb_exchange_count(const struct smb_exchange *x)
+{
+	const char *commands[SMB_MAX_PARTS];
+	unsigned int i;
+
+	for (i = 0; i < x->count; i++)
+		commands[i] = smb2_command_name(x->part[i].command);
+	nt_count(x->operation != NULL ? x->operation : NT_COUNT_BACKGROUND, commands, x->count,
+		 smb_exchange_bytes(x));
+}
+
 static void smb_exchange_send(struct smb_exchange *x)
 {
 	struct smb_conn *conn = x->conn;
@@ -327,6 +340,7 @@ static void smb_exchange_send(struct smb_exchange *x)
 		return;
 	}
 	smb_exchange_gather(x);
+	smb_exchange_count(x);
 	x->send.done = smb_exchange_sent;
 	x->sending = true;
 	smb_exchange_get(x);
@@ -416,6 +430,9 @@ void smb_part_answered(struct smb_part *part, NTSTATUS status)
 	struct smb_exchange *x = part->x;
 
 	part->status = status;
+	nt_count_one(NT_COUNT_COMMAND, smb2_command_name(part->command), 0);
+	if (NT_ERROR(status))
+		nt_count_one(NT_COUNT_FAILED, smb2_command_name(part->command), 0);
 	smb_part_leave_table(part);
 	if (x->returned)
 		smb_exchange_return_late(part);

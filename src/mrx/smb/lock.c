@@ -60,7 +60,7 @@ NTSTATUS mrx_smb_lock(PRX_CONTEXT RxContext)
 }
 
 /* Releases up to SMB_MAX_LOCKS ranges from *at on, and moves it. */
-static NTSTATUS smb_unlock_some(struct smb_open *open, PLOWIO_LOCK_LIST *at)
+static NTSTATUS smb_unlock_some(PRX_CONTEXT RxContext, struct smb_open *open, PLOWIO_LOCK_LIST *at)
 {
 	struct smb2_lock_element *locks =
 		ExAllocatePoolWithTag(NonPagedPool, SMB_MAX_LOCKS * sizeof(*locks), SMB_TAG_LOCKS);
@@ -77,8 +77,10 @@ static NTSTATUS smb_unlock_some(struct smb_open *open, PLOWIO_LOCK_LIST *at)
 	}
 	x = smb_lock_exchange(open, locks, count);
 	ExFreePoolWithTag(locks, SMB_TAG_LOCKS);
-	if (x != NULL)
+	if (x != NULL) {
+		smb_call_count(RxContext, x);
 		status = smb_exchange_run(x);
+	}
 	smb_exchange_put(x);
 	return status;
 }
@@ -94,7 +96,7 @@ NTSTATUS mrx_smb_unlock_multiple(PRX_CONTEXT RxContext)
 		return STATUS_FILE_CLOSED;
 	while (at != NULL) {
 		PLOWIO_LOCK_LIST before = at;
-		NTSTATUS one = smb_unlock_some(open, &at);
+		NTSTATUS one = smb_unlock_some(RxContext, open, &at);
 
 		if (NT_SUCCESS(status))
 			status = one;

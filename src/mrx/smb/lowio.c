@@ -173,6 +173,7 @@ static struct smb_io *smb_io_build(PRX_CONTEXT RxContext, struct smb_open *open,
 			smb_io_free(io);
 			return NULL;
 		}
+		smb_call_count(RxContext, x);
 		io->x[io->call.count++] = x;
 	}
 	io->left = io->call.count;

@@ -9,6 +9,7 @@
  */
 #include "mrx/smb/lease.h"
 
+#include "nt_count.h"
 #include "rxecp.h"
 
 #define SMB_TAG_OPEN 'oBmS'
@@ -526,6 +527,7 @@ NTSTATUS mrx_smb_collapse_open(PRX_CONTEXT RxContext)
 	RxContext->pFobx = RxCreateNetFobx(RxContext, RxContext->pRelevantSrvOpen);
 	if (RxContext->pFobx == NULL)
 		return STATUS_INSUFFICIENT_RESOURCES;
+	nt_count_one(NT_COUNT_EVENT, "opens_shared", 0);
 	RxContext->pFobx->OffsetOfNextEaToReturn = 1;
 	RxContext->Create.ReturnedCreateInformation = FILE_OPENED;
 	RxContext->CurrentIrp->IoStatus.Information = FILE_OPENED;
@@ -571,8 +573,10 @@ NTSTATUS mrx_smb_close_srv_open(PRX_CONTEXT RxContext)
 		return STATUS_SUCCESS;
 	}
 	x = smb_tree_exchange(open->tree);
-	if (x != NULL && smb_add_close(x, open->id, NULL) == STATUS_SUCCESS)
+	if (x != NULL && smb_add_close(x, open->id, NULL) == STATUS_SUCCESS) {
+		smb_call_count(RxContext, x);
 		status = smb_exchange_run_unless_silent(x);
+	}
 	smb_exchange_put(x);
 	smb_open_free(open);
 	smb_lease_open_ended(so->pFcb);

@@ -12,6 +12,8 @@
  */
 #include "mrx/smb/transport.h"
 
+#include "nt_count.h"
+
 #define SMB_TAG_REPLY 'rBmS'
 
 enum { RX_STAGE_PREFIX, RX_STAGE_HEAD, RX_STAGE_BODY, RX_STAGE_DATA };
@@ -151,6 +153,7 @@ static NTSTATUS smb_take_break(struct smb_conn *conn, const struct smb2_pdu *pdu
 
 	if (pdu->hdr.command != SMB2_OPLOCK_BREAK || !smb2_break_notification_decode(pdu, &brk))
 		return smb_protocol_error(conn, "an unsolicited message that is no oplock break");
+	nt_count_one(NT_COUNT_EVENT, "breaks_received", 0);
 	if (brk.is_lease && conn->transport->lease_broken != NULL &&
 	    conn->transport->lease_broken(conn, &brk))
 		return STATUS_SUCCESS;
@@ -352,6 +355,7 @@ static void smb_prefix_received(struct smb_conn *conn)
 		(void)smb_protocol_error(conn, "a message larger than anything that was asked for");
 		return;
 	}
+	nt_count_one(NT_COUNT_EVENT, "messages_received", conn->rx_len);
 	conn->rx_stage = RX_STAGE_HEAD;
 	conn->rx_got = 0;
 	conn->rx_want = conn->rx_len < sizeof(conn->rx_head) ? conn->rx_len : sizeof(conn->rx_head);

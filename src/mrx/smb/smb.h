@@ -114,6 +114,8 @@ struct smb_call {
 /* STATUS_CANCELLED: the request was cancelled already; nothing is attached. */
 NTSTATUS smb_call_attach(PRX_CONTEXT RxContext, struct smb_call *call);
 void smb_call_detach(PRX_CONTEXT RxContext);
+/* Whose the exchange is, for the counters: every one that the request waits for. */
+void smb_call_count(PRX_CONTEXT RxContext, struct smb_exchange *x);
 /* smb_exchange_run() that a cancel of the request ends. */
 NTSTATUS smb_run(PRX_CONTEXT RxContext, struct smb_exchange *x);
 /*

@@ -94,6 +94,7 @@ struct smb_exchange {
 	uint64_t session_id;
 	uint32_t tree_id;
 	bool seal;
+	const char *operation;                    /* that waits for it (nt_count.h); NULL: none */
 	bool patient;                             /* may wait as long as the server lives: locks, notifies */
 	uint64_t deadline;                        /* interrupt time, 100 ns; 0: the connection's rules */
 	void (*complete)(struct smb_exchange *x); /* loop thread; once; it may not wait */

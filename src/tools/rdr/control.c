@@ -5,6 +5,7 @@
  *   {"rdr":1,"command":"list"}     who this daemon is
  *   {"rdr":1,"command":"status"}   the same, its objects and counters
  *   {"rdr":1,"command":"check"}    the same, and whether its objects agree with each other
+ *   {"rdr":1,"command":"stats"}    the same, and what has been counted since it began
  *   {"rdr":1,"command":"umount","force":false}   answered when the daemon ends, with its verdict,
  *                                  or at once when the mount is in use
  *
@@ -123,11 +124,13 @@ static bool answer(struct rdr_control *control, int fd, const char *line, size_t
 	if (rdr_json_get_number(request, "rdr", 0) != RDR_CONTROL_VERSION) {
 		send_refusal(fd, "unknown version of the control protocol");
 	} else if (strcmp(command, "list") == 0 || strcmp(command, "status") == 0 ||
-		   strcmp(command, "check") == 0) {
+		   strcmp(command, "check") == 0 || strcmp(command, "stats") == 0) {
 		begin_answer(&json, true);
 		put_identity(control, &json);
-		if (command[0] == 's')
+		if (strcmp(command, "status") == 0)
 			control->info.status(control->info.context, &json);
+		else if (strcmp(command, "stats") == 0)
+			control->info.stats(control->info.context, &json);
 		else if (command[0] == 'c')
 			control->info.check(control->info.context, &json);
 		send_json(fd, &json);

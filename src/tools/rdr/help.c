@@ -13,6 +13,7 @@ static const char text[] =
 	"  rdr list [--json]                 the mounts of this user\n"
 	"  rdr status [--json] [DIR]         servers, shares and open files, and who holds them\n"
 	"  rdr status --check [--json] [DIR] whether these objects agree with each other; exit code 4: no\n"
+	"  rdr status --stats [--json] [DIR] round trips of each operation, and what else was counted\n"
 	"  rdr --help, rdr --version\n"
 	"\n"
 	"SPEC is one of\n"

@@ -225,6 +225,8 @@ struct rdr_control_info {
 	void (*status)(void *context, struct rdr_json *json);
 	/* the same of a check answer: whether the objects agree with each other */
 	void (*check)(void *context, struct rdr_json *json);
+	/* the same of a stats answer: what has been counted so far */
+	void (*stats)(void *context, struct rdr_json *json);
 	/* asks the daemon to end the mount; returns at once; @force: also when it is in use */
 	void (*unmount)(void *context, bool force);
 	/* brackets the life of the control thread, on that thread */

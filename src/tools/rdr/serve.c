@@ -186,6 +186,12 @@ static void control_check(void *context, struct rdr_json *json)
 	rdr_serve_check(context, json);
 }
 
+static void control_stats(void *context, struct rdr_json *json)
+{
+	(void)context;
+	rdr_serve_stats(json);
+}
+
 static void control_begin(void *context)
 {
 	(void)context;
@@ -205,6 +211,7 @@ static int start_control(struct serve *serve, struct rdr_error *error)
 		.directory = serve->request->directory,
 		.status = control_status,
 		.check = control_check,
+		.stats = control_stats,
 		.unmount = control_unmount,
 		.thread_begin = control_begin,
 		.thread_end = control_end,

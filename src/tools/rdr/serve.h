@@ -36,5 +36,6 @@ bool rdr_probe_good(struct serve *serve);
 void rdr_probe_end(struct serve *serve);
 void rdr_serve_status(struct serve *serve, struct rdr_json *json);
 void rdr_serve_check(struct serve *serve, struct rdr_json *json);
+void rdr_serve_stats(struct rdr_json *json);
 
 #endif

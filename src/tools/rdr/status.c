@@ -1,6 +1,6 @@
 /*
  * status.c - `rdr status [--json] [DIR]`: every object of a mount, as a tree, with who holds it; with --check
- * whether the objects agree with each other.
+ * whether the objects agree with each other; with --stats the round trips of each operation.
  *
  * The daemon sends JSON; --json hands it on as it is, one object per mount and line.
  */
@@ -166,12 +166,59 @@ static int check_code(const struct rdr_peer *peer, const struct rdr_json_value *
 	return rdr_json_get_number(answer, "disagreements", 0) != 0 ? RDR_BUG : RDR_OK;
 }
 
-static int show(const struct rdr_peer *peer, bool check, bool json)
+/* "  LOOKUP   12 requests   3 round trips: CREATE+QUERY_INFO+CLOSE 3" */
+static void print_messages(const struct rdr_json_value *sender)
 {
+	const struct rdr_json_value *messages = rdr_json_member(sender, "messages");
+	const char *before = ": ";
+
+	for (const struct rdr_json_value *m = messages != NULL ? messages->first : NULL; m != NULL;
+	     m = m->next) {
+		printf("%s%s %.0f", before, m->name, m->number);
+		before = ", ";
+	}
+	putchar('\n');
+}
+
+static void print_stats(const struct rdr_json_value *answer)
+{
+	const struct rdr_json_value *stats = rdr_json_member(answer, "stats");
+	const struct rdr_json_value *operations = rdr_json_member(stats, "operations");
+	const struct rdr_json_value *background = rdr_json_member(stats, "background");
+	const struct rdr_json_value *commands = rdr_json_member(stats, "commands");
+	const struct rdr_json_value *events = rdr_json_member(stats, "events");
+
+	printf("%s on %s (pid %.0f)\n", rdr_json_get_string(answer, "source", "?"),
+	       rdr_json_get_string(answer, "directory", "?"), rdr_json_get_number(answer, "pid", 0));
+	for (const struct rdr_json_value *o = operations != NULL ? operations->first : NULL; o != NULL;
+	     o = o->next) {
+		printf("  %-16s %8.0f requests %8.0f round trips", rdr_json_get_string(o, "operation", "?"),
+		       rdr_json_get_number(o, "requests", 0), rdr_json_get_number(o, "round_trips", 0));
+		print_messages(o);
+	}
+	printf("  %-16s %17s %8.0f messages   ", "(background)", "",
+	       rdr_json_get_number(background, "round_trips", 0));
+	print_messages(background);
+	for (const struct rdr_json_value *c = commands != NULL ? commands->first : NULL; c != NULL;
+	     c = c->next)
+		printf("  %-16s %8.0f answers  %8.0f refused\n", rdr_json_get_string(c, "command", "?"),
+		       rdr_json_get_number(c, "answers", 0), rdr_json_get_number(c, "failed", 0));
+	for (const struct rdr_json_value *e = events != NULL ? events->first : NULL; e != NULL; e = e->next)
+		printf("  %s %.0f\n", e->name, e->number);
+	printf("  bytes_received %.0f\n", rdr_json_get_number(stats, "bytes_received", 0));
+}
+
+enum question { ASK_STATUS, ASK_CHECK, ASK_STATS };
+
+static int show(const struct rdr_peer *peer, enum question question, bool json)
+{
+	static const char *const commands[] = {"status", "check", "stats"};
+	bool check = question == ASK_CHECK;
+
 	struct rdr_json_value *answer = NULL;
 	char *raw = NULL;
 	struct rdr_error error;
-	int code = rdr_peer_ask(peer, check ? "check" : "status", false, ANSWER_MS, &answer, &raw, &error);
+	int code = rdr_peer_ask(peer, commands[question], false, ANSWER_MS, &answer, &raw, &error);
 
 	if (code != 0) {
 		fprintf(stderr, "rdr: status of %s: %s\n", rdr_peer_directory(peer), error.text);
@@ -180,8 +227,10 @@ static int show(const struct rdr_peer *peer, bool check, bool json)
 			code = check_code(peer, answer);
 		if (json)
 			fputs(raw, stdout);
-		else if (!check)
+		else if (question == ASK_STATUS)
 			print_status(answer);
+		else if (question == ASK_STATS)
+			print_stats(answer);
 		else if (code != RDR_SYSTEM)
 			print_check(answer);
 	}
@@ -193,7 +242,7 @@ static int show(const struct rdr_peer *peer, bool check, bool json)
 int rdr_verb_status(int argc, char **argv)
 {
 	bool json = false;
-	bool check = false;
+	enum question question = ASK_STATUS;
 	const char *directory = NULL;
 	char *absolute = NULL;
 	struct rdr_error error;
@@ -204,10 +253,13 @@ int rdr_verb_status(int argc, char **argv)
 		if (strcmp(argv[i], "--json") == 0)
 			json = true;
 		else if (strcmp(argv[i], "--check") == 0)
-			check = true;
+			question = ASK_CHECK;
+		else if (strcmp(argv[i], "--stats") == 0)
+			question = ASK_STATS;
 		else if (argv[i][0] == '-' || directory != NULL)
 			return rdr_print_error(
-				(rdr_fail(&error, RDR_USAGE, "usage: rdr status [--check] [--json] [DIR]"),
+				(rdr_fail(&error, RDR_USAGE,
+					  "usage: rdr status [--check | --stats] [--json] [DIR]"),
 				 &error));
 		else
 			directory = argv[i];
@@ -220,7 +272,7 @@ int rdr_verb_status(int argc, char **argv)
 		if (absolute != NULL && strcmp(absolute, rdr_peer_directory(peer)) != 0)
 			continue;
 		found = true;
-		code |= show(peer, check, json);
+		code |= show(peer, question, json);
 	}
 	rdr_peers_free(peers);
 	if (absolute != NULL && !found) {

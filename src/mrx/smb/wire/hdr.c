@@ -5,6 +5,33 @@
  */
 #include "mrx/smb/wire/smb2_wire.h"
 
+const char *smb2_command_name(uint16_t command)
+{
+	static const char *const names[] = {
+		[SMB2_NEGOTIATE] = "NEGOTIATE",
+		[SMB2_SESSION_SETUP] = "SESSION_SETUP",
+		[SMB2_LOGOFF] = "LOGOFF",
+		[SMB2_TREE_CONNECT] = "TREE_CONNECT",
+		[SMB2_TREE_DISCONNECT] = "TREE_DISCONNECT",
+		[SMB2_CREATE] = "CREATE",
+		[SMB2_CLOSE] = "CLOSE",
+		[SMB2_FLUSH] = "FLUSH",
+		[SMB2_READ] = "READ",
+		[SMB2_WRITE] = "WRITE",
+		[SMB2_LOCK] = "LOCK",
+		[SMB2_IOCTL] = "IOCTL",
+		[SMB2_CANCEL] = "CANCEL",
+		[SMB2_ECHO] = "ECHO",
+		[SMB2_QUERY_DIRECTORY] = "QUERY_DIRECTORY",
+		[SMB2_CHANGE_NOTIFY] = "CHANGE_NOTIFY",
+		[SMB2_QUERY_INFO] = "QUERY_INFO",
+		[SMB2_SET_INFO] = "SET_INFO",
+		[SMB2_OPLOCK_BREAK] = "OPLOCK_BREAK",
+	};
+
+	return command < sizeof(names) / sizeof(names[0]) ? names[command] : "UNKNOWN";
+}
+
 enum smb2_message_kind smb2_message_kind(const uint8_t *buf, size_t len)
 {
 	if (len < 4)

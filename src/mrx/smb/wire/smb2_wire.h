@@ -53,6 +53,9 @@ enum smb2_message_kind {
 	SMB2_MESSAGE_UNKNOWN,    /* anything else, or fewer than 4 bytes */
 };
 
+/* "CREATE" and so on, a constant; "UNKNOWN" for what is none of enum smb2_command. */
+const char *smb2_command_name(uint16_t command);
+
 enum smb2_message_kind smb2_message_kind(const uint8_t *buf, size_t len);
 
 /* Writes 64 bytes; false when cap is below 64. */
