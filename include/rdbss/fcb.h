@@ -192,8 +192,9 @@ struct _FCB {
 	PFAST_MUTEX FileSizeLock;
 	ULONG EaModificationCount;
 	FCB_BUFFERED_LOCKS BufferedLocks;
-	struct rx_cache *WriteBehind;     /* core/cache; NULL until data was kept back */
-	volatile ULONG WriteBehindBlocks; /* that hold data which is not at the server; under its mutex */
+	struct rx_cache *WriteBehind;      /* core/cache; NULL until data was kept back */
+	volatile LONG ReadAheadGeneration; /* data read ahead in an earlier one is wrong */
+	volatile ULONG WriteBehindBlocks;  /* that hold data which is not at the server; under its mutex */
 };
 
 struct _SRV_OPEN {
@@ -244,6 +245,7 @@ struct _FOBX {
 		} DiskFile;
 	} Specific;
 	PRDBSS_DEVICE_OBJECT RxDeviceObject;
+	struct rx_ahead *Ahead;        /* core/cache; NULL until its reads follow each other */
 	ULONG WriteBehindFailuresSeen; /* of the file's write-behind; under its mutex */
 };
 

@@ -9,6 +9,7 @@
  */
 #include "core/buffering/buffering.h"
 
+#include "core/cache/cache.h"
 #include "core/minirdr/calldown.h"
 #include "core/object/object.h"
 
@@ -49,6 +50,8 @@ static void rx_buffering_leave(PFCB fcb, PSRV_OPEN so, ULONG state)
 	if ((off & FCB_STATE_WRITECACHING_ENABLED) != 0)
 		rx_buffering_give_up_writes(fcb, so);
 	if ((off & FCB_STATE_READCACHING_ENABLED) != 0)
+		rx_ahead_forget(fcb);
+	if ((off & FCB_STATE_READCACHING_ENABLED) != 0)
 		(void)RxPurgeFcbInSystemCache(fcb, NULL, 0, FALSE,
 					      FALSE); /* pages in use: their user rereads */
 }
@@ -62,6 +65,7 @@ void rx_buffering_open_ended(PFCB fcb)
 		    so->Condition == Condition_Good)
 			return;
 	}
+	rx_ahead_forget(fcb);
 	if ((fcb->FcbState & FCB_STATE_READCACHING_ENABLED) != 0)
 		(void)RxPurgeFcbInSystemCache(fcb, NULL, 0, FALSE, FALSE); /* nobody has it open */
 	fcb->FcbState &= ~(ULONG)FCB_STATE_BUFFERING_STATE_MASK;

@@ -119,8 +119,10 @@ struct rx_lazy_writer {
 	RX_WORK_ITEM item;
 	bool posted;
 	ULONG64 passes;
-	LONG limit;           /* blocks of all files; a writer that meets it waits */
-	volatile LONG blocks; /* of all files */
+	LONG limit;              /* blocks of all files; a writer that meets it waits */
+	volatile LONG segments;  /* of ahead.c, of all files */
+	KSPIN_LOCK segment_lock; /* a leaf, any level: their completions */
+	volatile LONG blocks;    /* of all files */
 };
 /* The device has one; false without memory. */
 bool rx_lazy_obtain(PRDBSS_DEVICE_OBJECT dev);

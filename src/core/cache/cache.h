@@ -54,7 +54,7 @@ NTSTATUS rx_cache_flush_for(PFCB fcb, PFOBX fobx);
 void rx_cache_drain(PFCB fcb);
 
 /*
- * A handle ends: flushes as rx_cache_flush_for() if it has written. Data that cannot be written is given up with the
+ * A handle ends: what it reads ahead goes, and it flushes as rx_cache_flush_for() if it has written. Data that cannot be written is given up with the
  * last handle that could. Locks: FCB exclusive.
  */
 NTSTATUS rx_cache_cleanup(PFCB fcb, PFOBX fobx, PFILE_OBJECT file);
@@ -73,6 +73,22 @@ static inline bool rx_cache_has_data(PFCB fcb)
 
 /* A transfer of ours: its FCB is not asked for, whoever sent it sees to that. */
 bool rx_cache_is_own(PIRP irp);
+void rx_cache_mark_own(PIRP irp);
+
+/* ahead.c */
+
+/*
+ * A read that follows another is served from what was asked for ahead, and asks for more. Waits for the server.
+ * Locks: FCB held, shared at least. Return: true: done, InformationToReturn is set; false: ask the server.
+ */
+bool rx_ahead_read(PRX_CONTEXT rxc);
+/* The handle reads no more: waits for what is on the way. Locks: FCB exclusive. */
+void rx_ahead_end(PFOBX fobx);
+/* What was read before is wrong, or may be. Any level, no lock. */
+static inline void rx_ahead_forget(PFCB fcb)
+{
+	(void)InterlockedIncrement(&fcb->ReadAheadGeneration);
+}
 
 /* lazy.c */
 

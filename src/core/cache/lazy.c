@@ -37,6 +37,7 @@ bool rx_lazy_obtain(PRDBSS_DEVICE_OBJECT dev)
 	lazy->limit = rx_lazy_limit();
 	ExInitializeFastMutex(&lazy->mutex);
 	InitializeListHead(&lazy->caches);
+	KeInitializeSpinLock(&lazy->segment_lock);
 	if (InterlockedCompareExchangePointer((PVOID volatile *)&dev->LazyWriter, lazy, NULL) != NULL)
 		ExFreePoolWithTag(lazy, RX_TAG_CACHE); /* another file was faster */
 	return true;

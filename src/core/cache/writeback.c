@@ -23,6 +23,11 @@ bool rx_cache_is_own(PIRP irp)
 	return irp->Tail.Overlay.DriverContext[0] == (PVOID)(ULONG_PTR)&rx_run_mark;
 }
 
+void rx_cache_mark_own(PIRP irp)
+{
+	irp->Tail.Overlay.DriverContext[0] = (PVOID)(ULONG_PTR)&rx_run_mark;
+}
+
 /* ---- a run ---- */
 
 static void rx_run_free(struct rx_run *run)
@@ -82,7 +87,7 @@ static void rx_run_send(struct rx_run *run, PFILE_OBJECT file, const char *opera
 	run->irp->MdlAddress = run->mdl;
 	run->irp->UserBuffer = run->data;
 	run->irp->Tail.Overlay.OriginalFileObject = file;
-	run->irp->Tail.Overlay.DriverContext[0] = (PVOID)(ULONG_PTR)&rx_run_mark;
+	rx_cache_mark_own(run->irp);
 	sp->MajorFunction = IRP_MJ_WRITE;
 	sp->FileObject = file;
 	sp->DeviceObject = device;
@@ -444,6 +449,7 @@ NTSTATUS rx_cache_cleanup(PFCB fcb, PFOBX fobx, PFILE_OBJECT file)
 	struct rx_cache *cache = fcb->WriteBehind;
 	NTSTATUS status = STATUS_SUCCESS;
 
+	rx_ahead_end(fobx);
 	if (cache == NULL)
 		return STATUS_SUCCESS;
 	if (cache->file == file || (nt_file_flags(file) & FO_FILE_MODIFIED) != 0)

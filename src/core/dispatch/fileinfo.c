@@ -186,6 +186,7 @@ static NTSTATUS rx_set_locked(PRX_CONTEXT rxc, PIRP irp)
 {
 	NTSTATUS status = STATUS_SUCCESS;
 
+	rx_ahead_forget((PFCB)rxc->pFcb);
 	/* a new end, or a time that later writes would move, comes after the data that was written before */
 	if (rx_cache_has_data((PFCB)rxc->pFcb))
 		status = rx_cache_flush_for((PFCB)rxc->pFcb, (PFOBX)rxc->pFobx);

@@ -112,6 +112,7 @@ static NTSTATUS rx_common_control(PRX_CONTEXT rxc, PIRP irp, bool fsctl)
 		rx_release_fcb(rxc);
 		return status;
 	}
+	rx_ahead_forget((PFCB)rxc->pFcb);
 	/* what a control asks or does is about the data that the server has */
 	if (status == STATUS_SUCCESS && rx_cache_has_data((PFCB)rxc->pFcb))
 		status = rx_cache_flush((PFCB)rxc->pFcb);

@@ -148,6 +148,7 @@ static void rx_open_note_overwrite(PRX_CONTEXT rxc)
 	    !(rxc->Create.ReturnedCreateInformation == FILE_SUPERSEDED &&
 	      rxc->Create.NtCreateParameters.Disposition == FILE_SUPERSEDE))
 		return;
+	rx_ahead_forget(fcb);
 	RxAcquirePagingIoResource(rxc, fcb);
 	RxSetFileSizeWithLock(fcb, &zero);
 	fcb->Header.ValidDataLength.QuadPart = 0;

@@ -4,7 +4,7 @@
  * Owns:   nothing; the data goes from the mini-redirector straight into the IRP's MDL.
  * Locks:  FCB shared, re-owned by the request when it pends: a truncation or a buffering change waits for it.
  *
- * What is not at the server yet comes from core/cache; all else is low I/O. A read past the end answers
+ * What is not at the server yet, and what was read ahead, comes from core/cache; all else is low I/O. A read past the end answers
  * STATUS_END_OF_FILE.
  */
 #include "core/dispatch/dispatch.h"
@@ -84,13 +84,18 @@ static NTSTATUS rx_read_check(PRX_CONTEXT rxc, PIRP irp)
 	return STATUS_SUCCESS;
 }
 
-/* What is kept here and not at the server yet. STATUS_MORE_PROCESSING_REQUIRED: the server is to be asked. */
-static NTSTATUS rx_read_behind(PRX_CONTEXT rxc)
+/* What is here, of written data or ahead of the reader. STATUS_MORE_PROCESSING_REQUIRED: the server is to be asked. */
+static NTSTATUS rx_read_cached(PRX_CONTEXT rxc)
 {
 	PFILE_OBJECT file = rxc->CurrentIrpSp->FileObject;
-	NTSTATUS status =
-		rx_cache_has_data((PFCB)rxc->pFcb) ? rx_cache_read(rxc) : STATUS_MORE_PROCESSING_REQUIRED;
+	NTSTATUS status = STATUS_MORE_PROCESSING_REQUIRED;
 
+	if (rx_cache_is_own(rxc->CurrentIrp))
+		return STATUS_MORE_PROCESSING_REQUIRED;
+	if (rx_cache_has_data((PFCB)rxc->pFcb))
+		status = rx_cache_read(rxc);
+	else if (rx_ahead_read(rxc))
+		status = STATUS_SUCCESS;
 	if (status != STATUS_SUCCESS)
 		return status;
 	if (rxc->InformationToReturn == 0)
@@ -128,7 +133,8 @@ NTSTATUS NTAPI rx_common_read(PRX_CONTEXT rxc, PIRP irp)
 	if (status != STATUS_SUCCESS)
 		return status;
 
-	status = rx_acquire_fcb_shared(rxc);
+	/* a transfer of core/cache has the FCB from its sender */
+	status = rx_cache_is_own(irp) ? STATUS_SUCCESS : rx_acquire_fcb_shared(rxc);
 	if (status != STATUS_SUCCESS)
 		return status == STATUS_PENDING ? status : rx_read_end(rxc, status);
 	status = rx_check_server_open(rxc);
@@ -137,9 +143,10 @@ NTSTATUS NTAPI rx_common_read(PRX_CONTEXT rxc, PIRP irp)
 	if (status == STATUS_SUCCESS)
 		status = rx_read_parameters(rxc, irp);
 	if (status == STATUS_SUCCESS)
-		status = rx_read_behind(rxc);
+		status = rx_read_cached(rxc);
 	if (status != STATUS_MORE_PROCESSING_REQUIRED) {
-		rx_release_fcb(rxc);
+		if (rxc->FcbResourceAcquired)
+			rx_release_fcb(rxc);
 		return rx_read_end(rxc, status);
 	}
 	status = RxLowIoSubmit(rxc, irp, (PFCB)rxc->pFcb, rx_read_complete);

@@ -53,6 +53,7 @@ void rx_write_note_end(PRX_CONTEXT rxc, PFILE_OBJECT file, LONGLONG end)
 	PFCB fcb = (PFCB)rxc->pFcb;
 	bool grown = rx_write_raise(&fcb->Header.FileSize, end);
 
+	rx_ahead_forget(fcb);
 	(void)rx_write_raise(&fcb->Header.AllocationSize, end);
 	/* the server fills what lies between with zeroes */
 	(void)rx_write_raise(&fcb->Header.ValidDataLength, end);
@@ -174,6 +175,7 @@ static NTSTATUS rx_write_behind(PRX_CONTEXT rxc)
 
 	if (rx_cache_is_own(rxc->CurrentIrp))
 		return STATUS_MORE_PROCESSING_REQUIRED;
+	rx_ahead_forget(fcb); /* and once more when the server has answered */
 	if (rx_write_is_cached(rxc)) {
 		status = rx_cache_write(rxc);
 		if (status != STATUS_MORE_PROCESSING_REQUIRED)

@@ -117,7 +117,10 @@ static void rx_srv_open_detach(PSRV_OPEN so) RX_REQUIRES(rx_class_fcb)
 	PFCB fcb = (PFCB)so->pFcb;
 
 	so->UpperFinalizationDone = TRUE;
-	rx_cache_drain(fcb); /* no transfer of ours relies on it */
+	/* no transfer of ours relies on it */
+	for (PLIST_ENTRY link = so->FobxList.Flink; link != &so->FobxList; link = link->Flink)
+		rx_ahead_end(CONTAINING_RECORD(link, FOBX, FobxQLinks));
+	rx_cache_drain(fcb);
 	if (rx_srv_open_needs_force_closed(so))
 		(void)rx_call_force_closed(&so->Mrx); /* STATUS_NOT_IMPLEMENTED is a legal answer */
 	RxPurgeChangeBufferingStateRequestsForSrvOpen(so);

@@ -54,7 +54,7 @@ static ULONG server_read(LONGLONG at, UCHAR *data, ULONG count)
 
 static void note_size(LONG count)
 {
-	LONG before = server.largest;
+	LONG before = InterlockedCompareExchange(&server.largest, 0, 0);
 
 	while (count > before) {
 		LONG found = InterlockedCompareExchange(&server.largest, count, before);
