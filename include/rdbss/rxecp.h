@@ -30,6 +30,8 @@
 	0x20 /* RDBSS fills FileId of Stat, and nothing else of it, when the open shares one that is there and no
 	      * server was asked */
 
+#define RX_QOC_GRANT 0x20 /* nothing is asked of the driver: BufferingState is what the opener is after */
+
 #define RX_QOC_REPARSE_BYTES 16384 /* the most a reparse point can hold */
 
 typedef struct _RX_QUERY_ON_CREATE_ECP {

@@ -70,11 +70,12 @@ struct front_node {
 	bool listing_now;              /* somebody lists it for later lookups */
 
 	/* of a folder */
-	struct front_watch *watch; /* under watches.mutex; NULL: it is not watched */
-	ULONGLONG unwatched_until; /* interrupt time; under watches.mutex */
-	atomic_bool watched;       /* watch != NULL */
-	atomic_ullong used_at;     /* interrupt time of the last lookup in it, or listing */
-	atomic_uint news;          /* others' changes in it that we have heard of */
+	struct front_watch *watch;  /* under watches.mutex; NULL: it is not watched */
+	ULONGLONG unwatched_until;  /* interrupt time; under watches.mutex */
+	atomic_bool watched;        /* watch != NULL */
+	atomic_ullong used_at;      /* interrupt time of the last lookup in it, or listing */
+	atomic_ullong leased_since; /* interrupt time; 0: no lease says that its names stay as they are */
+	atomic_uint news;           /* others' changes in it that we have heard of */
 };
 
 /* cache.c */
@@ -352,7 +353,12 @@ uint32_t front_node_count(struct rdr_fuse *fuse);
 bool front_node_is_as_listed(struct rdr_fuse *fuse, uint64_t file_id, ULONGLONG since);
 
 /* listing.c */
-enum front_known { FRONT_UNKNOWN, FRONT_THERE, FRONT_ABSENT };
+enum front_known {
+	FRONT_UNKNOWN,
+	FRONT_THERE,
+	FRONT_NAMED, /* it is there, and what is known of the file is too old to be believed */
+	FRONT_ABSENT
+};
 void front_listings_init(struct rdr_fuse *fuse);
 /* NULL: nothing is kept.  @expected: entries, roughly. */
 struct front_listing *front_listing_start(struct rdr_fuse *fuse, struct front_node *dir, ULONG expected);
@@ -442,6 +448,10 @@ void front_reply_entry(struct front_request *r, struct front_node *parent, const
 /* The same for what was known since that interrupt time: it is believed for the rest of its time only. */
 void front_reply_known(struct front_request *r, struct front_node *parent, const char *name,
 		       const FILE_STAT_INFORMATION *stat, ULONGLONG since);
+
+/* The same for a name that stands, while nothing else is believed of the file. */
+void front_reply_named(struct front_request *r, struct front_node *parent, const char *name,
+		       const FILE_STAT_INFORMATION *stat);
 
 /* links.c */
 void front_link_size(struct front_request *r, const UNICODE_STRING *path, FILE_STAT_INFORMATION *stat);

@@ -1,5 +1,6 @@
 /*
- * listing.c - what a folder's listing told, kept for as long as names and attributes are believed (actimeo, 1 s).
+ * listing.c - what a folder's listing told, kept for as long as names and attributes are believed (actimeo, 1 s), and
+ * its names for as long as a lease says that nobody changes them.
  *
  * Owns:      struct front_listing and its entries; at most one per folder, ENTRIES_MAX entries in all.
  * Found by:  node->listing; fuse->listings.all, the newest first.
@@ -159,6 +160,14 @@ static bool expired(struct rdr_fuse *fuse, const struct front_listing *listing)
 	return KeQueryInterruptTime() - listing->asked_at >= life_of(fuse);
 }
 
+/* It was made under the lease that the folder has now: its names are as they were. */
+static bool leased(const struct front_listing *listing)
+{
+	ULONGLONG since = atomic_load(&listing->dir->leased_since);
+
+	return since != 0 && listing->asked_at >= since;
+}
+
 void front_listing_install(struct rdr_fuse *fuse, struct front_listing *listing, bool complete)
 {
 	struct front_listings *all = &fuse->listings;
@@ -180,7 +189,7 @@ void front_listing_install(struct rdr_fuse *fuse, struct front_listing *listing,
 	while (!IsListEmpty(&all->all)) {
 		struct front_listing *oldest = CONTAINING_RECORD(all->all.Blink, struct front_listing, link);
 
-		if (all->entries <= ENTRIES_MAX && !expired(fuse, oldest))
+		if (all->entries <= ENTRIES_MAX && (!expired(fuse, oldest) || leased(oldest)))
 			break;
 		remove_locked(all, oldest);
 	}
@@ -317,16 +326,20 @@ enum front_known front_listing_ask(struct rdr_fuse *fuse, struct front_node *dir
 	enum front_known known = FRONT_UNKNOWN;
 	struct front_listing *listing;
 	struct listed_name *n;
+	bool old;
 
 	ExAcquireFastMutex(&fuse->listings.mutex);
 	listing = dir->listing;
-	if (listing == NULL || expired(fuse, listing) || listing->asked_at <= fuse->listings.floor)
+	if (listing == NULL || listing->asked_at <= fuse->listings.floor)
+		goto out;
+	old = expired(fuse, listing);
+	if (old && !leased(listing))
 		goto out;
 	*asked_at = listing->asked_at;
 	n = find_locked(listing, name, false);
 	if (n != NULL && !n->forgotten) {
 		*stat = n->stat;
-		known = FRONT_THERE;
+		known = old ? FRONT_NAMED : FRONT_THERE;
 	} else if (n == NULL && listing->complete && listed_when_there(name) &&
 		   find_locked(listing, name, true) == NULL) {
 		known = FRONT_ABSENT;
@@ -334,7 +347,7 @@ enum front_known front_listing_ask(struct rdr_fuse *fuse, struct front_node *dir
 out:
 	ExReleaseFastMutex(&fuse->listings.mutex);
 	/* nodes.mutex comes before ours */
-	if (known == FRONT_THERE &&
+	if ((known == FRONT_THERE || known == FRONT_NAMED) &&
 	    !front_node_is_as_listed(fuse, (uint64_t)stat->FileId.QuadPart, *asked_at))
 		known = FRONT_UNKNOWN;
 	return known;

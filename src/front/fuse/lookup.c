@@ -3,6 +3,7 @@
  *
  * A lookup is one open-query-close, which a driver answers in one round trip, or none where a listing younger than
  * actimeo knows (listing.c).  FORGET is arithmetic.
+ * Under a lease of the folder a listing knows its names for as long as the lease stands.
  * Negative answers are not believed by the kernel: another client may create the name.
  */
 
@@ -73,6 +74,8 @@ void front_op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 	}
 	if (known == FRONT_THERE) {
 		front_reply_known(r, dir, name, &stat, since);
+	} else if (known == FRONT_NAMED) {
+		front_reply_named(r, dir, name, &stat);
 	} else if (known == FRONT_ABSENT) {
 		front_reply_err(r, ENOENT);
 	} else {

@@ -103,7 +103,7 @@ void front_fill_entry(struct rdr_fuse *fuse, struct front_node *parent, struct f
 }
 
 static void reply_entry(struct front_request *r, struct front_node *parent, const char *name,
-			const FILE_STAT_INFORMATION *stat, double age)
+			const FILE_STAT_INFORMATION *stat, double name_age, double age)
 {
 	struct rdr_fuse *fuse = r->fuse;
 	struct fuse_entry_param e;
@@ -120,7 +120,7 @@ static void reply_entry(struct front_request *r, struct front_node *parent, cons
 		return;
 	}
 	front_fill_entry(fuse, parent, node, stat, &e);
-	e.entry_timeout = e.entry_timeout > age ? e.entry_timeout - age : 0;
+	e.entry_timeout = e.entry_timeout > name_age ? e.entry_timeout - name_age : 0;
 	e.attr_timeout = e.attr_timeout > age ? e.attr_timeout - age : 0;
 	if (!front_claim(r) || fuse_reply_entry(r->req, &e) != 0)
 		front_node_forget(fuse, node, 1);
@@ -129,11 +129,19 @@ static void reply_entry(struct front_request *r, struct front_node *parent, cons
 void front_reply_entry(struct front_request *r, struct front_node *parent, const char *name,
 		       const FILE_STAT_INFORMATION *stat)
 {
-	reply_entry(r, parent, name, stat, 0);
+	reply_entry(r, parent, name, stat, 0, 0);
 }
 
 void front_reply_known(struct front_request *r, struct front_node *parent, const char *name,
 		       const FILE_STAT_INFORMATION *stat, ULONGLONG since)
 {
-	reply_entry(r, parent, name, stat, (double)(KeQueryInterruptTime() - since) / 1e7);
+	double age = (double)(KeQueryInterruptTime() - since) / 1e7;
+
+	reply_entry(r, parent, name, stat, age, age);
+}
+
+void front_reply_named(struct front_request *r, struct front_node *parent, const char *name,
+		       const FILE_STAT_INFORMATION *stat)
+{
+	reply_entry(r, parent, name, stat, 0, r->fuse->timeout);
 }

@@ -1,7 +1,8 @@
 /*
  * watch.c - folders in use are watched, so that others' changes show at once and not when the time of belief is over.
  *
- * Owns:      struct front_watch: one handle of a folder and the one request that waits for a change in it.
+ * Owns:      struct front_watch: one handle of a folder, and either a lease that came with it or the one request that
+ *            waits for a change in the folder.
  * Found by:  watches.all; node->watch while it is wanted.
  * Locks:     watches.mutex; watches.lock (spin) for what completions touch. Neither is held while the door is called.
  * Dies when: its folder was not used for IDLE, was changed by nobody but us, is being removed or renamed, the server
@@ -11,23 +12,27 @@
  *                              |                              |
  *                              +------- ended: the keeper closes it, the last reference frees it
  *
- * A watch only takes away what is believed; nothing is believed longer because of it. So what it misses (changes
- * before it was armed, an answer that is lost, a folder that has none) costs no more than actimeo.
+ * A watch without a lease only takes away what is believed; nothing is believed longer because of it. So what it misses
+ * (changes before it was armed, an answer that is lost, a folder that has none) costs no more than actimeo. Under a
+ * lease the server must tell before others change a name: the names of a listing that was made since then are believed
+ * until the lease is broken, which ends the watch. RDBSS has it end what is kept (nt/cache.h) before it answers the
+ * server; that only queues.
  *
  * Two threads: the listener must not wait for the server, as the keeper does.
  */
 #include "fuse_int.h"
 
-#define MS 10000ull          /* in 100 ns */
-#define IDLE (5000 * MS)     /* without a lookup or a listing */
-#define YOUNG (1000 * MS)    /* used so lately that it makes no room for another folder */
-#define TICK (1000 * MS)     /* the keeper looks around */
-#define HOLD_OFF (1000 * MS) /* from the end of a watch to the next one of the folder */
-#define WATCHES_MAX 64u      /* of a mount */
-#define OPENS_PER_SECOND 32u /* a walk through a tree does not stay anywhere */
-#define EXPECTED_MAX 32u     /* changes of ours that are not told yet */
-#define OWN_ANSWERS_MAX 16u  /* in a row that told of ours only */
-#define QUICK_ANSWERS 8u     /* within QUICK; more are collected by the server for a moment */
+#define MS 10000ull            /* in 100 ns */
+#define IDLE (5000 * MS)       /* without a lookup or a listing */
+#define LEASE_IDLE (60 * IDLE) /* the server asks when it wants the handle back */
+#define YOUNG (1000 * MS)      /* used so lately that it makes no room for another folder */
+#define TICK (1000 * MS)       /* the keeper looks around */
+#define HOLD_OFF (1000 * MS)   /* from the end of a watch to the next one of the folder */
+#define WATCHES_MAX 64u        /* of a mount */
+#define OPENS_PER_SECOND 32u   /* a walk through a tree does not stay anywhere */
+#define EXPECTED_MAX 32u       /* changes of ours that are not told yet */
+#define OWN_ANSWERS_MAX 16u    /* in a row that told of ours only */
+#define QUICK_ANSWERS 8u       /* within QUICK; more are collected by the server for a moment */
 #define QUICK (20 * MS)
 #define BUFFER_BYTES 4096u
 
@@ -55,7 +60,10 @@ struct front_watch {
 	bool sending; /* the request is on its way into the driver: the handle must stay */
 	bool waiting; /* for an answer, or the answer was not looked at yet */
 	bool ended;
-	ULONGLONG rest_until; /* interrupt time; 0: does not rest */
+	struct nt_cache_map *map; /* under a lease; NULL: none */
+	atomic_bool broken;       /* the lease; told once */
+	KEVENT released;          /* the map */
+	ULONGLONG rest_until;     /* interrupt time; 0: does not rest */
 	ULONGLONG quick_since;
 	unsigned int quick_answers;
 	unsigned int own_answers;
@@ -91,7 +99,9 @@ static void end_locked(struct front_watch *watch)
 	watch->ended = true;
 	atomic_store(&watch->node->watched, false);
 	watch->node->watch = NULL;
-	watch->node->unwatched_until = KeQueryInterruptTime() + HOLD_OFF;
+	atomic_store(&watch->node->leased_since, 0);
+	/* after a break a new lease may be asked for at once: that one told all */
+	watch->node->unwatched_until = atomic_load(&watch->broken) ? 0 : KeQueryInterruptTime() + HOLD_OFF;
 	KeSetEvent(&fuse->watches.work, IO_NO_INCREMENT, FALSE);
 }
 
@@ -110,6 +120,7 @@ static struct front_watch *watch_create(struct rdr_fuse *fuse, struct front_node
 	door_cancel_init(&watch->cancel);
 	watch->caller.cancel = &watch->cancel;
 	KeInitializeEvent(&watch->closed, NotificationEvent, FALSE);
+	KeInitializeEvent(&watch->released, NotificationEvent, FALSE);
 	return watch;
 }
 
@@ -327,7 +338,7 @@ static bool take_answer(struct front_watch *watch, bool *foreign)
 	if (watch->status != STATUS_SUCCESS && watch->status != STATUS_NOTIFY_ENUM_DIR)
 		return false;
 	everything_changed(fuse, watch->node);
-	return true;
+	return watch->map == NULL; /* a lease ends with its break */
 }
 
 /* ---- waiting ---------------------------------------------------------------------------------------- */
@@ -437,6 +448,55 @@ static void listener(void *context)
 	}
 }
 
+/* ---- leases ----------------------------------------------------------------------------------------- */
+
+static NTSTATUS lease_flush(void *context, LONGLONG offset, ULONG length)
+{
+	(void)context;
+	(void)offset;
+	(void)length;
+	return STATUS_SUCCESS; /* nothing of a folder is ever dirty */
+}
+
+/* The lease is broken, or went with its connection. The folder's FCB is held: nothing here waits. */
+static BOOLEAN lease_purge(void *context, LONGLONG offset, ULONG length)
+{
+	struct front_watch *watch = context;
+
+	(void)offset;
+	(void)length;
+	atomic_store(&watch->node->leased_since, 0);
+	if (!atomic_exchange(&watch->broken, true))
+		answered(watch, STATUS_NOTIFY_ENUM_DIR, 0);
+	return TRUE;
+}
+
+static void lease_release(void *context)
+{
+	struct front_watch *watch = context;
+
+	KeSetEvent(&watch->released, IO_NO_INCREMENT, FALSE);
+}
+
+static const struct nt_cache_ops lease_ops = {lease_flush, lease_purge, lease_release};
+
+/*
+ * The server granted a lease with the handle. The mark is set first: a break at this moment takes it away again.
+ * Return: false: another mount of this process keeps the folder, or the lease is broken by now.
+ */
+static bool take_lease_locked(struct front_watch *watch, const struct door_opened *opened)
+{
+	if (!opened->read_caching)
+		return false;
+	watch->waiting = true;
+	atomic_store(&watch->node->leased_since, KeQueryInterruptTime());
+	if (NT_SUCCESS(door_cache_attach(opened, &lease_ops, watch, &watch->map)))
+		return true;
+	atomic_store(&watch->node->leased_since, 0);
+	watch->waiting = false;
+	return false;
+}
+
 /* ---- the keeper ------------------------------------------------------------------------------------- */
 
 /* These are called and left with the mutex held, and give it up meanwhile. */
@@ -448,7 +508,8 @@ static void open_locked(struct front_watch *watch)
 	struct door_open open = {.access = FILE_LIST_DIRECTORY,
 				 .share = FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE,
 				 .disposition = FILE_OPEN,
-				 .options = FILE_DIRECTORY_FILE};
+				 .options = FILE_DIRECTORY_FILE,
+				 .query = DOOR_QUERY_GRANT};
 	struct door_opened opened = {.file = NULL};
 	NTSTATUS status;
 
@@ -464,7 +525,7 @@ static void open_locked(struct front_watch *watch)
 	watch->file = opened.file;
 	if (!NT_SUCCESS(status))
 		end_locked(watch);
-	else if (!watch->ended)
+	else if (!watch->ended && !take_lease_locked(watch, &opened))
 		arm_locked(watch);
 }
 
@@ -475,9 +536,16 @@ static void close_locked(struct front_watch *watch)
 
 	watch->file = NULL;
 	ExReleaseFastMutex(&all->mutex);
+	if (watch->map != NULL) {
+		nt_cache_detach(watch->map);
+		KeWaitForSingleObject(&watch->released, Executive, KernelMode, FALSE,
+				      NULL); /* a purge that runs ends at once */
+	}
 	if (file != NULL)
 		(void)door_close(file, NULL); /* only watched */
 	ExAcquireFastMutex(&all->mutex);
+	if (watch->map != NULL && !atomic_load(&watch->broken))
+		watch->waiting = false; /* nobody will tell of it any more */
 	KeSetEvent(&watch->closed, IO_NO_INCREMENT, FALSE);
 }
 
@@ -496,7 +564,7 @@ static void bury_locked(struct front_watch *watch)
 /* Return: true when something was done, and the list has to be looked at anew. */
 static bool keep_locked(struct front_watch *watch, ULONGLONG now)
 {
-	if (!watch->ended && unused_for(watch->node, now) > IDLE)
+	if (!watch->ended && unused_for(watch->node, now) > (watch->map != NULL ? LEASE_IDLE : IDLE))
 		end_locked(watch);
 	if (!watch->ended && watch->file == NULL)
 		open_locked(watch);

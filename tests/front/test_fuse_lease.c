@@ -1,0 +1,414 @@
+/*
+ * test_fuse_lease.c - names under a lease of their folder: the front end, fed with raw requests, over the SMB driver and a
+ * scripted server that grants such leases. No kernel, no mount.
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <linux/fuse.h>
+#include <poll.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "front/fuse/fuse_front.h"
+#include "mrx/smb/wire/fscc.h"
+
+#include "fake_server.h"
+
+#define TRUST_MS 100
+#define NOT_FOUND ((uint32_t)STATUS_OBJECT_NAME_NOT_FOUND)
+#define R_AND_H (SMB2_LEASE_READ_CACHING | SMB2_LEASE_HANDLE_CACHING)
+#define LEASING (SMB2_GLOBAL_CAP_LARGE_MTU | SMB2_GLOBAL_CAP_LEASING | SMB2_GLOBAL_CAP_DIRECTORY_LEASING)
+
+static struct {
+	atomic_uint asked;  /* names below the root that the server was asked for */
+	atomic_uint leases; /* granted to an open of the root that stays */
+	atomic_uint watches;
+	atomic_uint acknowledged;
+	atomic_bool there; /* "new" exists */
+	uint8_t key[SMB2_LEASE_KEY_SIZE];
+	bool listed;     /* the server's cursor */
+	uint32_t failed; /* of the create that the next of the compound refers to */
+	bool root;       /* that create was of the root */
+} server;
+
+static struct fake_server fake;
+static struct door *door;
+static struct door_volume *volume;
+static struct rdr_fuse *fuse;
+static struct nt_thread *runner;
+static int kernel;
+static uint64_t unique;
+
+struct reply {
+	struct fuse_out_header header;
+	char payload[70000];
+};
+
+/* ---- the server ------------------------------------------------------------------------------------- */
+
+static bool is_named(struct wire_slice name, const char *ascii)
+{
+	size_t i;
+
+	if (name.len != strlen(ascii) * 2)
+		return false;
+	for (i = 0; i < name.len / 2; i++)
+		if (name.p[2 * i] != (uint8_t)ascii[i])
+			return false;
+	return true;
+}
+
+/* Somebody else makes "new"; the server tells. */
+static void break_lease(struct fake_conn *f)
+{
+	struct smb2_hdr hdr = {
+		.command = SMB2_OPLOCK_BREAK, .flags = SMB2_FLAGS_SERVER_TO_REDIR, .message_id = UINT64_MAX};
+	struct smb2_break brk = {.is_lease = true,
+				 .flags = SMB2_NOTIFY_BREAK_LEASE_FLAG_ACK_REQUIRED,
+				 .new_epoch = 2,
+				 .current_state = R_AND_H};
+
+	atomic_store(&server.there, true);
+	memcpy(brk.lease_key, server.key, SMB2_LEASE_KEY_SIZE);
+	f->out_len = smb2_break_notification_encode(f->out, FAKE_MESSAGE_MAX, &brk);
+	(void)smb2_hdr_encode(f->out, FAKE_MESSAGE_MAX, &hdr);
+	fake_send_answer(f);
+}
+
+static void answer_create(struct fake_conn *f)
+{
+	struct smb2_create_request req;
+	struct smb2_create_response rsp = {.create_action = 1, .file_id = {1, 1}};
+	struct smb2_hdr hdr = fake_answer_header(f, 0);
+	uint8_t bytes[128];
+	struct smb2_create_context_list list = {.buf = bytes, .cap = sizeof(bytes)};
+	struct wire_slice data;
+	struct smb2_lease lease;
+
+	if (!smb2_create_request_decode(&f->request, &req))
+		return;
+	server.root = req.name.len == 0;
+	server.failed =
+		server.root || (is_named(req.name, "new") && atomic_load(&server.there)) ? 0 : NOT_FOUND;
+	if (!server.root)
+		atomic_fetch_add(&server.asked, 1);
+	if (server.failed != 0) {
+		fake_answer_error(f, NOT_FOUND);
+		if (is_named(req.name, "break~")) /* asked for whatever a listing says */
+			break_lease(f);
+		return;
+	}
+	rsp.file_attributes = server.root ? FILE_ATTRIBUTE_DIRECTORY : FILE_ATTRIBUTE_NORMAL;
+	if (server.root && smb2_create_context_find(req.contexts, SMB2_CREATE_LEASE, &data) &&
+	    smb2_lease_decode(data, &lease) && (lease.state & R_AND_H) == R_AND_H) {
+		memcpy(server.key, lease.key, SMB2_LEASE_KEY_SIZE);
+		lease.flags = 0;
+		if (smb2_lease_append(&list, &lease)) {
+			rsp.oplock_level = SMB2_OPLOCK_LEVEL_LEASE;
+			rsp.contexts = smb2_create_context_list_slice(&list);
+		}
+		if (req.desired_access == FILE_LIST_DIRECTORY)
+			atomic_fetch_add(&server.leases, 1);
+	}
+	fake_seal_answer(f, &hdr, smb2_create_response_encode(f->out, FAKE_MESSAGE_MAX, &rsp));
+	fake_send_answer(f);
+	server.listed = false;
+}
+
+static void answer_output(struct fake_conn *f, const uint8_t *bytes, size_t length)
+{
+	struct smb2_hdr hdr = fake_answer_header(f, 0);
+	size_t len =
+		smb2_output_response_encode(f->out, FAKE_MESSAGE_MAX, (struct wire_slice){bytes, length});
+
+	fake_seal_answer(f, &hdr, len);
+	fake_send_answer(f);
+}
+
+static void answer_query(struct fake_conn *f)
+{
+	struct fscc_all all = {
+		.basic.attributes = server.root ? FILE_ATTRIBUTE_DIRECTORY : FILE_ATTRIBUTE_NORMAL,
+		.standard.number_of_links = 1,
+		.standard.directory = server.root,
+		.index_number = server.root ? 2 : 4,
+	};
+	uint8_t bytes[256];
+
+	if (server.failed != 0)
+		fake_answer_error(f, server.failed);
+	else
+		answer_output(f, bytes, fscc_all_encode(bytes, sizeof(bytes), &all));
+}
+
+/* ".", "here", and then no more. */
+static void answer_list(struct fake_conn *f)
+{
+	static const uint8_t dot[] = {'.', 0}, here[] = {'h', 0, 'e', 0, 'r', 0, 'e', 0};
+	struct fscc_dir_entry self = {
+		.attributes = FILE_ATTRIBUTE_DIRECTORY, .file_id = 2, .name = {dot, sizeof(dot)}};
+	struct fscc_dir_entry file = {.attributes = FILE_ATTRIBUTE_NORMAL,
+				      .file_id = 3,
+				      .end_of_file = 5,
+				      .name = {here, sizeof(here)}};
+	uint8_t bytes[512];
+	size_t pos = 0, last = 0;
+
+	if (server.listed) {
+		fake_answer_error(f, (uint32_t)STATUS_NO_MORE_FILES);
+		return;
+	}
+	server.listed = true;
+	(void)fscc_dir_append(FSCC_FILE_ID_BOTH_DIRECTORY, bytes, sizeof(bytes), &pos, &last, &self);
+	(void)fscc_dir_append(FSCC_FILE_ID_BOTH_DIRECTORY, bytes, sizeof(bytes), &pos, &last, &file);
+	answer_output(f, bytes, pos);
+}
+
+static void answer_break(struct fake_conn *f)
+{
+	struct smb2_hdr hdr = fake_answer_header(f, 0);
+	struct smb2_break ack;
+
+	if (!smb2_break_ack_decode(&f->request, &ack))
+		return;
+	fake_seal_answer(f, &hdr, smb2_break_ack_encode(f->out, FAKE_MESSAGE_MAX, &ack));
+	fake_send_answer(f);
+	atomic_fetch_add(&server.acknowledged, 1);
+}
+
+static void answer_one(struct fake_conn *f)
+{
+	switch (f->request.hdr.command) {
+	case SMB2_CREATE:
+		answer_create(f);
+		break;
+	case SMB2_CLOSE:
+		if ((f->request.hdr.flags & SMB2_FLAGS_RELATED_OPERATIONS) && server.failed != 0)
+			fake_answer_error(f, server.failed);
+		else
+			fake_answer_close(f);
+		break;
+	case SMB2_QUERY_INFO:
+		answer_query(f);
+		break;
+	case SMB2_QUERY_DIRECTORY:
+		answer_list(f);
+		break;
+	case SMB2_OPLOCK_BREAK:
+		answer_break(f);
+		break;
+	case SMB2_CHANGE_NOTIFY:
+		atomic_fetch_add(&server.watches, 1);
+		fake_answer_error(f, (uint32_t)STATUS_NOT_SUPPORTED);
+		break;
+	case SMB2_CANCEL:
+		break;
+	default:
+		fake_answer_empty(f);
+	}
+}
+
+static void serve(struct fake_conn *f)
+{
+	if (!fake_handshake(f))
+		return;
+	while (fake_read(f)) {
+		size_t offset = 0;
+
+		while (smb2_compound_next(f->in, f->in_len, &offset, &f->request) == 1)
+			answer_one(f);
+	}
+}
+
+/* ---- the kernel ------------------------------------------------------------------------------------- */
+
+static void run(void *context)
+{
+	(void)context;
+	(void)rdr_fuse_run(fuse);
+}
+
+static uint64_t ask(uint32_t opcode, uint64_t node, const void *payload, size_t length)
+{
+	struct fuse_in_header in = {.len = (uint32_t)(sizeof(in) + length),
+				    .opcode = opcode,
+				    .unique = ++unique * 2,
+				    .nodeid = node,
+				    .pid = (uint32_t)getpid()};
+	struct iovec iov[2] = {{&in, sizeof(in)}, {(void *)(uintptr_t)payload, length}};
+	struct msghdr msg = {.msg_iov = iov, .msg_iovlen = 2};
+
+	assert_int_equal(sendmsg(kernel, &msg, 0), in.len);
+	return in.unique;
+}
+
+/* The answer; what the front end tells of its own (unique 0) is not it. */
+static int answer_to(uint64_t id, struct reply *reply)
+{
+	do {
+		struct pollfd p = {.fd = kernel, .events = POLLIN};
+
+		assert_int_equal(poll(&p, 1, 30000), 1);
+		assert_true(recv(kernel, reply, sizeof(*reply), 0) >= (ssize_t)sizeof(reply->header));
+	} while (reply->header.unique == 0);
+	assert_true(reply->header.unique == id);
+	return -reply->header.error;
+}
+
+static int look_up(const char *name, struct reply *reply)
+{
+	return answer_to(ask(FUSE_LOOKUP, FUSE_ROOT_ID, name, strlen(name) + 1), reply);
+}
+
+static void pass(unsigned int milliseconds)
+{
+	LARGE_INTEGER time = {.QuadPart = -(LONGLONG)milliseconds * 10000};
+
+	KeDelayExecutionThread(KernelMode, FALSE, &time);
+}
+
+static void await(atomic_uint *count, unsigned int wanted)
+{
+	ULONGLONG limit = KeQueryInterruptTime() + 300000000ull; /* 30 s */
+
+	while (atomic_load(count) < wanted) {
+		assert_true(KeQueryInterruptTime() < limit);
+		pass(1);
+	}
+}
+
+static void mount_it(void)
+{
+	struct nt_config config = {.executive = NT_EXEC_POSIX, .seed = 7};
+	struct door_connect connect = {
+		.server = "127.0.0.1", .share = "s", .user = "alice", .password = "Passw0rd"};
+	struct rdr_fuse_options options = {
+		.size = sizeof(options), .mountpoint = "/", .actimeo_ms = TRUST_MS};
+	struct fuse_init_in in = {.major = FUSE_KERNEL_VERSION, .minor = 31, .max_readahead = 1 << 20};
+	struct rdr_fuse_failure failure;
+	struct reply reply;
+	int pair[2];
+
+	memset(&server, 0, sizeof(server));
+	assert_true(fake_start_as(&fake, SMB2_DIALECT_302, LEASING, serve, NULL));
+	connect.port = fake.port;
+	assert_true(NT_SUCCESS(nt_initialize(&config)));
+	assert_int_equal(door_start(door_builtin_driver("smb"), &door), STATUS_SUCCESS);
+	assert_int_equal(door_volume_connect(door, NULL, &connect, &volume), STATUS_SUCCESS);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+	kernel = pair[0];
+	options.device = pair[1];
+	assert_int_equal(rdr_fuse_mount(&options, volume, &fuse, &failure), RDR_FUSE_OK);
+	assert_int_equal(nt_thread_create("run", run, NULL, &runner), STATUS_SUCCESS);
+	assert_int_equal(answer_to(ask(FUSE_INIT, 0, &in, sizeof(in)), &reply), 0);
+}
+
+static void unmount_it(void)
+{
+	rdr_fuse_stop(fuse);
+	nt_thread_join(runner);
+	rdr_fuse_destroy(fuse);
+	close(kernel);
+	door_volume_disconnect(volume);
+	assert_int_equal(door_stop(door), STATUS_SUCCESS);
+	fake_stop(&fake);
+	assert_int_equal(nt_shutdown(stderr), 0);
+}
+
+/* Looks names up that are not there, until the server need not be asked; the names differ from call to call. */
+static void look_around(const char *prefix)
+{
+	struct reply reply;
+	unsigned int before, i = 0;
+	char name[32];
+
+	do {
+		assert_true(i < 1000);
+		before = atomic_load(&server.asked);
+		snprintf(name, sizeof(name), "%s%u", prefix, i++);
+		assert_int_equal(look_up(name, &reply), ENOENT);
+	} while (atomic_load(&server.asked) != before);
+}
+
+/* ---- tests ------------------------------------------------------------------------------------------ */
+
+/*
+ * Under a lease of the folder names that are there, and names that are not, are known for longer than anything is
+ * believed without: no message. Attributes are not. A break ends it before it is acknowledged.
+ */
+static void test_names_are_known_until_the_break(void **state)
+{
+	const struct fuse_entry_out *entry;
+	struct reply reply;
+	unsigned int asked;
+
+	(void)state;
+	mount_it();
+	look_around("a");
+	await(&server.leases, 1);
+	pass(TRUST_MS + 20); /* the listing from before the lease proves nothing */
+	look_around("b");
+	pass(3 * TRUST_MS);
+	asked = atomic_load(&server.asked);
+	assert_int_equal(look_up("new", &reply), ENOENT);
+	assert_int_equal(look_up("here", &reply), 0);
+	entry = (const void *)reply.payload;
+	assert_true(entry->entry_valid != 0 || entry->entry_valid_nsec != 0);
+	assert_true(entry->attr_valid == 0 && entry->attr_valid_nsec == 0);
+	assert_int_equal(atomic_load(&server.asked), asked);
+	assert_int_equal(atomic_load(&server.watches), 0); /* who has a lease need not be told */
+
+	assert_int_equal(look_up("break~", &reply), ENOENT);
+	await(&server.acknowledged, 1);
+	assert_int_equal(look_up("new", &reply), 0);
+	unmount_it();
+}
+
+/* What we do ourselves shows at once, lease or not: a name that we make is there, in every spelling. */
+static void test_own_names_show_under_a_lease(void **state)
+{
+	struct fuse_mkdir_in in = {.mode = 0755};
+	char bytes[sizeof(in) + 4];
+	struct reply reply;
+	unsigned int asked;
+
+	(void)state;
+	mount_it();
+	look_around("a");
+	await(&server.leases, 1);
+	pass(TRUST_MS + 20);
+	look_around("b");
+	memcpy(bytes, &in, sizeof(in));
+	memcpy(bytes + sizeof(in), "new", 4);
+	/* the server makes it, and no break tells of it */
+	atomic_store(&server.there, true);
+	assert_int_equal(answer_to(ask(FUSE_MKDIR, FUSE_ROOT_ID, bytes, sizeof(bytes)), &reply), 0);
+	asked = atomic_load(&server.asked);
+	assert_int_equal(look_up("new", &reply), 0);
+	assert_true(atomic_load(&server.asked) > asked);
+	asked = atomic_load(&server.asked);
+	(void)look_up("NEW",
+		      &reply); /* this server tells spellings apart: what counts is that it was asked */
+	assert_true(atomic_load(&server.asked) > asked);
+	assert_int_equal(atomic_load(&server.acknowledged), 0);
+	unmount_it();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_names_are_known_until_the_break),
+		cmocka_unit_test(test_own_names_show_under_a_lease),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
