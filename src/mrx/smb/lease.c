@@ -148,14 +148,29 @@ static struct smb_conn *smb_lease_conn(struct smb_lease *lease)
 	return conn;
 }
 
+/* A connection that has ended meanwhile has taken the lease along before it was known here (smb_leases_lost). */
 static void smb_lease_set(struct smb_lease *lease, struct smb_conn *conn, uint32_t state)
 {
 	KIRQL irql;
 
 	KeAcquireSpinLock(&smb_leases.lock, &irql);
+	if (state != 0 && smb_conn_is_dead(conn))
+		state = 0;
 	lease->conn = state != 0 ? conn : NULL;
 	KeReleaseSpinLock(&smb_leases.lock, irql);
 	lease->state = state;
+}
+
+/* Less of what is held. A loss of the connection meanwhile stays one. */
+static void smb_lease_shrink(struct smb_lease *lease, uint32_t to)
+{
+	KIRQL irql;
+
+	lease->state &= to;
+	KeAcquireSpinLock(&smb_leases.lock, &irql);
+	if (lease->state == 0)
+		lease->conn = NULL;
+	KeReleaseSpinLock(&smb_leases.lock, irql);
 }
 
 bool smb_lease_has_handle_caching(PMRX_FCB fcb)
@@ -378,11 +393,28 @@ NTSTATUS mrx_smb_compute_new_buffering_state(PMRX_SRV_OPEN SrvOpen, PVOID MRxCon
 	*NewBufferingState = 0;
 	if (lease == NULL)
 		return STATUS_SUCCESS;
-	smb_lease_set(lease, smb_lease_conn(lease), lease->state & ((uint32_t)(ULONG_PTR)MRxContext & 0xFFu));
+	smb_lease_shrink(lease, (uint32_t)(ULONG_PTR)MRxContext & 0xFFu);
 	*NewBufferingState = lease->path.Buffer != NULL ? 0 : smb_lease_flags(lease);
 	for (link = fcb->SrvOpenList.Flink; link != &fcb->SrvOpenList; link = link->Flink)
 		CONTAINING_RECORD(link, MRX_SRV_OPEN, SrvOpenQLinks)->BufferingFlags = *NewBufferingState;
 	return STATUS_SUCCESS;
+}
+
+/*
+ * (loop) MS-SMB2 3.2.5.19.4: a server that refuses the acknowledgement has taken the lease away. What it said no to is
+ * in our own bytes.
+ */
+static void smb_lease_acknowledged(struct smb_exchange *x)
+{
+	const struct smb_part *part = &x->part[0];
+	const struct smb2_pdu ours = {.base = part->bytes, .len = part->len};
+	struct smb2_break brk;
+
+	if (x->status == STATUS_SUCCESS && NT_ERROR(part->status) && smb2_break_ack_decode(&ours, &brk)) {
+		brk.new_state = 0;
+		(void)smb_lease_break(x->conn, &brk); /* false: it has ended meanwhile */
+	}
+	smb_exchange_put(x);
 }
 
 static void smb_lease_acknowledge(struct smb_lease *lease, struct smb_tree *tree)
@@ -398,7 +430,7 @@ static void smb_lease_acknowledge(struct smb_lease *lease, struct smb_tree *tree
 	}
 	RtlCopyMemory(ack.lease_key, lease->key, SMB2_LEASE_KEY_SIZE);
 	part->len = smb2_break_ack_encode(part->bytes, part->cap, &ack);
-	smb_exchange_forget(x);
+	smb_exchange_submit(x, smb_lease_acknowledged, NULL);
 }
 
 /*

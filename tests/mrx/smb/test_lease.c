@@ -1,0 +1,459 @@
+/*
+ * test_lease.c - grants and breaks of a server that lies, repeats itself, or keeps silent.
+ *
+ * The whole engine runs, from the door to the socket; the server is fake_files.c.  A keeper stands for a front end
+ * that keeps pages of the file: it learns when they must go.
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "front/door/door.h"
+#include "cache.h"
+
+#include "support/fake_files.h"
+
+#define SHARE_ALL (FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE)
+#define R SMB2_LEASE_READ_CACHING
+#define RH (SMB2_LEASE_READ_CACHING | SMB2_LEASE_HANDLE_CACHING)
+#define RW (SMB2_LEASE_READ_CACHING | SMB2_LEASE_WRITE_CACHING)
+#define RWH (RH | SMB2_LEASE_WRITE_CACHING)
+#define WIRE_UNSUCCESSFUL 0xC0000001u
+#define WIRE_DISK_FULL 0xC000007Fu
+
+static struct door *door;
+static struct door_volume *volume;
+static struct fake_files files;
+
+enum { OPEN_MAX_FILES = 8 };
+static struct door_file *open_files[OPEN_MAX_FILES];
+
+/* ---- set-up ------------------------------------------------------------------------------------------ */
+
+static int start(void **state)
+{
+	struct nt_config config = {.executive = NT_EXEC_POSIX, .seed = 7};
+
+	(void)state;
+	if (!NT_SUCCESS(nt_initialize(&config)))
+		return -1;
+	return NT_SUCCESS(door_start(door_builtin_driver("smb"), &door)) ? 0 : -1;
+}
+
+static int stop(void **state)
+{
+	(void)state;
+	if (!NT_SUCCESS(door_stop(door)))
+		return -1;
+	return nt_shutdown(stderr) == 0 ? 0 : -1;
+}
+
+static int set_up(void **state)
+{
+	(void)state;
+	fake_files_init(&files);
+	files.size = 100;
+	memset(files.data, 'a', 100);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	fake_files_stop(&files);
+	for (size_t i = 0; i < OPEN_MAX_FILES; i++) /* a test that failed has left some */
+		if (open_files[i] != NULL)
+			(void)door_close(open_files[i], NULL);
+	memset(open_files, 0, sizeof(open_files));
+	if (volume != NULL)
+		door_volume_disconnect(volume);
+	volume = NULL;
+	return 0;
+}
+
+static void connect_with(const char *options)
+{
+	struct door_connect connect = {.server = "127.0.0.1",
+				       .share = "share",
+				       .user = "Alice",
+				       .password = "Passw0rd",
+				       .options = options};
+
+	assert_true(fake_files_start(&files));
+	connect.port = files.server.port;
+	assert_int_equal(door_volume_connect(door, NULL, &connect, &volume), STATUS_SUCCESS);
+}
+
+static NTSTATUS try_open(const char *path, ACCESS_MASK access, struct door_opened *opened)
+{
+	struct door_open open = {.access = access | SYNCHRONIZE | FILE_READ_ATTRIBUTES,
+				 .attributes = FILE_ATTRIBUTE_NORMAL,
+				 .share = SHARE_ALL,
+				 .disposition = FILE_OPEN,
+				 .query = DOOR_QUERY_STAT};
+	NTSTATUS status = door_name_from_posix(path, &open.path);
+
+	assert_int_equal(status, STATUS_SUCCESS);
+	status = door_open(volume, NULL, &open, opened);
+	door_name_free(&open.path);
+	return status;
+}
+
+static struct door_opened open_for(const char *path, ACCESS_MASK access)
+{
+	struct door_opened opened;
+
+	assert_int_equal(try_open(path, access, &opened), STATUS_SUCCESS);
+	for (size_t i = 0; i < OPEN_MAX_FILES; i++)
+		if (open_files[i] == NULL) {
+			open_files[i] = opened.file;
+			return opened;
+		}
+	fail_msg("too many open files");
+	return opened;
+}
+
+static NTSTATUS end_file(struct door_opened *opened)
+{
+	for (size_t i = 0; i < OPEN_MAX_FILES; i++)
+		if (open_files[i] == opened->file)
+			open_files[i] = NULL;
+	return door_close(opened->file, NULL);
+}
+
+static void close_file(struct door_opened *opened)
+{
+	assert_int_equal(end_file(opened), STATUS_SUCCESS);
+}
+
+/* The first byte, as a read through the handle tells it. */
+static char first_byte(const struct door_opened *opened)
+{
+	char byte = 0;
+	ULONG n = 0;
+
+	assert_int_equal(door_read(opened->file, NULL, &byte, 1, 0, &n), STATUS_SUCCESS);
+	assert_int_equal(n, 1);
+	return byte;
+}
+
+static NTSTATUS write_text(const struct door_opened *opened, const char *text, uint64_t offset)
+{
+	ULONG n = 0;
+
+	return door_write(opened->file, NULL, text, (ULONG)strlen(text), offset, &n);
+}
+
+/* ---- a keeper of pages ------------------------------------------------------------------------------- */
+
+struct keeper {
+	struct nt_cache_map *map;
+	KEVENT purged;
+	unsigned int acks_before; /* acknowledgements that the server had when the pages went */
+};
+
+static NTSTATUS keeper_flush(void *context, LONGLONG offset, ULONG length)
+{
+	(void)context;
+	(void)offset;
+	(void)length;
+	return STATUS_SUCCESS;
+}
+
+static BOOLEAN keeper_purge(void *context, LONGLONG offset, ULONG length)
+{
+	struct keeper *keeper = context;
+
+	(void)offset;
+	(void)length;
+	if (KeReadStateEvent(&keeper->purged) == 0)
+		keeper->acks_before = fake_files_count(&files, SMB2_OPLOCK_BREAK);
+	(void)KeSetEvent(&keeper->purged, IO_NO_INCREMENT, FALSE);
+	return TRUE;
+}
+
+static void keeper_release(void *context)
+{
+	(void)context;
+}
+
+static const struct nt_cache_ops keeper_ops = {keeper_flush, keeper_purge, keeper_release};
+
+/* False: the grant has ended already. */
+static bool keep_if_granted(struct keeper *keeper, const struct door_opened *opened)
+{
+	NTSTATUS status;
+
+	memset(keeper, 0, sizeof(*keeper));
+	KeInitializeEvent(&keeper->purged, NotificationEvent, FALSE);
+	status = door_cache_attach(opened, &keeper_ops, keeper, &keeper->map);
+	assert_true(status == STATUS_SUCCESS || status == STATUS_RETRY);
+	return status == STATUS_SUCCESS;
+}
+
+static void keep(struct keeper *keeper, const struct door_opened *opened)
+{
+	assert_true(opened->read_caching);
+	assert_true(keep_if_granted(keeper, opened));
+}
+
+static bool is_purged(struct keeper *keeper)
+{
+	LARGE_INTEGER patience = {.QuadPart = -10ll * 10000000};
+
+	return KeWaitForSingleObject(&keeper->purged, Executive, KernelMode, FALSE, &patience) ==
+	       STATUS_SUCCESS;
+}
+
+static void keep_no_more(struct keeper *keeper)
+{
+	nt_cache_detach(keeper->map);
+}
+
+/* ---- what is granted --------------------------------------------------------------------------------- */
+
+static void expect_nothing_kept(void)
+{
+	struct door_opened opened = open_for("f", FILE_READ_DATA);
+
+	assert_false(opened.read_caching);
+	assert_int_equal(first_byte(&opened), 'a');
+	close_file(&opened);
+}
+
+/* More than was asked for: nothing is kept, and the break of it is answered with no more than it leaves. */
+static void test_grant_of_more_than_asked(void **state)
+{
+	struct door_opened opened;
+	struct smb2_break brk;
+
+	(void)state;
+	files.has_grant = true;
+	files.grant = RWH;
+	connect_with(NULL);
+	opened = open_for("f", FILE_READ_DATA);
+	assert_int_equal(files.asked.state, RH);
+	assert_false(opened.read_caching);
+	brk = fake_lease_break(&files, RWH, RH, 2);
+	assert_true(fake_files_break(&files, &brk));
+	assert_true(fake_files_wait(&files, SMB2_OPLOCK_BREAK, 1));
+	assert_int_equal(fake_files_last_ack(&files).new_state & ~(uint32_t)RH, 0);
+	close_file(&opened);
+}
+
+/* Bits that no document knows: nothing is kept. */
+static void test_grant_of_unknown_bits(void **state)
+{
+	(void)state;
+	files.has_grant = true;
+	files.grant = RH | 0x80000000u;
+	connect_with(NULL);
+	expect_nothing_kept();
+}
+
+/* A lease under a key that is not ours: its breaks would not find the file, so nothing is kept. */
+static void test_grant_of_another_key(void **state)
+{
+	(void)state;
+	files.other_key = true;
+	connect_with(NULL);
+	expect_nothing_kept();
+}
+
+/* ---- breaks ------------------------------------------------------------------------------------------ */
+
+/* The same break twice: the pages go before the first answer, the second is answered too, nothing else happens. */
+static void test_break_twice(void **state)
+{
+	struct door_opened opened;
+	struct keeper keeper;
+	struct smb2_break brk;
+
+	(void)state;
+	connect_with(NULL);
+	opened = open_for("f", FILE_READ_DATA);
+	keep(&keeper, &opened);
+	brk = fake_lease_break(&files, RH, 0, 2);
+	assert_true(fake_files_break(&files, &brk));
+	assert_true(fake_files_break(&files, &brk));
+	assert_true(is_purged(&keeper));
+	assert_int_equal(keeper.acks_before, 0);
+	assert_true(fake_files_wait(&files, SMB2_OPLOCK_BREAK, 2));
+	assert_int_equal(fake_files_last_ack(&files).new_state, 0);
+	assert_int_equal(first_byte(&opened), 'a');
+	keep_no_more(&keeper);
+	close_file(&opened);
+}
+
+/* A lease that nobody holds: no answer, and everything else goes on. */
+static void test_break_of_what_is_not_held(void **state)
+{
+	struct door_opened opened;
+	struct keeper keeper;
+	struct smb2_break brk;
+
+	(void)state;
+	connect_with(NULL);
+	opened = open_for("f", FILE_READ_DATA);
+	keep(&keeper, &opened);
+	brk = fake_lease_break(&files, RH, 0, 2);
+	brk.lease_key[3] ^= 0xFF;
+	assert_true(fake_files_break(&files, &brk));
+	assert_int_equal(first_byte(&opened), 'a'); /* the connection has seen the break by now */
+	brk = fake_lease_break(&files, RH, R, 2);
+	assert_true(fake_files_break(&files, &brk));
+	assert_true(fake_files_wait(&files, SMB2_OPLOCK_BREAK, 1));
+	assert_int_equal(fake_files_last_ack(&files).new_state, R);
+	assert_int_equal(KeReadStateEvent(&keeper.purged), 0);
+	keep_no_more(&keeper);
+	close_file(&opened);
+}
+
+/* A break that gives more than is held gives nothing. */
+static void test_break_to_a_higher_state(void **state)
+{
+	struct door_opened opened;
+	struct smb2_break brk;
+
+	(void)state;
+	files.has_grant = true;
+	files.grant = R;
+	connect_with(NULL);
+	opened = open_for("f", FILE_READ_DATA);
+	brk = fake_lease_break(&files, RH, RWH, 2);
+	assert_true(fake_files_break(&files, &brk));
+	assert_true(fake_files_wait(&files, SMB2_OPLOCK_BREAK, 1));
+	assert_int_equal(fake_files_last_ack(&files).new_state, R);
+	close_file(&opened);
+}
+
+/* MS-SMB2 3.2.5.19.4: an acknowledgement that is refused says that the lease is gone; so are the pages. */
+static void test_acknowledgement_refused(void **state)
+{
+	struct door_opened opened;
+	struct keeper keeper;
+	struct smb2_break brk;
+
+	(void)state;
+	files.ack_status = WIRE_UNSUCCESSFUL;
+	connect_with(NULL);
+	opened = open_for("f", FILE_READ_DATA);
+	keep(&keeper, &opened);
+	brk = fake_lease_break(&files, RH, R, 2);
+	assert_true(fake_files_break(&files, &brk));
+	assert_true(fake_files_wait(&files, SMB2_OPLOCK_BREAK, 1));
+	assert_true(is_purged(&keeper));
+	assert_int_equal(first_byte(&opened), 'a');
+	keep_no_more(&keeper);
+	close_file(&opened);
+}
+
+/* An acknowledgement that is never answered ends the connection in the time of a request, and with it the lease. */
+static void test_acknowledgement_unanswered(void **state)
+{
+	struct door_opened opened;
+	struct keeper keeper;
+	struct smb2_break brk;
+	char byte;
+	ULONG n;
+
+	(void)state;
+	files.mute_acks = true;
+	connect_with("timeout=1,echo_interval=1");
+	opened = open_for("f", FILE_READ_DATA);
+	keep(&keeper, &opened);
+	brk = fake_lease_break(&files, RH, R, 2);
+	assert_true(fake_files_break(&files, &brk));
+	assert_true(fake_files_wait(&files, SMB2_OPLOCK_BREAK, 1));
+	assert_true(is_purged(&keeper));
+	assert_false(NT_SUCCESS(door_read(opened.file, NULL, &byte, 1, 0, &n)));
+	keep_no_more(&keeper);
+	(void)end_file(&opened);
+}
+
+/* A break that overtakes the answer of the create which got the lease is not lost. */
+static void test_break_before_the_creates_answer(void **state)
+{
+	struct smb2_break brk = {.is_lease = true,
+				 .flags = SMB2_NOTIFY_BREAK_LEASE_FLAG_ACK_REQUIRED,
+				 .current_state = RH,
+				 .new_state = 0,
+				 .new_epoch = 2};
+	struct door_opened opened;
+
+	(void)state;
+	connect_with(NULL);
+	files.before_create = &brk;
+	opened = open_for("f", FILE_READ_DATA);
+	assert_true(fake_files_wait(&files, SMB2_OPLOCK_BREAK, 1));
+	assert_int_equal(fake_files_last_ack(&files).new_state, 0);
+	close_file(&opened);
+}
+
+/* The data of a write that was answered is at the server before the break is acknowledged. */
+static void test_break_writes_back_first(void **state)
+{
+	struct door_opened opened;
+	struct smb2_break brk;
+	unsigned int written = 0;
+
+	(void)state;
+	connect_with(NULL);
+	opened = open_for("f", FILE_READ_DATA | FILE_WRITE_DATA);
+	assert_int_equal(write_text(&opened, "promised", 0), STATUS_SUCCESS);
+	assert_int_equal(fake_files_count(&files, SMB2_WRITE), 0); /* kept under W */
+	brk = fake_lease_break(&files, RWH, 0, 2);
+	assert_true(fake_files_break(&files, &brk));
+	assert_true(fake_files_wait(&files, SMB2_OPLOCK_BREAK, 1));
+	fake_files_lock(&files);
+	for (unsigned int i = 0; i < files.log_count && files.log[i].command != SMB2_OPLOCK_BREAK; i++)
+		written += files.log[i].command == SMB2_WRITE;
+	assert_int_equal(written, 1);
+	assert_memory_equal(files.data, "promised", 8);
+	fake_files_unlock(&files);
+	close_file(&opened);
+}
+
+/* A lease whose connection ends behind the create's answer is held by nobody: what is kept under it goes at once. */
+static void test_lost_before_the_creates_answer_is_read(void **state)
+{
+	(void)state;
+	connect_with(NULL);
+	for (int i = 0; i < 100; i++) {
+		struct door_opened opened;
+		struct keeper keeper;
+
+		fake_files_lock(&files);
+		files.drop_after_create = true;
+		fake_files_unlock(&files);
+		if (!NT_SUCCESS(try_open("f", FILE_READ_DATA, &opened)))
+			continue; /* the loss was seen first */
+		if (opened.read_caching && keep_if_granted(&keeper, &opened)) {
+			assert_true(is_purged(&keeper));
+			keep_no_more(&keeper);
+		}
+		(void)door_close(opened.file, NULL);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_grant_of_more_than_asked, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_grant_of_unknown_bits, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_grant_of_another_key, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_lost_before_the_creates_answer_is_read, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(test_break_twice, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_break_of_what_is_not_held, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_break_to_a_higher_state, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_acknowledgement_refused, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_acknowledgement_unanswered, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_break_before_the_creates_answer, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_break_writes_back_first, set_up, tear_down),
+	};
+
+	return cmocka_run_group_tests(tests, start, stop);
+}
