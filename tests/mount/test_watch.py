@@ -4,6 +4,7 @@ Nothing is believed longer because of a watch: what it misses costs a second, as
 """
 
 import os
+import shutil
 import time
 
 import pytest
@@ -189,3 +190,48 @@ def test_a_walk_through_a_tree_watches_little(folder, tap):
     assert sum(1 for _ in os.walk(a)) == 401
     watches = [names for names in tap.sent if names == "WATCH"]
     assert len(watches) <= 64 + 32 * (time.monotonic() - began), len(watches)
+
+
+def test_changes_behind_the_server_s_back_show_too(folder, tap):
+    """Somebody at the server's own disk makes, replaces and removes names; Samba watches the disk."""
+    a, _, disk = folder
+    look_around(a, tap)
+    delays = []
+    for i in range(TRIALS // 5):
+        name = f"f{i}"
+        assert not exists(os.path.join(a, name))
+        with open(os.path.join(disk, name), "wb") as file:
+            file.write(b"x" * i)
+        delays.append(delay_of(lambda: exists(os.path.join(a, name))))
+        with open(os.path.join(disk, "other"), "wb") as file:
+            file.write(b"y" * (i + 1))
+        os.rename(os.path.join(disk, "other"), os.path.join(disk, name))
+        delays.append(delay_of(lambda: os.stat(os.path.join(a, name)).st_size == i + 1))
+        os.unlink(os.path.join(disk, name))
+        delays.append(delay_of(lambda: not exists(os.path.join(a, name))))
+    assert publish("delay of a change at the server", delays) < SOON
+
+
+def test_a_third_client_s_names_show_at_once(folder, samba, tap):
+    """smbclient makes a folder and removes it."""
+    a, _, disk = folder
+    if shutil.which("smbclient") is None:
+        pytest.fail("smbclient is not installed")
+    for i in range(3):
+        look_around(a, tap)
+        for word, there in (("mkdir", True), ("rmdir", False)):
+            rig.run("smbclient", "//127.0.0.1/share", "-p", str(samba.port), "-A", samba.credentials,
+                    "-s", samba.directory + "/smb.conf", "-c", f"{word} {os.path.basename(disk)}/d{i}", check=True)
+            assert delay_of(lambda: exists(os.path.join(a, f"d{i}")) == there) < TRUST / 2
+
+
+def test_own_work_is_not_watched(folder, tap):
+    """A folder that we fill ourselves tells nothing but our own changes: no message is spent on them after a few."""
+    a, _, _ = folder
+    look_around(a, tap)
+    tap.clear()
+    for i in range(600):
+        with open(os.path.join(a, f"f{i}"), "wb"):
+            pass
+    told = [names for names in tap.sent if names in ("CHANGE_NOTIFY", "WATCH")]
+    assert len(told) <= 60, len(told)

@@ -67,6 +67,8 @@ struct front_node {
 	uint32_t listed;               /* entries that the last listing had */
 	uint32_t changes;              /* of ours in the folder, begun and ended */
 	uint32_t changing;             /* of ours in the folder, under way */
+	ULONGLONG busy_since;          /* interrupt time */
+	uint32_t busy_changes;         /* begun by us in the folder since then */
 	bool listing_now;              /* somebody lists it for later lookups */
 
 	/* of a folder */
@@ -376,6 +378,8 @@ void front_listing_discard(struct front_listing *listing); /* NULL allowed */
 void front_change_begin(struct rdr_fuse *fuse, struct front_node *dir, const char *name,
 			unsigned int actions);
 void front_change_end(struct rdr_fuse *fuse, struct front_node *dir, const char *name);
+/* We are the ones who change the folder now, and often: others' news would be lost in the echo of our own. */
+bool front_change_is_busy(struct rdr_fuse *fuse, struct front_node *dir);
 /* Before front_change_end() of a removal. */
 void front_name_is_removed(struct rdr_fuse *fuse, struct front_node *dir);
 /* The file itself was changed: before and after. */

@@ -233,6 +233,30 @@ static void forget_locked(struct front_listings *all, struct front_node *dir, co
 		remove_locked(all, listing);
 }
 
+#define BUSY (1000 * 10000ull) /* 100 ns */
+#define BUSY_CHANGES 8u
+
+bool front_change_is_busy(struct rdr_fuse *fuse, struct front_node *dir)
+{
+	bool busy;
+
+	ExAcquireFastMutex(&fuse->listings.mutex);
+	busy = dir->busy_changes >= BUSY_CHANGES && KeQueryInterruptTime() - dir->busy_since < BUSY;
+	ExReleaseFastMutex(&fuse->listings.mutex);
+	return busy;
+}
+
+static void count_change_locked(struct front_node *dir)
+{
+	ULONGLONG now = KeQueryInterruptTime();
+
+	if (now - dir->busy_since >= BUSY) {
+		dir->busy_since = now;
+		dir->busy_changes = 0;
+	}
+	dir->busy_changes++;
+}
+
 static void change(struct rdr_fuse *fuse, struct front_node *dir, const char *name, int under_way,
 		   unsigned int actions)
 {
@@ -243,6 +267,8 @@ static void change(struct rdr_fuse *fuse, struct front_node *dir, const char *na
 	ExAcquireFastMutex(&all->mutex);
 	dir->changes++;
 	dir->changing += (uint32_t)under_way;
+	if (under_way > 0)
+		count_change_locked(dir);
 	if (named)
 		forget_locked(all, dir, &wide);
 	else if (dir->listing != NULL)

@@ -31,7 +31,7 @@
 #define WATCHES_MAX 64u        /* of a mount */
 #define OPENS_PER_SECOND 32u   /* a walk through a tree does not stay anywhere */
 #define EXPECTED_MAX 32u       /* changes of ours that are not told yet */
-#define OWN_ANSWERS_MAX 16u    /* in a row that told of ours only */
+#define OWN_ANSWERS_MAX 8u     /* in a row that told of ours only */
 #define QUICK_ANSWERS 8u       /* within QUICK; more are collected by the server for a moment */
 #define QUICK (20 * MS)
 #define BUFFER_BYTES 4096u
@@ -166,7 +166,7 @@ void front_watch_want(struct rdr_fuse *fuse, struct front_node *dir)
 	struct front_watch *watch;
 
 	atomic_store(&dir->used_at, now);
-	if (atomic_load(&dir->watched) || fuse->timeout == 0)
+	if (atomic_load(&dir->watched) || fuse->timeout == 0 || front_change_is_busy(fuse, dir))
 		return;
 	watch = watch_create(fuse, dir);
 	if (watch == NULL)
