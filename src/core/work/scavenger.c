@@ -21,6 +21,7 @@
 #define RX_DEFAULT_DORMANT_FILES 8192
 #define RX_SCAVENGER_RETRY (5 * 1000 * 1000) /* 100 ns until an FCB that was busy is tried again */
 
+#define RX_SCAVENGER_TOGETHER 8 /* a dormant file may stay this part of the time limit longer */
 #define RX_PURGE_BUSY_LIMIT 64 /* busy FCBs that one run leaves alone */
 
 static VOID NTAPI rx_scavenger_timer(PVOID context);
@@ -528,8 +529,9 @@ static VOID NTAPI rx_scavenger_timer(PVOID context)
 	s->CurrentScavengerThread = NULL;
 	KeSetEvent(&s->SyncEvent, IO_NO_INCREMENT, FALSE);
 	next = rx_scavenger_next_due_locked(s);
+	/* what falls due in a while goes together: a program that closes many files is not interrupted for each */
 	if (next > 0)
-		rx_scavenger_wake_locked(dev, next);
+		rx_scavenger_wake_locked(dev, max(next, s->TimeLimit.QuadPart / RX_SCAVENGER_TOGETHER));
 	ExReleaseFastMutex(&s->Mutex);
 }
 

@@ -61,8 +61,18 @@ static BOOLEAN cache_purge(void *context, LONGLONG offset, ULONG length)
 	struct front_cache *cache = context;
 	bool all = offset == 0 && length == 0; /* else the file has shrunk, and the grant stands */
 
+	bool used;
+
+	ExAcquireFastMutex(&cache->fuse->nodes.mutex);
 	if (all)
 		atomic_store(&cache->granted, false);
+	/* without a handle nobody reads the pages before the next open, which has the kernel drop them */
+	used = cache->users != 0;
+	if (all && !used)
+		cache_unhook_locked(cache);
+	ExReleaseFastMutex(&cache->fuse->nodes.mutex);
+	if (!used && all)
+		return TRUE;
 	front_notify_purge(cache->fuse, cache->ino, (uint64_t)offset, length, PURGE_PATIENCE);
 	if (all) {
 		ExAcquireFastMutex(&cache->fuse->nodes.mutex);
@@ -91,6 +101,7 @@ static struct front_cache *cache_create(struct rdr_fuse *fuse, struct front_node
 	cache->fuse = fuse;
 	cache->ino = front_ino_of(fuse, node);
 	atomic_init(&cache->refs, 3);
+	cache->users = 1;
 	atomic_init(&cache->granted, true);
 	KeClearEvent(&fuse->no_caches);
 	atomic_fetch_add(&fuse->n_caches, 1);
@@ -103,7 +114,7 @@ static struct front_cache *cache_create(struct rdr_fuse *fuse, struct front_node
 	return cache;
 }
 
-/* The cache of the node's grant, counted for the caller; what is left of an ended one goes. */
+/* The cache of the node's grant, counted for the handle of the caller; what is left of an ended one goes. */
 static struct front_cache *cache_join(struct rdr_fuse *fuse, struct front_node *node)
 {
 	struct front_cache *cache;
@@ -114,8 +125,10 @@ static struct front_cache *cache_join(struct rdr_fuse *fuse, struct front_node *
 		cache_unhook_locked(cache);
 		cache = NULL;
 	}
-	if (cache != NULL)
+	if (cache != NULL) {
 		atomic_fetch_add(&cache->refs, 1);
+		cache->users++;
+	}
 	ExReleaseFastMutex(&fuse->nodes.mutex);
 	return cache;
 }
@@ -150,10 +163,19 @@ bool front_cache_enter(struct rdr_fuse *fuse, struct front_file *f, const struct
 	return false;
 }
 
-void front_cache_leave(struct front_file *f)
+/* A handle does not use the cache any more. */
+static void cache_part(struct rdr_fuse *fuse, struct front_cache *cache)
+{
+	ExAcquireFastMutex(&fuse->nodes.mutex);
+	cache->users--;
+	ExReleaseFastMutex(&fuse->nodes.mutex);
+	cache_put(cache);
+}
+
+void front_cache_leave(struct rdr_fuse *fuse, struct front_file *f)
 {
 	if (f->cache != NULL)
-		cache_put(f->cache);
+		cache_part(fuse, f->cache);
 	f->cache = NULL;
 }
 
@@ -194,7 +216,7 @@ static void renew_ends(struct rdr_fuse *fuse, struct front_file *f, struct front
 	before = f->cache;
 	f->cache = cache;
 	ExReleaseFastMutex(&fuse->nodes.mutex);
-	cache_put(before);
+	cache_part(fuse, before);
 	/* pages of the time between are dropped after pages that are being dropped already */
 	front_notify_inval_range(fuse, cache->ino, 0, 0);
 }

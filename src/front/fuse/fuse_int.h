@@ -86,6 +86,7 @@ struct front_cache {
 	fuse_ino_t ino;
 	struct front_node *node; /* whose cache it is; NULL: not any more; under nodes.mutex */
 	atomic_uint refs;
+	unsigned int users;         /* open handles; under nodes.mutex */
 	atomic_bool granted;        /* never true again: a later open gets a new one */
 	FILE_STAT_INFORMATION stat; /* under nodes.mutex */
 	ULONGLONG stat_time;        /* interrupt time when it was asked for; 0: never */
@@ -415,7 +416,7 @@ void front_op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
  * Return: true: the grant is as old as the pages that the kernel may have from before.
  */
 bool front_cache_enter(struct rdr_fuse *fuse, struct front_file *f, const struct door_opened *opened);
-void front_cache_leave(struct front_file *f);
+void front_cache_leave(struct rdr_fuse *fuse, struct front_file *f);
 /*
  * A read through a handle that was opened under a grant. Asks for a new one where it ended, now and then.
  * Return: true: there is none: what is read must not be kept.
