@@ -1,5 +1,6 @@
 /*
- * connect.c - servers and shares of the memory redirector: every name is a server, every share a volume.
+ * connect.c - servers and shares of the memory redirector: every name is a server, every share a volume, and the same
+ * one at every server; what comes through different servers comes from different clients (lease.c).
  *
  * Owns:   the list of volumes.  A volume outlives its mounts and ends when the driver stops.
  * Locks:  mrx_mem.mutex for the list.
@@ -49,7 +50,9 @@ NTSTATUS mrx_mem_finalize_srv_call(PMRX_SRV_CALL SrvCall, BOOLEAN Force)
 /* What the mount asked for in "rdr.Options". */
 struct volume_options {
 	LONGLONG capacity;
+	ULONG break_limit; /* ms; 0: the volume's own */
 	bool case_insensitive;
+	bool no_leases;
 };
 
 static const FILE_FULL_EA_INFORMATION *find_ea(const void *buffer, ULONG length, const char *name,
@@ -106,7 +109,9 @@ static void read_options(PRX_CONTEXT RxContext, struct volume_options *options)
 	const char *at, *end;
 
 	options->capacity = DEFAULT_CAPACITY;
+	options->break_limit = 0;
 	options->case_insensitive = false;
+	options->no_leases = false;
 	ea = find_ea(RxContext->Create.EaBuffer, RxContext->Create.EaLength, ea_name, sizeof(ea_name) - 1);
 	if (ea == NULL)
 		return;
@@ -122,8 +127,26 @@ static void read_options(PRX_CONTEXT RxContext, struct volume_options *options)
 		else if (word_is(at, (size_t)(stop - at), "nocase") ||
 			 word_is(at, (size_t)(stop - at), "ignorecase"))
 			options->case_insensitive = true;
+		else if (word_is(at, (size_t)(stop - at), "noleases"))
+			options->no_leases = true;
+		else if (stop - at > 11 && word_is(at, 11, "breaklimit="))
+			options->break_limit = (ULONG)parse_size(at + 11, (size_t)(stop - at) - 11);
 		at = stop + 1;
 	}
+}
+
+/* `\server\share` without the server: what all servers call by the same name is one volume, each of them a client. */
+static UNICODE_STRING share_of(const UNICODE_STRING *net_root_name)
+{
+	UNICODE_STRING share = *net_root_name;
+	USHORT i, n = share.Length / sizeof(WCHAR), at = 0;
+
+	for (i = 0; i < n; i++)
+		if (share.Buffer[i] == '\\')
+			at = i;
+	share.Buffer += at;
+	share.Length = share.MaximumLength = (USHORT)((n - at) * sizeof(WCHAR));
+	return share;
 }
 
 static NTSTATUS find_or_create_volume(const UNICODE_STRING *name, const struct volume_options *options,
@@ -142,8 +165,13 @@ static NTSTATUS find_or_create_volume(const UNICODE_STRING *name, const struct v
 	}
 	if (volume == NULL) {
 		status = mem_volume_create(name, options->capacity, options->case_insensitive, &volume);
-		if (NT_SUCCESS(status))
+		if (NT_SUCCESS(status)) {
+			volume->told = mem_lease_is_told;
+			volume->no_leases = options->no_leases;
+			if (options->break_limit != 0)
+				volume->break_limit = options->break_limit;
 			InsertTailList(&mrx_mem.volumes, &volume->link);
+		}
 	}
 	if (NT_SUCCESS(status))
 		InterlockedIncrement(&volume->refs);
@@ -174,11 +202,13 @@ NTSTATUS mrx_mem_create_v_net_root(PMRX_CREATENETROOT_CONTEXT Context)
 	PRX_CONTEXT RxContext = Context->RxContext;
 	struct volume_options options;
 	struct mem_volume *volume;
+	UNICODE_STRING share;
 	NTSTATUS status = STATUS_SUCCESS;
 
 	if (NetRoot->Context == NULL) {
 		read_options(RxContext, &options);
-		status = find_or_create_volume(NetRoot->pNetRootName, &options, &volume);
+		share = share_of(NetRoot->pNetRootName);
+		status = find_or_create_volume(&share, &options, &volume);
 		if (NT_SUCCESS(status)) {
 			NetRoot->Context = volume;
 			NetRoot->Type = NET_ROOT_DISK;

@@ -68,6 +68,9 @@ MINIRDR_DISPATCH mrx_mem_dispatch = {
 	.MRxFlush = mrx_mem_flush,
 	.MRxTruncate = mrx_mem_truncate,
 	.MRxZeroExtend = mrx_mem_zero_extend,
+	.MRxDeallocateForFcb = mrx_mem_deallocate_for_fcb,
+	.MRxComputeNewBufferingState = mrx_mem_compute_new_buffering_state,
+	.MRxCompleteBufferingStateChangeRequest = mrx_mem_complete_buffering_state_change,
 	.MRxAreFilesAliased = mrx_mem_are_files_aliased,
 
 	.MRxQueryDirectory = mrx_mem_query_directory,

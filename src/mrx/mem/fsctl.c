@@ -100,6 +100,8 @@ static NTSTATUS zero_data(struct mem_handle *handle, struct control *c)
 	struct mem_node *node = handle->node;
 	LONGLONG end;
 
+	if (!(handle->access & FILE_WRITE_DATA))
+		return STATUS_ACCESS_DENIED;
 	if (c->in_length < sizeof(*range) || range->FileOffset.QuadPart < 0 ||
 	    range->BeyondFinalZero.QuadPart < range->FileOffset.QuadPart)
 		return STATUS_INVALID_PARAMETER;
@@ -108,6 +110,7 @@ static NTSTATUS zero_data(struct mem_handle *handle, struct control *c)
 	if (range->FileOffset.QuadPart < end)
 		mem_data_zero(node, range->FileOffset.QuadPart, end);
 	ExReleaseResourceLite(&node->data_lock);
+	mem_fs_data_changed(handle);
 	return STATUS_SUCCESS;
 }
 

@@ -64,10 +64,15 @@ static NTSTATUS walk_locked(struct mem_volume *volume, const UNICODE_STRING *pat
 
 #define WRITES_DATA (FILE_WRITE_DATA | FILE_APPEND_DATA)
 
+static bool replaces_data(const struct mem_open *how)
+{
+	return how->disposition == FILE_SUPERSEDE || how->disposition == FILE_OVERWRITE ||
+	       how->disposition == FILE_OVERWRITE_IF;
+}
+
 static NTSTATUS check_existing_locked(struct mem_node *node, const struct mem_open *how)
 {
-	bool replaces = how->disposition == FILE_SUPERSEDE || how->disposition == FILE_OVERWRITE ||
-			how->disposition == FILE_OVERWRITE_IF;
+	bool replaces = replaces_data(how);
 
 	if (how->disposition == FILE_CREATE)
 		return STATUS_OBJECT_NAME_COLLISION;
@@ -149,6 +154,7 @@ static struct mem_handle *handle_alloc(struct mem_volume *volume, const struct m
 	handle->volume = volume;
 	handle->access = how->access;
 	handle->share_access = how->share_access;
+	handle->key = how->lease_key;
 	handle->delete_on_close = (how->options & FILE_DELETE_ON_CLOSE) != 0;
 	return handle;
 }
@@ -159,11 +165,60 @@ static void handle_attach_locked(struct mem_handle *handle, struct mem_node *nod
 	handle->entry = entry;
 	node->refs++;
 	node->opens++;
+	InsertTailList(&node->handles, &handle->link);
 	if (entry != NULL)
 		entry->refs++;
 	InterlockedIncrement(&handle->volume->refs);
 }
 
+/*
+ * Takes back what others may keep and this open is in the way of.  True: it was waited for, and the way to the node
+ * must be gone again.
+ */
+static bool break_for_open_locked(struct mem_node *node, const struct mem_open *how)
+{
+	ULONG bits = 0;
+	bool waited;
+
+	if ((how->access & (FILE_READ_DATA | FILE_EXECUTE | WRITES_DATA)) || replaces_data(how))
+		bits |= MEM_LEASE_WRITE;
+	if (how->options & FILE_DELETE_ON_CLOSE)
+		bits |= MEM_LEASE_HANDLE;
+	if (bits == 0)
+		return false;
+	node->refs++;
+	waited = mem_lease_break_locked(node, how->lease_key, bits);
+	mem_node_dereference_locked(node);
+	return waited;
+}
+
+/* Handles that only sleep hold their share modes; whoever gives up handle caching closes them. */
+static NTSTATUS share_or_break_locked(struct mem_handle *handle, struct mem_node *node,
+				      const struct mem_open *how)
+{
+	NTSTATUS status;
+
+	handle->node = node;
+	status = take_share_locked(handle);
+	if (status == STATUS_SHARING_VIOLATION) {
+		node->refs++;
+		if (mem_lease_break_locked(node, how->lease_key, MEM_LEASE_HANDLE))
+			status = STATUS_RETRY;
+		mem_node_dereference_locked(node);
+	}
+	return status;
+}
+
+static bool may_open_locked(const struct mem_open *how, const struct mem_node *node)
+{
+	bool makes = how->disposition != FILE_OPEN && how->disposition != FILE_OVERWRITE;
+
+	if (how->expect == 0)
+		return true;
+	return node != NULL ? node->id == how->expect : !makes;
+}
+
+/* STATUS_MORE_PROCESSING_REQUIRED: others were waited for; begin again. */
 static NTSTATUS open_locked(struct mem_handle *handle, const struct mem_open *how, ULONG *created,
 			    struct mem_wakeups *wake)
 {
@@ -177,33 +232,38 @@ static NTSTATUS open_locked(struct mem_handle *handle, const struct mem_open *ho
 		return status;
 	if (dir != NULL)
 		entry = mem_dir_find_locked(dir, &last);
-	if (dir != NULL && entry == NULL) {
+	node = dir == NULL ? volume->root : entry != NULL ? entry->node : NULL;
+	if (!may_open_locked(how, node))
+		return STATUS_RETRY;
+	if (node == NULL) {
 		status = create_new_locked(dir, &last, how, &entry, wake);
 		if (!NT_SUCCESS(status))
 			return status;
 		*created = FILE_CREATED;
 		handle_attach_locked(handle, entry->node, entry);
+		mem_lease_grant_locked(handle, how);
 		return take_share_locked(handle); /* a new node has no other opener: this succeeds */
 	}
 
-	node = dir == NULL ? volume->root : entry->node;
 	status = check_existing_locked(node, how);
 	if (!NT_SUCCESS(status))
 		return status;
-	handle->node = node;
-	status = take_share_locked(handle);
+	if (break_for_open_locked(node, how))
+		return STATUS_MORE_PROCESSING_REQUIRED;
+	status = share_or_break_locked(handle, node, how);
 	if (!NT_SUCCESS(status))
-		return status;
+		return status == STATUS_RETRY ? STATUS_MORE_PROCESSING_REQUIRED : status;
 	handle_attach_locked(handle, node, entry);
 	*created = FILE_OPENED;
-	if (how->disposition == FILE_SUPERSEDE || how->disposition == FILE_OVERWRITE ||
-	    how->disposition == FILE_OVERWRITE_IF) {
+	if (replaces_data(how)) {
 		truncate_for_overwrite(node, how);
+		mem_lease_revoke_locked(node, how->lease_key, MEM_LEASE_ALL);
 		*created = how->disposition == FILE_SUPERSEDE ? FILE_SUPERSEDED : FILE_OVERWRITTEN;
 		if (entry != NULL)
 			mem_waits_changed_locked(entry->parent, FILE_NOTIFY_CHANGE_SIZE, FILE_ACTION_MODIFIED,
 						 &entry->name, wake);
 	}
+	mem_lease_grant_locked(handle, how);
 	return STATUS_SUCCESS;
 }
 
@@ -217,7 +277,9 @@ NTSTATUS mem_fs_open(struct mem_volume *volume, const struct mem_open *how, stru
 	if (handle == NULL)
 		return STATUS_INSUFFICIENT_RESOURCES;
 	ExAcquireFastMutex(&volume->mutex);
-	status = open_locked(handle, how, created, wake);
+	do
+		status = open_locked(handle, how, created, wake);
+	while (status == STATUS_MORE_PROCESSING_REQUIRED);
 	ExReleaseFastMutex(&volume->mutex);
 	if (!NT_SUCCESS(status)) {
 		ExFreePoolWithTag(handle, MEM_TAG_HANDLE);
@@ -258,6 +320,7 @@ void mem_fs_cleanup(struct mem_handle *handle, struct mem_wakeups *wake)
 	ExAcquireFastMutex(&handle->volume->mutex);
 	if (!handle->cleaned_up) {
 		handle->cleaned_up = true;
+		RemoveEntryList(&handle->link);
 		mem_waits_drop_handle_locked(handle, wake);
 		if (handle->share_counted)
 			IoRemoveShareAccess(&handle->share_file, &node->share);
@@ -277,6 +340,7 @@ void mem_fs_close(struct mem_handle *handle, struct mem_wakeups *wake)
 
 	mem_fs_cleanup(handle, wake);
 	ExAcquireFastMutex(&volume->mutex);
+	mem_lease_drop_handle_locked(handle);
 	if (handle->entry != NULL)
 		mem_entry_dereference_locked(handle->entry);
 	mem_node_dereference_locked(handle->node);
@@ -319,6 +383,14 @@ static void told_modified_locked(struct mem_handle *handle, ULONG filter, struct
 		mem_waits_changed_locked(entry->parent, filter, FILE_ACTION_MODIFIED, &entry->name, wake);
 }
 
+/* Whoever has kept the data as it was hears of it before the change is answered. */
+void mem_fs_data_changed(struct mem_handle *handle)
+{
+	ExAcquireFastMutex(&handle->volume->mutex);
+	mem_lease_revoke_locked(handle->node, handle->key, MEM_LEASE_ALL);
+	ExReleaseFastMutex(&handle->volume->mutex);
+}
+
 /* offset FILE_WRITE_TO_END_OF_FILE (-1) appends. */
 NTSTATUS mem_fs_write(struct mem_handle *handle, LONGLONG offset, const void *bytes, ULONG length, ULONG key,
 		      ULONG *done, struct mem_wakeups *wake)
@@ -356,6 +428,7 @@ NTSTATUS mem_fs_write(struct mem_handle *handle, LONGLONG offset, const void *by
 			node->size = offset + length;
 	}
 	ExReleaseResourceLite(&node->data_lock);
+	mem_fs_data_changed(handle);
 	return status;
 }
 
@@ -373,6 +446,7 @@ NTSTATUS mem_fs_set_size(struct mem_handle *handle, LONGLONG size, struct mem_wa
 	ExAcquireFastMutex(&handle->volume->mutex);
 	mem_node_touch_locked(node, MEM_TOUCH_WRITE);
 	told_modified_locked(handle, FILE_NOTIFY_CHANGE_SIZE, wake);
+	mem_lease_revoke_locked(node, handle->key, MEM_LEASE_ALL);
 	ExReleaseFastMutex(&handle->volume->mutex);
 	return STATUS_SUCCESS;
 }
@@ -428,7 +502,10 @@ NTSTATUS mem_fs_set_disposition(struct mem_handle *handle, ULONG flags, struct m
 		handle->node->delete_pending = false;
 		handle->delete_on_close = false;
 	} else {
-		status = may_delete_locked(handle, flags);
+		do
+			status = may_delete_locked(handle, flags);
+		while (NT_SUCCESS(status) &&
+		       mem_lease_break_locked(handle->node, handle->key, MEM_LEASE_HANDLE));
 		if (NT_SUCCESS(status) && (flags & FILE_DISPOSITION_POSIX_SEMANTICS)) {
 			if (mem_fs_entry_locked(handle)->linked)
 				unlink_told_locked(handle->entry, wake);
@@ -446,6 +523,17 @@ static bool is_below_locked(const struct mem_node *node, const struct mem_node *
 		if (node == ancestor)
 			return true;
 	return false;
+}
+
+/* A file that gets another name, or none, is closed by those who keep it open for nobody.  True: others were waited for. */
+static bool break_of_names_locked(struct mem_node *node, const void *key)
+{
+	bool waited;
+
+	node->refs++;
+	waited = mem_lease_break_locked(node, key, MEM_LEASE_HANDLE);
+	mem_node_dereference_locked(node);
+	return waited;
 }
 
 /* May the target name be taken over?  *gone says that the caller has nothing left to do. */
@@ -469,12 +557,15 @@ static NTSTATUS clear_target_locked(struct mem_handle *handle, struct mem_entry 
 		return STATUS_DIRECTORY_NOT_EMPTY;
 	if ((old->attributes & FILE_ATTRIBUTE_READONLY) && !(flags & FILE_RENAME_IGNORE_READONLY_ATTRIBUTE))
 		return STATUS_ACCESS_DENIED;
+	if (break_of_names_locked(old, handle->key))
+		return STATUS_MORE_PROCESSING_REQUIRED;
 	if (old->opens > 0 && old != handle->node && !(flags & FILE_RENAME_POSIX_SEMANTICS))
 		return STATUS_ACCESS_DENIED;
 	unlink_told_locked(target, wake);
 	return STATUS_SUCCESS;
 }
 
+/* STATUS_MORE_PROCESSING_REQUIRED: others were waited for; begin again. */
 static NTSTATUS rename_locked(struct mem_handle *handle, const UNICODE_STRING *path, ULONG flags, bool link,
 			      struct mem_wakeups *wake)
 {
@@ -497,6 +588,8 @@ static NTSTATUS rename_locked(struct mem_handle *handle, const UNICODE_STRING *p
 		return STATUS_DELETE_PENDING;
 	if (node->is_directory && is_below_locked(dir, node))
 		return STATUS_INVALID_PARAMETER; /* a directory does not go below itself */
+	if (!link && break_of_names_locked(node, handle->key))
+		return STATUS_MORE_PROCESSING_REQUIRED;
 	target = mem_dir_find_locked(dir, &last);
 	if (target != NULL && !(target == old && !link)) {
 		status = clear_target_locked(handle, target, flags, link, &gone, wake);
@@ -526,7 +619,9 @@ NTSTATUS mem_fs_rename(struct mem_handle *handle, const UNICODE_STRING *path, UL
 	NTSTATUS status;
 
 	ExAcquireFastMutex(&handle->volume->mutex);
-	status = rename_locked(handle, path, flags, link, wake);
+	do
+		status = rename_locked(handle, path, flags, link, wake);
+	while (status == STATUS_MORE_PROCESSING_REQUIRED);
 	ExReleaseFastMutex(&handle->volume->mutex);
 	return status;
 }

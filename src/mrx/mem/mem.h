@@ -4,6 +4,7 @@
  * What hangs where:
  *   NET_ROOT.Context   struct mem_volume, referenced
  *   SRV_OPEN.Context   struct mem_handle, owned
+ *   FCB.Context        struct mem_grant, owned (lease.c)
  *   FOBX.Context       struct mem_scan, in the extension that RDBSS manages (RDBSS_MANAGE_FOBX_EXTENSION)
  *   RX_CONTEXT.MRxContext   struct mem_pended, while a call is pending
  *
@@ -89,6 +90,19 @@ NTSTATUS mrx_mem_are_files_aliased(PFCB Fcb1, PFCB Fcb2);
 void mem_fill_stat(struct mem_node *node, FILE_STAT_INFORMATION *stat);
 /* The path below the share that an FCB or rename target stands for, without a leading backslash. */
 UNICODE_STRING mem_relative_path(const UNICODE_STRING *name);
+
+/* lease.c */
+/* What an open asks the volume to let it keep.  Locks: FCB exclusive, for all of these. */
+void mem_lease_ask(PRX_CONTEXT RxContext, struct mem_open *how);
+/* Tells RDBSS what it got; the handle stands in the SRV_OPEN. */
+void mem_lease_take(PMRX_SRV_OPEN so);
+void mem_lease_handle_ended(PMRX_FCB fcb);
+void mem_lease_is_told(void *client, void *key, ULONG state, bool acknowledge);
+NTSTATUS mrx_mem_compute_new_buffering_state(PMRX_SRV_OPEN SrvOpen, PVOID MRxContext,
+					     PULONG NewBufferingState);
+NTSTATUS mrx_mem_complete_buffering_state_change(PRX_CONTEXT RxContext, PMRX_SRV_OPEN SrvOpen,
+						 PVOID MRxContext);
+NTSTATUS mrx_mem_deallocate_for_fcb(PMRX_FCB Fcb);
 
 /* lowio.c */
 NTSTATUS mrx_mem_read(PRX_CONTEXT RxContext);

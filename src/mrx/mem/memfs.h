@@ -8,7 +8,8 @@
  *   volume->mutex      names, links, opens, attributes, times, locks and watches of the whole volume
  *   node->data_lock    contents and size of one file: shared to read, exclusive to change
  * Neither is held while a caller is called back; completions of waiting locks and watches are handed out on a
- * list that the caller runs after it has let go (struct mem_wakeups).
+ * list that the caller runs after it has let go (struct mem_wakeups).  One call is an exception: a volume tells of
+ * a break under its mutex (mem_lease_told), so that the lease and its holder live.
  */
 #ifndef MRX_MEM_MEMFS_H
 #define MRX_MEM_MEMFS_H
@@ -26,6 +27,13 @@
 #define MEM_TAG_LOCK 'LmeM'
 #define MEM_TAG_WATCH 'WmeM'
 #define MEM_TAG_BLOB 'BmeM'
+#define MEM_TAG_LEASE 'EmeM'
+
+/* What a lease lets its holder keep. */
+#define MEM_LEASE_READ 1u
+#define MEM_LEASE_HANDLE 2u
+#define MEM_LEASE_WRITE 4u
+#define MEM_LEASE_ALL 7u
 
 /* Contents of one file: a radix tree of 64 KiB chunks; a missing chunk is a hole that reads as zeros. */
 struct mem_data {
@@ -88,10 +96,19 @@ struct mem_node {
 	struct mem_data data; /* data_lock */
 	struct mem_dir dir;
 	struct mem_blob reparse, ea, sd;
-	LIST_ENTRY locks;        /* struct mem_lock, granted */
-	LIST_ENTRY lock_waiters; /* struct mem_lock, in order of arrival */
-	LIST_ENTRY watches;      /* struct mem_watch, of a directory */
+	LIST_ENTRY locks;         /* struct mem_lock, granted */
+	LIST_ENTRY lock_waiters;  /* struct mem_lock, in order of arrival */
+	LIST_ENTRY watches;       /* struct mem_watch, of a directory */
+	LIST_ENTRY handles;       /* struct mem_handle that was not cleaned up */
+	LIST_ENTRY leases;        /* struct mem_lease */
+	LIST_ENTRY lease_waiters; /* struct mem_lease_waiter */
 };
+
+/*
+ * Somebody wants less of a lease to be left: `state`.  acknowledge: he waits for mem_fs_lease_acknowledge().
+ * Called with the volume's mutex held: must neither wait nor come back.
+ */
+typedef void (*mem_lease_told)(void *client, void *key, ULONG state, bool acknowledge);
 
 struct mem_volume {
 	LIST_ENTRY link; /* of the driver's list */
@@ -104,6 +121,21 @@ struct mem_volume {
 	volatile LONGLONG used;
 	ULONG serial;
 	bool case_insensitive;
+	bool no_leases;
+	ULONG break_limit;   /* ms that a break is waited for */
+	mem_lease_told told; /* NULL: no lease is granted */
+};
+
+/* What one opener, known by his key, may keep of one file.  Lives as long as one of his handles. */
+struct mem_lease {
+	LIST_ENTRY link;
+	void *client; /* whom to tell; the volume does not look into it */
+	void *key;
+	ULONG state;    /* MEM_LEASE_ bits that he holds */
+	ULONG to;       /* what a break leaves of them; the same as state when there is none */
+	ULONG handles;  /* that name the key */
+	ULONG waiting;  /* his requests that wait for others at this file: nobody waits for him meanwhile */
+	uint64_t limit; /* of a break: interrupt time */
 };
 
 struct mem_handle {
@@ -113,6 +145,9 @@ struct mem_handle {
 	ACCESS_MASK access;
 	ULONG share_access;
 	FILE_OBJECT share_file; /* carries the access bits that IoCheckShareAccess wants */
+	LIST_ENTRY link;        /* of the node, until cleaned up */
+	void *key; /* of the opener's lease, whether he holds one or not; NULL: he cannot have one */
+	struct mem_lease *lease; /* counts this handle; NULL: none */
 	bool share_counted;
 	bool delete_on_close;
 	bool cleaned_up;
@@ -169,6 +204,10 @@ struct mem_open {
 	LONGLONG allocation;
 	const void *ea;
 	ULONG ea_length;
+	void *lease_client;
+	void *lease_key;    /* NULL: this opener knows nothing of leases */
+	ULONG lease_wanted; /* MEM_LEASE_ bits */
+	uint64_t expect;    /* the id of the only node it may open, or 0; another one: STATUS_RETRY */
 };
 
 struct mem_dir_item {
@@ -215,6 +254,7 @@ NTSTATUS mem_fs_read(struct mem_handle *handle, LONGLONG offset, void *bytes, UL
 		     ULONG *done);
 NTSTATUS mem_fs_write(struct mem_handle *handle, LONGLONG offset, const void *bytes, ULONG length, ULONG key,
 		      ULONG *done, struct mem_wakeups *wake);
+void mem_fs_data_changed(struct mem_handle *handle);
 NTSTATUS mem_fs_set_size(struct mem_handle *handle, LONGLONG size, struct mem_wakeups *wake);
 NTSTATUS mem_fs_set_basic(struct mem_handle *handle, const FILE_BASIC_INFORMATION *basic,
 			  struct mem_wakeups *wake);
@@ -224,6 +264,22 @@ NTSTATUS mem_fs_rename(struct mem_handle *handle, const UNICODE_STRING *path, UL
 /* The name the handle goes by now, after renames through other handles too; NULL for the root. */
 struct mem_entry *mem_fs_entry_locked(struct mem_handle *handle);
 NTSTATUS mem_fs_path_locked(struct mem_handle *handle, WCHAR *buffer, ULONG capacity, ULONG *length);
+
+/* grants.c - leases and their breaks */
+/* What an open is granted, at its end; never takes anything away. */
+void mem_lease_grant_locked(struct mem_handle *handle, const struct mem_open *how);
+ULONG mem_fs_lease_state(struct mem_handle *handle);
+/* The holder has put in order what he loses; `left` is what he still keeps. */
+void mem_fs_lease_acknowledge(struct mem_handle *handle, ULONG left);
+void mem_lease_drop_handle_locked(struct mem_handle *handle);
+/* Others' leases of these bits end now; they are told, and not waited for. */
+void mem_lease_revoke_locked(struct mem_node *node, const void *key, ULONG bits);
+/*
+ * Others' leases of these bits end: holders are told and waited for, at most the volume's limit.
+ * Lets go of the mutex meanwhile; true: it did, and what the caller knew of the volume may be wrong now.  The caller
+ * refers to the node.
+ */
+bool mem_lease_break_locked(struct mem_node *node, const void *key, ULONG bits);
 
 /* waits.c - byte-range locks and change watches */
 /* STATUS_SUCCESS, STATUS_LOCK_NOT_GRANTED, or STATUS_PENDING: `request` comes out of a wakeup later. */

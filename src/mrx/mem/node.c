@@ -11,6 +11,7 @@
 
 #define FIRST_BUCKETS 8u
 #define FIRST_SLOTS 8u
+#define BREAK_LIMIT 10000u /* ms */
 
 void mem_node_touch_locked(struct mem_node *node, ULONG what)
 {
@@ -60,6 +61,9 @@ NTSTATUS mem_node_create_locked(struct mem_volume *volume, bool directory, struc
 	InitializeListHead(&node->locks);
 	InitializeListHead(&node->lock_waiters);
 	InitializeListHead(&node->watches);
+	InitializeListHead(&node->handles);
+	InitializeListHead(&node->leases);
+	InitializeListHead(&node->lease_waiters);
 	mem_node_touch_locked(node, MEM_TOUCH_ACCESS | MEM_TOUCH_WRITE);
 	node->creation_time = node->change_time;
 	*out = node;
@@ -69,6 +73,8 @@ NTSTATUS mem_node_create_locked(struct mem_volume *volume, bool directory, struc
 static void node_destroy_locked(struct mem_node *node)
 {
 	ASSERT(IsListEmpty(&node->locks) && IsListEmpty(&node->lock_waiters) && IsListEmpty(&node->watches));
+	ASSERT(IsListEmpty(&node->handles) && IsListEmpty(&node->leases) &&
+	       IsListEmpty(&node->lease_waiters));
 	ASSERT(node->dir.count == 0);
 	mem_data_discard(node, 0);
 	(void)mem_blob_set(&node->reparse, NULL, 0); /* length 0 only frees */
@@ -317,6 +323,7 @@ NTSTATUS mem_volume_create(const UNICODE_STRING *name, LONGLONG capacity, bool c
 	volume->capacity = capacity;
 	volume->case_insensitive = case_insensitive;
 	volume->serial = 0x6d656d00;
+	volume->break_limit = BREAK_LIMIT;
 	ExAcquireFastMutex(&volume->mutex);
 	status = mem_node_create_locked(volume, true, &volume->root);
 	ExReleaseFastMutex(&volume->mutex);

@@ -101,6 +101,24 @@ static void close_handle(struct mem_handle *handle)
 	mem_run_wakeups(&wake);
 }
 
+/*
+ * The file that the FCB stands for; 0: any.  When others have given its name to another file, the users of this one keep
+ * the FCB, and the open is done again for one of its own.
+ */
+static uint64_t file_of(PMRX_FCB fcb)
+{
+	PLIST_ENTRY link;
+
+	for (link = fcb->SrvOpenList.Flink; link != &fcb->SrvOpenList; link = link->Flink) {
+		struct mem_handle *handle =
+			mem_handle_of(CONTAINING_RECORD(link, MRX_SRV_OPEN, SrvOpenQLinks));
+
+		if (handle != NULL)
+			return handle->node->id;
+	}
+	return 0;
+}
+
 NTSTATUS mrx_mem_create(PRX_CONTEXT RxContext)
 {
 	PNT_CREATE_PARAMETERS params = &RxContext->Create.NtCreateParameters;
@@ -121,9 +139,13 @@ NTSTATUS mrx_mem_create(PRX_CONTEXT RxContext)
 		.allocation = params->AllocationSize.QuadPart,
 	};
 
+	mem_lease_ask(RxContext, &how);
+	how.expect = file_of(RxContext->pFcb);
 	mem_wakeups_init(&wake);
 	status = mem_fs_open(so->pVNetRoot->pNetRoot->Context, &how, &handle, &created, &wake);
 	mem_run_wakeups(&wake);
+	if (status == STATUS_RETRY)
+		RxContext->pFcb->fShouldBeOrphaned = TRUE;
 	if (!NT_SUCCESS(status))
 		return status;
 	status = attach_fobx(RxContext, so);
@@ -132,6 +154,7 @@ NTSTATUS mrx_mem_create(PRX_CONTEXT RxContext)
 		return status;
 	}
 	so->Context = handle;
+	mem_lease_take(so);
 	stat_of(handle, &stat);
 	finish_fcb(RxContext->pFcb, &stat);
 	answer_query_on_create(RxContext, &stat);
@@ -145,7 +168,7 @@ NTSTATUS mrx_mem_should_try_to_collapse(PRX_CONTEXT RxContext)
 {
 	PMRX_SRV_OPEN so = RxContext->pRelevantSrvOpen;
 
-	if (so == NULL || !(so->BufferingFlags & FCB_STATE_COLLAPSING_ENABLED))
+	if (so == NULL || !(so->BufferingFlags & FCB_STATE_COLLAPSING_ENABLED) || mem_handle_of(so) == NULL)
 		return STATUS_MORE_PROCESSING_REQUIRED;
 	return STATUS_SUCCESS;
 }
@@ -161,6 +184,15 @@ NTSTATUS mrx_mem_collapse_open(PRX_CONTEXT RxContext)
 	return status;
 }
 
+/* The handle may get another user while it stays open: what it claims then ends with the close. */
+static bool may_sleep(PMRX_SRV_OPEN so)
+{
+	return (so->BufferingFlags & FCB_STATE_COLLAPSING_ENABLED) != 0 &&
+	       (so->pFcb->FcbState & FCB_STATE_DELETE_ON_CLOSE) == 0 &&
+	       (so->Flags & SRVOPEN_FLAG_COLLAPSING_DISABLED) == 0 &&
+	       (so->CreateOptions & FILE_DELETE_ON_CLOSE) == 0;
+}
+
 NTSTATUS mrx_mem_cleanup_fobx(PRX_CONTEXT RxContext)
 {
 	PMRX_SRV_OPEN so = RxContext->pFobx->pSrvOpen;
@@ -168,7 +200,7 @@ NTSTATUS mrx_mem_cleanup_fobx(PRX_CONTEXT RxContext)
 	struct mem_wakeups wake;
 
 	/* Several file objects may share the handle: it gives up its claims with the last of them. */
-	if (handle != NULL && so->UncleanFobxCount <= 1) {
+	if (handle != NULL && so->UncleanFobxCount == 0 && !may_sleep(so)) {
 		mem_wakeups_init(&wake);
 		mem_fs_cleanup(handle, &wake);
 		mem_run_wakeups(&wake);
@@ -189,8 +221,10 @@ NTSTATUS mrx_mem_force_closed(PMRX_SRV_OPEN SrvOpen)
 	struct mem_handle *handle = mem_handle_of(SrvOpen);
 
 	SrvOpen->Context = NULL;
-	if (handle != NULL)
+	if (handle != NULL) {
 		close_handle(handle);
+		mem_lease_handle_ended(SrvOpen->pFcb);
+	}
 	return STATUS_SUCCESS;
 }
 

@@ -68,6 +68,7 @@ static void grant_waiters_locked(struct mem_node *node, struct mem_wakeups *wake
 			continue;
 		RemoveEntryList(&lock->link);
 		InsertTailList(&node->locks, &lock->link);
+		mem_lease_revoke_locked(node, lock->owner->key, MEM_LEASE_ALL);
 		wakeup_hand_out(&lock->wakeup, STATUS_SUCCESS, wake);
 	}
 }
@@ -82,6 +83,8 @@ NTSTATUS mem_fs_lock(struct mem_handle *handle, const struct mem_range *range, b
 		return STATUS_INVALID_DEVICE_REQUEST;
 	if (range->start < 0 || range->length < 0)
 		return STATUS_INVALID_LOCK_RANGE;
+	if (!(handle->access & (FILE_READ_DATA | FILE_WRITE_DATA | FILE_APPEND_DATA | FILE_EXECUTE)))
+		return STATUS_ACCESS_DENIED;
 	lock = ExAllocatePoolWithTag(PagedPool, sizeof(*lock), MEM_TAG_LOCK);
 	if (lock == NULL)
 		return STATUS_INSUFFICIENT_RESOURCES;
@@ -96,6 +99,7 @@ NTSTATUS mem_fs_lock(struct mem_handle *handle, const struct mem_range *range, b
 	ExAcquireFastMutex(&handle->volume->mutex);
 	if (!conflicts_locked(node, handle, range)) {
 		InsertTailList(&node->locks, &lock->link);
+		mem_lease_revoke_locked(node, handle->key, MEM_LEASE_ALL);
 		if (lock->wakeup != NULL)
 			ExFreePoolWithTag(lock->wakeup, MEM_TAG_WATCH);
 		lock->wakeup = NULL;
