@@ -268,7 +268,7 @@ def test_what_is_locked_the_other_client_cannot_touch(files, start):
 
 def test_a_counter_under_a_lock(files, start):
     """Two clients add to a number under a lock, reading it through another descriptor that keeps pages: none is lost."""
-    rounds = 400 if rig.LONG else 60
+    rounds = 400 if rig.LONG else 40
     program = (
         "import fcntl, os, sys\n"
         "path, rounds = sys.argv[1], int(sys.argv[2])\n"
@@ -469,3 +469,73 @@ def test_a_lost_lock_is_an_error_forever(request, start):
     finally:
         mount.discard()
         server.stop()
+
+
+# ---- what locks are for ----
+
+SQLITE = r"""
+import random, sqlite3, sys, time
+path, me, seconds = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
+end = time.monotonic() + seconds
+base = sqlite3.connect(path, timeout=30, isolation_level=None)
+done = busy = 0
+while time.monotonic() < end:
+    try:
+        if random.random() < 0.3:
+            total, count = base.execute("select sum(amount), count(*) from account").fetchone()
+            assert total == 100000, total
+            assert count == 100, count
+        else:
+            one, two, sum = random.randrange(100), random.randrange(100), random.randrange(10)
+            base.execute("begin immediate" if random.random() < 0.5 else "begin")
+            base.execute("update account set amount = amount - ? where id = ?", (sum, one))
+            base.execute("update account set amount = amount + ? where id = ?", (sum, two))
+            base.execute("insert into log(who, note) values (?, ?)", (me, "x" * random.randrange(2000)))
+            base.execute("commit" if random.random() < 0.9 else "rollback")
+        done += 1
+    except sqlite3.OperationalError as error:
+        if "locked" not in str(error) and "busy" not in str(error):
+            raise
+        busy += 1
+        if base.in_transaction:
+            base.execute("rollback")
+rows = base.execute("select count(*) from log where who = ?", (me,)).fetchone()[0]
+base.close()
+print(done, busy, rows)
+"""
+
+
+@pytest.mark.limit(1200 if rig.LONG else 180)
+def test_sqlite_from_two_mounts(files):
+    """
+    A database with a rollback journal, written by two processes of each of two clients at once: every transaction is
+    whole, and the database too.
+    """
+    sqlite3 = pytest.importorskip("sqlite3")
+    seconds = 600 if rig.LONG else 20
+    for path in files:
+        assert os.path.exists(path)
+    names = [path + ".db" for path in files]
+    base = sqlite3.connect(names[0], isolation_level=None)
+    base.execute("pragma journal_mode=delete")
+    base.executescript("create table account(id integer primary key, amount integer);"
+                       "create table log(id integer primary key, who integer, note text);")
+    base.executemany("insert into account values (?, 1000)", [(i,) for i in range(100)])
+    base.close()
+    rig.wait_until("the database at the other client", SOON, lambda: os.path.exists(names[1]))
+    workers = [subprocess.Popen([sys.executable, "-c", SQLITE, names[i % 2], str(i), str(seconds)], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+               for i in range(4)]
+    written = 0
+    for worker in workers:
+        out, err = worker.communicate(timeout=seconds + 100)
+        assert worker.returncode == 0, err.decode()
+        done, busy, rows = map(int, out.split())
+        print(f"{done} transactions, {busy} times busy, {rows} rows")
+        assert done > 0
+        written += rows
+    for name in names:
+        base = sqlite3.connect(name)
+        assert base.execute("pragma integrity_check").fetchall() == [("ok",)]
+        assert base.execute("select sum(amount) from account").fetchone() == (100000,)
+        assert base.execute("select count(*) from log").fetchone() == (written,)
+        base.close()

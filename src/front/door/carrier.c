@@ -234,7 +234,7 @@ void door_carrier_idle(struct door_locks *locks)
 {
 	KIRQL irql;
 
-	if (!IsListEmpty(&locks->pieces) || locks->pending != 0)
+	if (!IsListEmpty(&locks->pieces) || !IsListEmpty(&locks->pending))
 		return;
 	KeAcquireSpinLock(&locks->route, &irql);
 	atomic_store(&locks->routed, false);

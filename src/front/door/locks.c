@@ -24,7 +24,8 @@
 enum op_state { OP_RUNNING, OP_WAITING, OP_PAUSED };
 
 struct door_lock_op {
-	LIST_ENTRY link; /* in locks->waiting, when OP_WAITING */
+	LIST_ENTRY
+	link; /* in locks->waiting, when OP_WAITING; in locks->pending, while the server makes it wait */
 	struct door_file *file;
 	struct door_caller caller;
 	struct door_range range;
@@ -32,10 +33,11 @@ struct door_lock_op {
 	void *context;
 	atomic_uint refs;
 	atomic_bool cancelled;
-	enum op_state state;      /* under the mutex */
-	NTSTATUS answer;          /* of the server */
-	struct door_piece *piece; /* that is pending at the server */
-	LARGE_INTEGER length;     /* of it */
+	enum op_state state;         /* under the mutex */
+	NTSTATUS answer;             /* of the server */
+	struct door_refusal refusal; /* of the last try; end 0: none yet */
+	struct door_piece *piece;    /* that is pending at the server */
+	LARGE_INTEGER length;        /* of it */
 	LONGLONG pause;
 	WORK_QUEUE_ITEM again;
 	WORK_QUEUE_ITEM give_up;
@@ -60,6 +62,7 @@ struct door_locks *door_locks_create(void)
 	door_records_init(&locks->records);
 	InitializeListHead(&locks->pieces);
 	InitializeListHead(&locks->waiting);
+	InitializeListHead(&locks->pending);
 	return locks;
 }
 
@@ -97,7 +100,7 @@ static void bury(struct door_locks *locks)
 		door_unlock_all(locks->carrier); /* the engine would keep others out for it still */
 	door_pieces_free(locks);
 	door_carrier_idle(locks);
-	if (locks->pending == 0)
+	if (IsListEmpty(&locks->pending))
 		atomic_store(&locks->dead, false);
 	wake_waiting(locks);
 }
@@ -171,6 +174,24 @@ static void op_pause(struct door_lock_op *op)
 	KeSetTimer(&op->timer, due, &op->dpc);
 }
 
+/*
+ * Does another of us wait at the server for the very same? Then one is enough: who is behind him tries again when he has
+ * it, or has given up. Locks: mutex.
+ */
+static bool is_behind(const struct door_locks *locks, const struct door_lock_op *op)
+{
+	const LIST_ENTRY *l;
+
+	for (l = locks->pending.Flink; l != &locks->pending; l = l->Flink) {
+		const struct door_piece *piece = CONTAINING_RECORD(l, struct door_lock_op, link)->piece;
+
+		if (piece->start == op->refusal.start && piece->end == op->refusal.end &&
+		    piece->type == op->range.type)
+			return true;
+	}
+	return false;
+}
+
 /* Those whose way may be free now. Locks: mutex. */
 static void wake_waiting(struct door_locks *locks)
 {
@@ -181,7 +202,7 @@ static void wake_waiting(struct door_locks *locks)
 
 		l = l->Flink;
 		if (!op->file->closed && !atomic_load(&op->file->lock_lost) &&
-		    door_records_conflict(&locks->records, &op->range) != NULL)
+		    (door_records_conflict(&locks->records, &op->range) != NULL || is_behind(locks, op)))
 			continue;
 		RemoveEntryList(&op->link);
 		op->state = OP_RUNNING;
@@ -199,13 +220,20 @@ static NTSTATUS enter(struct door_locks *locks, const struct door_range *range, 
 	return status;
 }
 
+/* Locks: mutex. */
+static NTSTATUS op_wait(struct door_locks *locks, struct door_lock_op *op)
+{
+	op->state = OP_WAITING;
+	InsertTailList(&locks->waiting, &op->link);
+	return STATUS_PENDING;
+}
+
 /*
  * One try. Locks: mutex.
  * Return: STATUS_PENDING: it waits, in one way or another, and runs again.
  */
 static NTSTATUS attempt(struct door_locks *locks, struct door_lock_op *op)
 {
-	struct door_refusal refusal = {0};
 	NTSTATUS status;
 
 	if (atomic_load(&op->cancelled))
@@ -219,12 +247,11 @@ static NTSTATUS attempt(struct door_locks *locks, struct door_lock_op *op)
 	if (door_records_conflict(&locks->records, &op->range) != NULL) {
 		if (!op->wait)
 			return STATUS_LOCK_NOT_GRANTED;
-		op->state = OP_WAITING;
-		InsertTailList(&locks->waiting, &op->link);
-		return STATUS_PENDING;
+		return op_wait(locks, op);
 	}
+	op->refusal = (struct door_refusal){0};
 	door_carrier_ready(locks, op->file, op->range.type);
-	status = door_pieces_raise(locks, &op->range, &refusal);
+	status = door_pieces_raise(locks, &op->range, &op->refusal);
 	if (NT_SUCCESS(status))
 		return enter(locks, &op->range, op->file);
 	door_pieces_lower(locks, op->range.start, op->range.end);
@@ -232,11 +259,13 @@ static NTSTATUS attempt(struct door_locks *locks, struct door_lock_op *op)
 		return STATUS_FILE_FORCED_CLOSED;
 	if (status != STATUS_LOCK_NOT_GRANTED || !op->wait)
 		return status;
-	if (refusal.upgrade) {
+	if (op->refusal.upgrade) {
 		op_pause(op);
 		return STATUS_PENDING;
 	}
-	op->piece = door_piece_make(refusal.start, refusal.end, op->range.type);
+	if (is_behind(locks, op))
+		return op_wait(locks, op);
+	op->piece = door_piece_make(op->refusal.start, op->refusal.end, op->range.type);
 	return op->piece != NULL ? STATUS_PENDING : STATUS_INSUFFICIENT_RESOURCES;
 }
 
@@ -247,7 +276,7 @@ static void keep_or_give_back(struct door_locks *locks, struct door_lock_op *op)
 	struct door_lock lock;
 
 	op->piece = NULL;
-	locks->pending--;
+	RemoveEntryList(&op->link);
 	if (NT_SUCCESS(op->answer) && !door_pieces_touch(locks, piece->start, piece->end)) {
 		door_piece_insert(locks, piece);
 		return;
@@ -367,11 +396,12 @@ static void op_run(void *context)
 	struct door_lock_op *op = context;
 	struct door_locks *locks = op->file->locks;
 	NTSTATUS status = STATUS_SUCCESS;
-	bool to_server;
+	bool waited, to_server;
 
 	KeAcquireGuardedMutex(&locks->mutex);
 	op->state = OP_RUNNING;
-	if (op->piece != NULL)
+	waited = op->piece != NULL;
+	if (waited)
 		status = after_the_server(locks, op);
 	if (atomic_load(&locks->dead))
 		bury(locks);
@@ -379,9 +409,11 @@ static void op_run(void *context)
 		status = attempt(locks, op);
 	to_server = status == STATUS_PENDING && op->piece != NULL;
 	if (to_server)
-		locks->pending++;
+		InsertTailList(&locks->pending, &op->link);
 	if (status != STATUS_PENDING) /* of what the server granted on the way nothing stays behind */
 		door_pieces_lower(locks, op->range.start, op->range.end);
+	if (waited)
+		wake_waiting(locks); /* those behind it */
 	settle(locks);
 	KeReleaseGuardedMutex(&locks->mutex);
 	if (status != STATUS_PENDING)

@@ -21,9 +21,9 @@ struct door_locks {
 	KGUARDED_MUTEX mutex; /* for what follows; held while the server is asked what it answers at once */
 	struct door_records records;
 	LIST_ENTRY pieces;
-	LIST_ENTRY waiting;   /* struct door_lock_op that wait for a local lock, in order of arrival */
-	unsigned int pending; /* locks that wait at the server */
-	atomic_uint handles;  /* open ones, but for those that only carry */
+	LIST_ENTRY waiting;  /* struct door_lock_op that wait for a local lock, in order of arrival */
+	LIST_ENTRY pending;  /* struct door_lock_op that wait at the server */
+	atomic_uint handles; /* open ones, but for those that only carry */
 	KSPIN_LOCK route;
 	struct door_file *carrier; /* holds the pieces; NULL: there are none; written under route too */
 	bool carrier_is_ours;      /* its owner has closed it, or we opened it */

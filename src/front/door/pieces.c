@@ -344,7 +344,7 @@ bool door_pieces_move(struct door_locks *locks, struct door_file *carrier)
 	for (l = locks->pieces.Flink; l != &locks->pieces; l = l->Flink)
 		if (piece_of(l)->type == DOOR_EXCLUSIVE)
 			return false; /* nobody else may have it, not even another handle of ours */
-	if (locks->pending != 0)
+	if (!IsListEmpty(&locks->pending))
 		return false;
 	for (l = locks->pieces.Flink; l != &locks->pieces; l = l->Flink)
 		if (!NT_SUCCESS(ask(locks, carrier, piece_of(l)->start, piece_of(l)->end, DOOR_SHARED)))

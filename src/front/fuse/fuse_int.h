@@ -53,6 +53,7 @@ struct front_node {
 	uint64_t file_id;    /* the server's; 0 = it gave none */
 	uint64_t nlookup;    /* the kernel's references */
 	uint32_t children;   /* links whose parent this is */
+	atomic_uint locking; /* of a folder: handles of files in it that have had locks */
 	uint32_t pins;       /* requests that use it now; the root has one for life */
 	uint32_t type;       /* S_IFDIR, S_IFREG, S_IFLNK */
 	bool hashed;
@@ -136,11 +137,13 @@ struct front_file {
 	bool can_read;
 	bool can_write;
 	bool append;
-	bool cached;               /* the kernel keeps pages for it */
-	bool listed;               /* in node->files */
-	struct front_dir *dir;     /* of a directory handle */
-	struct front_cache *cache; /* opened under a grant; counted in its refs; under nodes.mutex */
-	ULONGLONG renew_time;      /* interrupt time of the last attempt to get a grant back; the same */
+	bool cached;                  /* the kernel keeps pages for it */
+	bool listed;                  /* in node->files */
+	struct front_dir *dir;        /* of a directory handle */
+	atomic_bool locks;            /* it has had one */
+	struct front_node *locked_in; /* that counts it in `locking`; pinned */
+	struct front_cache *cache;    /* opened under a grant; counted in its refs; under nodes.mutex */
+	ULONGLONG renew_time;         /* interrupt time of the last attempt to get a grant back; the same */
 };
 
 /* ---- requests --------------------------------------------------------------------------------------- */
@@ -351,6 +354,10 @@ bool front_node_is_below(struct rdr_fuse *fuse, struct front_node *node, struct 
 struct front_node *front_node_find(struct rdr_fuse *fuse, struct front_node *parent, const char *name);
 struct front_node *front_node_find_wide(struct rdr_fuse *fuse, struct front_node *parent,
 					const UNICODE_STRING *name);
+/* The folder that a name of the node stands in, pinned; NULL: it has none. */
+struct front_node *front_node_folder(struct rdr_fuse *fuse, struct front_node *node);
+/* A name of the node stands in a folder where locks are taken. */
+bool front_node_is_beside_locks(struct rdr_fuse *fuse, struct front_node *node);
 uint32_t front_node_count(struct rdr_fuse *fuse);
 /* Nothing of ours has changed the file since that interrupt time, and it has no open handle here. */
 bool front_node_is_as_listed(struct rdr_fuse *fuse, uint64_t file_id, ULONGLONG since);
@@ -439,6 +446,9 @@ bool front_node_is_granted(struct rdr_fuse *fuse, struct front_node *node);
 void front_locks_flush(struct front_file *f, uint64_t owner);
 void front_locks_release(struct front_file *f, const struct fuse_file_info *fi);
 
+/* The handle is not used any more. */
+void front_locks_end(struct rdr_fuse *fuse, struct front_file *f);
+
 /* reply.c */
 uint32_t front_type_of(const FILE_STAT_INFORMATION *stat);
 void front_fill_stat(struct rdr_fuse *fuse, struct front_node *node, const FILE_STAT_INFORMATION *info,
@@ -469,6 +479,8 @@ void front_notify_inval_range(struct rdr_fuse *fuse, fuse_ino_t ino, uint64_t of
 void front_notify_purge(struct rdr_fuse *fuse, fuse_ino_t ino, uint64_t offset, uint64_t length,
 			LONGLONG patience);
 /* The name leads to nothing any more, or to something else: it is dropped with all that hangs below it. */
+/* What was queued of names is sent, or the time (100 ns) is over. */
+void front_notify_names_sent(struct rdr_fuse *fuse, LONGLONG patience);
 void front_notify_inval_entry(struct rdr_fuse *fuse, fuse_ino_t parent, const UNICODE_STRING *name);
 /* It is asked for again before it is used again. Where the kernel does not know how, nothing happens. */
 void front_notify_expire_entry(struct rdr_fuse *fuse, fuse_ino_t parent, const UNICODE_STRING *name);

@@ -48,6 +48,7 @@ void front_file_put(struct rdr_fuse *fuse, struct front_file *f)
 {
 	if (atomic_fetch_sub(&f->refs, 1) != 1)
 		return;
+	front_locks_end(fuse, f);
 	front_cache_leave(fuse, f);
 	(void)door_close(f->file, NULL); /* close() was answered long ago: nobody to tell */
 	if (f->dir != NULL)

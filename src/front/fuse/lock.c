@@ -13,8 +13,8 @@
 
 #include "fuse_int.h"
 
-#define PURGE_PATIENCE \
-	(10ll * 1000 * 1000) /* 100 ns: a page is not dropped while a read of it is under way */
+/* 100 ns: a page is not dropped while a read of it is under way, nor a name while its folder is being changed. */
+#define PATIENCE (10ll * 1000 * 1000)
 
 static enum door_lock_type type_of(short type)
 {
@@ -59,14 +59,34 @@ static void ignore(void *context, NTSTATUS status, ULONG_PTR information)
 }
 
 /*
- * Whoever gets a lock sees what the last holder wrote, and how long the file is since. The server tells of a change without
- * waiting for us, so that the word of it may come after the lock: what the kernel knows from before is not to be
- * trusted, grant or no grant.
+ * Whoever gets a lock sees what the last holder did: the data of the file, its length, and the names beside it (a
+ * database's journal). The server tells of a change without waiting for us, so that the word of it may come after the
+ * lock: what is known from before is not to be trusted, grant or no grant. Names and attributes in a folder are not
+ * believed for any time while a file in it is open that has had a lock; what was believed before the first is dropped.
  */
 static void forget_old(struct front_request *r)
 {
-	if (r->range.type != DOOR_UNLOCKED)
-		front_notify_purge(r->fuse, front_ino_of(r->fuse, r->file->node), 0, 0, PURGE_PATIENCE);
+	struct front_node *node = r->file->node, *folder;
+
+	if (!atomic_exchange(&r->file->locks, true)) {
+		folder = front_node_folder(r->fuse, node);
+		r->file->locked_in = folder;
+		if (folder != NULL && atomic_fetch_add(&folder->locking, 1) == 0) {
+			front_listing_changed(r->fuse, folder, NULL);
+			front_name_changed(r->fuse, folder, NULL, true);
+			front_notify_names_sent(r->fuse, PATIENCE);
+		}
+	}
+	front_notify_purge(r->fuse, front_ino_of(r->fuse, node), 0, 0, PATIENCE);
+}
+
+void front_locks_end(struct rdr_fuse *fuse, struct front_file *f)
+{
+	if (f->locked_in == NULL)
+		return;
+	atomic_fetch_sub(&f->locked_in->locking, 1);
+	front_node_unpin(fuse, f->locked_in);
+	f->locked_in = NULL;
 }
 
 static void lock_done(void *context, NTSTATUS status, ULONG_PTR information)
@@ -75,7 +95,7 @@ static void lock_done(void *context, NTSTATUS status, ULONG_PTR information)
 	bool heard = false;
 
 	(void)information;
-	if (NT_SUCCESS(status))
+	if (NT_SUCCESS(status) && r->range.type != DOOR_UNLOCKED)
 		forget_old(r);
 	if (front_claim(r))
 		heard = fuse_reply_err(r->req, front_errno(r, status)) == 0;

@@ -15,6 +15,8 @@ static enum front_known ask_listing(struct rdr_fuse *fuse, struct front_node *di
 	enum front_known known;
 	UNICODE_STRING wide;
 
+	if (atomic_load(&dir->locking) != 0) /* a listing may be older than a lock; see lock.c */
+		return FRONT_UNKNOWN;
 	if (!NT_SUCCESS(door_component_from_posix(name, strlen(name), &wide)))
 		return FRONT_UNKNOWN;
 	known = front_listing_ask(fuse, dir, &wide, stat, since);
@@ -68,7 +70,8 @@ void front_op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 		return;
 	front_watch_used(fuse, dir);
 	known = ask_listing(fuse, dir, name, &stat, &since);
-	if (known == FRONT_UNKNOWN && (most = front_listing_wanted(fuse, dir)) != 0) {
+	if (known == FRONT_UNKNOWN && atomic_load(&dir->locking) == 0 &&
+	    (most = front_listing_wanted(fuse, dir)) != 0) {
 		front_listing_fetch(r, dir, most);
 		known = ask_listing(fuse, dir, name, &stat, &since);
 	}

@@ -253,6 +253,32 @@ void front_nodes_free(struct rdr_fuse *fuse)
 	fuse->root = NULL;
 }
 
+struct front_node *front_node_folder(struct rdr_fuse *fuse, struct front_node *node)
+{
+	struct front_node *folder = NULL;
+
+	ExAcquireFastMutex(&fuse->nodes.mutex);
+	if (!IsListEmpty(&node->names)) {
+		folder = CONTAINING_RECORD(node->names.Flink, struct front_link, node_link)->parent;
+		folder->pins++;
+	}
+	ExReleaseFastMutex(&fuse->nodes.mutex);
+	return folder;
+}
+
+bool front_node_is_beside_locks(struct rdr_fuse *fuse, struct front_node *node)
+{
+	bool beside = false;
+	LIST_ENTRY *l;
+
+	ExAcquireFastMutex(&fuse->nodes.mutex);
+	for (l = node->names.Flink; l != &node->names && !beside; l = l->Flink)
+		beside = atomic_load(&CONTAINING_RECORD(l, struct front_link, node_link)->parent->locking) !=
+			 0;
+	ExReleaseFastMutex(&fuse->nodes.mutex);
+	return beside;
+}
+
 uint32_t front_node_count(struct rdr_fuse *fuse)
 {
 	uint32_t count;

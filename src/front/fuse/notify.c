@@ -23,7 +23,8 @@ enum notice_kind {
 	NOTICE_PAGES,  /* and attributes */
 	NOTICE_ATTR,   /* attributes only */
 	NOTICE_EXPIRE, /* a name is to be looked up again; who stands in its folder stays there */
-	NOTICE_FORGET  /* a name is gone, or leads elsewhere */
+	NOTICE_FORGET, /* a name is gone, or leads elsewhere */
+	NOTICE_NOTHING /* but that those before it are sent */
 };
 
 struct front_notice {
@@ -103,10 +104,9 @@ void front_notify_inval_attr(struct rdr_fuse *fuse, fuse_ino_t ino)
 		queue_notice(&fuse->notify_names, notice);
 }
 
-void front_notify_purge(struct rdr_fuse *fuse, fuse_ino_t ino, uint64_t offset, uint64_t length,
-			LONGLONG patience)
+/* Queues @notice (NULL allowed) and waits until it is sent, or not any longer: it is sent all the same. */
+static void queue_and_wait(struct front_notify *q, struct front_notice *notice, LONGLONG patience)
 {
-	struct front_notice *notice = make_notice(NOTICE_PAGES, ino, 0);
 	struct notice_waiter *waiter = ExAllocatePoolWithTag(NonPagedPool, sizeof(*waiter), FUSE_TAG_NOTIFY);
 	LARGE_INTEGER limit = {.QuadPart = -patience};
 
@@ -119,13 +119,27 @@ void front_notify_purge(struct rdr_fuse *fuse, fuse_ino_t ino, uint64_t offset, 
 	}
 	atomic_init(&waiter->refs, 2);
 	KeInitializeEvent(&waiter->sent, NotificationEvent, FALSE);
-	notice->offset = offset;
-	notice->length = length;
 	notice->waiter = waiter;
-	queue_notice(&fuse->notify, notice);
-	(void)KeWaitForSingleObject(&waiter->sent, Executive, KernelMode, FALSE,
-				    &limit); /* it happens all the same */
+	queue_notice(q, notice);
+	(void)KeWaitForSingleObject(&waiter->sent, Executive, KernelMode, FALSE, &limit);
 	waiter_put(waiter);
+}
+
+void front_notify_purge(struct rdr_fuse *fuse, fuse_ino_t ino, uint64_t offset, uint64_t length,
+			LONGLONG patience)
+{
+	struct front_notice *notice = make_notice(NOTICE_PAGES, ino, 0);
+
+	if (notice != NULL) {
+		notice->offset = offset;
+		notice->length = length;
+	}
+	queue_and_wait(&fuse->notify, notice, patience);
+}
+
+void front_notify_names_sent(struct rdr_fuse *fuse, LONGLONG patience)
+{
+	queue_and_wait(&fuse->notify_names, make_notice(NOTICE_NOTHING, FUSE_ROOT_ID, 0), patience);
 }
 
 static void queue_name(struct rdr_fuse *fuse, enum notice_kind kind, fuse_ino_t parent,
@@ -182,6 +196,8 @@ static void send_notice(struct rdr_fuse *fuse, const struct front_notice *notice
 		break;
 	case NOTICE_EXPIRE:
 		send_expiry(fuse, notice);
+		break;
+	case NOTICE_NOTHING:
 		break;
 	case NOTICE_FORGET:
 		(void)fuse_lowlevel_notify_inval_entry(fuse->session, notice->ino, notice->name,

@@ -86,9 +86,14 @@ void front_fill_stat(struct rdr_fuse *fuse, struct front_node *node, const FILE_
 		      &st->st_ctim);
 }
 
-/* With pages in the kernel and no grant (any more), each read asks whether the file changed: no timeout then. */
+/*
+ * With pages in the kernel and no grant (any more), each read asks whether the file changed: no timeout then. Nor beside
+ * locks: see lock.c.
+ */
 double front_attr_timeout(struct rdr_fuse *fuse, struct front_node *node)
 {
+	if (front_node_is_beside_locks(fuse, node))
+		return 0.0;
 	return front_node_is_cached(fuse, node) && !front_node_is_granted(fuse, node) ? 0.0 : fuse->timeout;
 }
 
@@ -97,7 +102,9 @@ void front_fill_entry(struct rdr_fuse *fuse, struct front_node *parent, struct f
 {
 	RtlZeroMemory(e, sizeof(*e));
 	e->ino = front_ino_of(fuse, node);
-	e->entry_timeout = front_node_has_spellings(fuse, node, parent) ? 0 : fuse->timeout;
+	e->entry_timeout = fuse->timeout;
+	if (front_node_has_spellings(fuse, node, parent) || atomic_load(&parent->locking) != 0)
+		e->entry_timeout = 0;
 	e->attr_timeout = front_attr_timeout(fuse, node);
 	front_fill_stat(fuse, node, info, &e->attr);
 }
