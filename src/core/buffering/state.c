@@ -31,29 +31,38 @@ static bool rx_fcb_is_unshared(PFCB fcb)
 	return !IsListEmpty(&fcb->SrvOpenList);
 }
 
-/* Data that could not be written is kept, and the open it belongs to is good no longer: nobody is told it was. */
-static void rx_buffering_give_up_writes(PFCB fcb, PSRV_OPEN so)
+/*
+ * Data that could not be written is kept, and the open it belongs to is good no longer: nobody is told it was. Return:
+ * false then.
+ */
+static bool rx_buffering_give_up_writes(PFCB fcb, PSRV_OPEN so)
 {
 	NTSTATUS status = RxFlushFcbInSystemCache(fcb, TRUE);
 
-	if (!NT_SUCCESS(status)) {
-		RxLog(("so=%p write-back failed: %lx", so, status));
-		so->Condition = Condition_Bad;
-	}
+	if (NT_SUCCESS(status))
+		return true;
+	RxLog(("so=%p write-back failed: %lx", so, status));
+	so->Condition = Condition_Bad;
+	return false;
 }
 
-/* The old state still holds: what is lost with it is put in order first. Locks: FCB exclusive. */
-static void rx_buffering_leave(PFCB fcb, PSRV_OPEN so, ULONG state)
+/*
+ * The old state still holds: what is lost with it is put in order first. A server that is not told that the data has
+ * been written takes everything back when its patience ends: nothing is kept then. Return: the state that may hold.
+ * Locks: FCB exclusive.
+ */
+static ULONG rx_buffering_leave(PFCB fcb, PSRV_OPEN so, ULONG state)
 {
-	ULONG off = fcb->FcbState & ~state;
+	ULONG held = fcb->FcbState;
 
-	if ((off & FCB_STATE_WRITECACHING_ENABLED) != 0)
-		rx_buffering_give_up_writes(fcb, so);
-	if ((off & FCB_STATE_READCACHING_ENABLED) != 0)
+	if ((held & ~state & FCB_STATE_WRITECACHING_ENABLED) != 0 && !rx_buffering_give_up_writes(fcb, so))
+		state = 0;
+	if ((held & ~state & FCB_STATE_READCACHING_ENABLED) != 0)
 		rx_ahead_forget(fcb);
-	if ((off & FCB_STATE_READCACHING_ENABLED) != 0)
+	if ((held & ~state & FCB_STATE_READCACHING_ENABLED) != 0)
 		(void)RxPurgeFcbInSystemCache(fcb, NULL, 0, FALSE,
 					      FALSE); /* pages in use: their user rereads */
+	return state;
 }
 
 void rx_buffering_open_ended(PFCB fcb)
@@ -102,7 +111,7 @@ NTSTATUS RxChangeBufferingState(PSRV_OPEN SrvOpen, PVOID Context, BOOLEAN Comput
 	if (fcb->FcbState & FCB_STATE_DISABLE_LOCAL_BUFFERING)
 		state = 0;
 	state &= FCB_STATE_BUFFERING_STATE_MASK;
-	rx_buffering_leave(fcb, SrvOpen, state);
+	state = rx_buffering_leave(fcb, SrvOpen, state);
 	fcb->FcbState =
 		(fcb->FcbState & ~(ULONG)(FCB_STATE_BUFFERING_STATE_MASK | FCB_STATE_BUFFERSTATE_CHANGING)) |
 		state | was_changing;

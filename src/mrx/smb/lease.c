@@ -3,13 +3,13 @@
  *
  * Owns:      struct smb_lease behind FCB.Context, from the first create that asks to the end of the FCB.
  * Found by:  FCB.Context; SRV_OPEN.Key of every open that it covers; by its key in the driver's table, for breaks.
- * Locks:     FCB exclusive for `state`; smb_leases.lock, a spin lock, for the table and for `conn`. RDBSS is told of a
- *            break under the latter: as long as a lease is in the table its SRV_CALL lives.
+ * Locks:     FCB exclusive for `state`; smb_leases.lock, a spin lock, for the table, `conn` and `epoch`. RDBSS is told
+ *            of a break under the latter: as long as a lease is in the table its SRV_CALL lives.
  * Dies when: RDBSS deallocates the FCB.
  *
  * A lease belongs to the file, not to a handle: every create of ours on the file names the key, so that none of them
  * breaks it. Its state only grows by the answer to a create and only shrinks by a break; a server that grants what was
- * not asked for, or breaks to more than we hold, gets nothing kept.
+ * not asked for, breaks to more than we hold, or tells of changes that the lease rules out, gets nothing kept.
  *
  * What is asked for is R and H, and W by whoever may write: core/cache keeps his data back while it holds.
  *
@@ -30,6 +30,8 @@ struct smb_lease {
 	uint32_t state;         /* SMB2_LEASE_... */
 	uint8_t version;        /* 1 or 2 */
 	uint16_t epoch;         /* version 2: of the last grant or break */
+	bool time_known;        /* nobody has written here since... */
+	uint64_t write_time;    /* ...the server said this */
 	LIST_ENTRY folder_link; /* in smb_leases.folders, of a folder's */
 	PMRX_NET_ROOT share;    /* of a folder's; not referenced, only compared */
 	UNICODE_STRING path;    /* of a folder's: from the share's root; Buffer NULL: it is no folder's */
@@ -177,8 +179,36 @@ bool smb_lease_has_handle_caching(PMRX_FCB fcb)
 {
 	struct smb_lease *lease = fcb->Context;
 
+	/* the file's state is less than the lease when a break could not be answered */
 	return lease != NULL && (lease->state & SMB2_LEASE_HANDLE_CACHING) != 0 &&
-	       smb_lease_conn(lease) != NULL;
+	       (fcb->FcbState & FCB_STATE_COLLAPSING_ENABLED) != 0 && smb_lease_conn(lease) != NULL;
+}
+
+static uint16_t smb_lease_epoch(struct smb_lease *lease)
+{
+	uint16_t epoch;
+	KIRQL irql;
+
+	KeAcquireSpinLock(&smb_leases.lock, &irql);
+	epoch = lease->epoch;
+	KeReleaseSpinLock(&smb_leases.lock, irql);
+	return epoch;
+}
+
+/* Epochs wrap: those up to half the circle ahead are newer. A lease that starts anew takes any. */
+static void smb_lease_note_epoch_locked(struct smb_lease *lease, uint16_t epoch)
+{
+	if (lease->conn == NULL || (uint16_t)(epoch - lease->epoch) <= INT16_MAX)
+		lease->epoch = epoch;
+}
+
+static void smb_lease_note_epoch(struct smb_lease *lease, uint16_t epoch)
+{
+	KIRQL irql;
+
+	KeAcquireSpinLock(&smb_leases.lock, &irql);
+	smb_lease_note_epoch_locked(lease, epoch);
+	KeReleaseSpinLock(&smb_leases.lock, irql);
 }
 
 /* ---- with a create ---- */
@@ -283,31 +313,88 @@ void smb_lease_prepare(PRX_CONTEXT RxContext, struct smb_tree *tree, const struc
 	RtlCopyMemory(request->asked.key, lease->key, SMB2_LEASE_KEY_SIZE);
 	/* what is held is named again: a create never takes a lease back */
 	request->asked.state = lease->state | (wish->closes ? 0 : wish->wanted);
-	request->asked.epoch = lease->epoch;
+	request->asked.epoch = smb_lease_epoch(lease);
 	if (below_ours)
 		request->asked.flags = SMB2_LEASE_FLAG_PARENT_LEASE_KEY_SET;
 }
 
-/* What the server says it granted; 0 when it says nothing, or nonsense. */
-static uint32_t smb_lease_granted(const struct smb_creating_lease *request,
-				  const struct smb2_create_response *rsp, uint16_t *epoch)
+/* What the server says it granted; false when it says nothing, or nonsense. */
+static bool smb_lease_read(const struct smb_creating_lease *request, const struct smb2_create_response *rsp,
+			   struct smb2_lease *lease)
 {
 	struct wire_slice data;
-	struct smb2_lease lease;
 
 	if (rsp->oplock_level != SMB2_OPLOCK_LEVEL_LEASE ||
 	    !smb2_create_context_find(rsp->contexts, SMB2_CREATE_LEASE, &data) ||
-	    !smb2_lease_decode(data, &lease) || lease.version != request->asked.version ||
-	    !RtlEqualMemory(lease.key, request->asked.key, SMB2_LEASE_KEY_SIZE))
-		return 0;
-	if ((lease.state & ~request->asked.state) != 0) {
-		DbgPrint(
-			"smb: a lease was granted that was not asked for (%lx, asked %lx): nothing is kept\n",
-			(ULONG)lease.state, (ULONG)request->asked.state);
-		return 0;
+	    !smb2_lease_decode(data, lease) || lease->version != request->asked.version ||
+	    !RtlEqualMemory(lease->key, request->asked.key, SMB2_LEASE_KEY_SIZE))
+		return false;
+	if ((lease->state & ~request->asked.state) == 0)
+		return true;
+	DbgPrint("smb: a lease was granted that was not asked for (%lx, asked %lx): nothing is kept\n",
+		 (ULONG)lease->state, (ULONG)request->asked.state);
+	return false;
+}
+
+/*
+ * MS-SMB2 3.2.5.7.5, the table: the epoch moves by one with an upgrade and not at all without; more says that the
+ * lease was another one in between. An epoch before ours was overtaken by a break, or is a lie.
+ */
+static bool smb_lease_epoch_fits(const struct smb_lease *held, uint16_t epoch,
+				 const struct smb2_lease *granted)
+{
+	const uint16_t moved = (uint16_t)(granted->epoch - epoch);
+
+	if (held->state == 0 || granted->version < 2)
+		return true;
+	return moved <= ((granted->state & ~held->state) != 0 ? 1 : 0);
+}
+
+/* May the opens of the file change its data or times, by their access? Locks: FCB exclusive. */
+static bool smb_lease_has_writer(PMRX_FCB fcb)
+{
+	const ACCESS_MASK change = FILE_WRITE_DATA | FILE_APPEND_DATA | FILE_WRITE_ATTRIBUTES;
+
+	for (PLIST_ENTRY link = fcb->SrvOpenList.Flink; link != &fcb->SrvOpenList; link = link->Flink)
+		if ((CONTAINING_RECORD(link, MRX_SRV_OPEN, SrvOpenQLinks)->DesiredAccess & change) != 0)
+			return true;
+	return false;
+}
+
+/*
+ * The time of the last write does not change while we may keep data and nobody here writes: someone else has written,
+ * and the server did not say so. Then what is kept is old.
+ */
+static bool smb_lease_time_fits(struct smb_lease *lease, PMRX_FCB fcb, const struct smb2_create_response *rsp)
+{
+	bool fits = rsp->create_action != FILE_OPENED || (lease->state & SMB2_LEASE_READ_CACHING) == 0 ||
+		    !lease->time_known || lease->write_time == rsp->last_write_time;
+
+	lease->write_time = rsp->last_write_time;
+	lease->time_known = !smb_lease_has_writer(fcb); /* this open is among them */
+	return fits;
+}
+
+static void smb_lease_take_state(struct smb_lease *lease, PMRX_FCB fcb, struct smb_conn *conn,
+				 const struct smb_creating_lease *request,
+				 const struct smb2_create_response *rsp)
+{
+	const uint16_t epoch = smb_lease_epoch(lease);
+	struct smb2_lease granted = {0};
+	bool fits = smb_lease_time_fits(lease, fcb, rsp);
+
+	if (!smb_lease_read(request, rsp, &granted)) {
+		smb_lease_set(lease, NULL, 0);
+		return;
 	}
-	*epoch = lease.epoch;
-	return lease.state;
+	if (!fits || !smb_lease_epoch_fits(lease, epoch, &granted)) {
+		DbgPrint(
+			"smb: a file has changed under its lease (%lx, epoch %x after %x): nothing is kept\n",
+			(ULONG)granted.state, granted.epoch, epoch);
+		granted.state = 0;
+	}
+	smb_lease_note_epoch(lease, granted.epoch);
+	smb_lease_set(lease, conn, granted.state);
 }
 
 void smb_lease_take(PRX_CONTEXT RxContext, struct smb_tree *tree, const struct smb_creating_lease *request,
@@ -317,10 +404,10 @@ void smb_lease_take(PRX_CONTEXT RxContext, struct smb_tree *tree, const struct s
 	struct smb_lease *lease = RxContext->pFcb->Context;
 
 	if (request->lease != NULL && !request->closing) {
-		uint32_t state = smb_lease_granted(request, rsp, &lease->epoch);
-
-		smb_lease_set(lease, tree->session->conn, state);
+		smb_lease_take_state(lease, RxContext->pFcb, tree->session->conn, request, rsp);
 		so->Key = lease;
+	} else if (lease != NULL && smb_lease_has_writer(RxContext->pFcb)) {
+		lease->time_known = false;
 	}
 	/* RDBSS takes the state of the file from the open it saw last */
 	so->BufferingFlags = lease != NULL ? smb_lease_flags(lease) : 0;
@@ -351,11 +438,14 @@ bool smb_lease_break(struct smb_conn *conn, const struct smb2_break *brk)
 	lease = smb_lease_find_locked(brk->lease_key);
 	/* not `conn`: the answer to the create that was granted it may have been read but not yet looked at */
 	ours = lease != NULL && (lease->conn == conn || lease->conn == NULL);
-	if (ours)
+	if (ours) {
+		if (lease->version == 2 && brk->new_epoch != 0)
+			smb_lease_note_epoch_locked(lease, brk->new_epoch);
 		RxIndicateChangeOfBufferingState(
 			lease->srv_call, lease,
 			smb_break_context(brk->new_state,
 					  (brk->flags & SMB2_NOTIFY_BREAK_LEASE_FLAG_ACK_REQUIRED) != 0));
+	}
 	KeReleaseSpinLock(&smb_leases.lock, irql);
 	return ours;
 }

@@ -30,6 +30,77 @@ static struct fake_files files;
 enum { OPEN_MAX_FILES = 8 };
 static struct door_file *open_files[OPEN_MAX_FILES];
 
+/* ---- a keeper of pages ------------------------------------------------------------------------------- */
+
+struct keeper {
+	struct nt_cache_map *map;
+	KEVENT purged;
+	unsigned int acks_before; /* acknowledgements that the server had when the pages went */
+};
+
+static struct keeper *last_keeper; /* static, so that a test that failed leaves it usable */
+
+static NTSTATUS keeper_flush(void *context, LONGLONG offset, ULONG length)
+{
+	(void)context;
+	(void)offset;
+	(void)length;
+	return STATUS_SUCCESS;
+}
+
+static BOOLEAN keeper_purge(void *context, LONGLONG offset, ULONG length)
+{
+	struct keeper *keeper = context;
+
+	(void)offset;
+	(void)length;
+	if (KeReadStateEvent(&keeper->purged) == 0)
+		keeper->acks_before = fake_files_count(&files, SMB2_OPLOCK_BREAK);
+	(void)KeSetEvent(&keeper->purged, IO_NO_INCREMENT, FALSE);
+	return TRUE;
+}
+
+static void keeper_release(void *context)
+{
+	(void)context;
+}
+
+static const struct nt_cache_ops keeper_ops = {keeper_flush, keeper_purge, keeper_release};
+
+/* False: the grant has ended already. */
+static bool keep_if_granted(struct keeper *keeper, const struct door_opened *opened)
+{
+	NTSTATUS status;
+
+	memset(keeper, 0, sizeof(*keeper));
+	KeInitializeEvent(&keeper->purged, NotificationEvent, FALSE);
+	status = door_cache_attach(opened, &keeper_ops, keeper, &keeper->map);
+	last_keeper = keeper;
+	assert_true(status == STATUS_SUCCESS || status == STATUS_RETRY);
+	return status == STATUS_SUCCESS;
+}
+
+static void keep(struct keeper *keeper, const struct door_opened *opened)
+{
+	assert_true(opened->read_caching);
+	assert_true(keep_if_granted(keeper, opened));
+}
+
+static bool is_purged(struct keeper *keeper)
+{
+	LARGE_INTEGER patience = {.QuadPart = -10ll * 10000000};
+
+	return KeWaitForSingleObject(&keeper->purged, Executive, KernelMode, FALSE, &patience) ==
+	       STATUS_SUCCESS;
+}
+
+static void keep_no_more(struct keeper *keeper)
+{
+	if (keeper->map != NULL)
+		nt_cache_detach(keeper->map);
+	keeper->map = NULL;
+}
+
 /* ---- set-up ------------------------------------------------------------------------------------------ */
 
 static int start(void **state)
@@ -63,6 +134,9 @@ static int tear_down(void **state)
 {
 	(void)state;
 	fake_files_stop(&files);
+	if (last_keeper != NULL)
+		keep_no_more(last_keeper);
+	last_keeper = NULL;
 	for (size_t i = 0; i < OPEN_MAX_FILES; i++) /* a test that failed has left some */
 		if (open_files[i] != NULL)
 			(void)door_close(open_files[i], NULL);
@@ -146,72 +220,6 @@ static NTSTATUS write_text(const struct door_opened *opened, const char *text, u
 	return door_write(opened->file, NULL, text, (ULONG)strlen(text), offset, &n);
 }
 
-/* ---- a keeper of pages ------------------------------------------------------------------------------- */
-
-struct keeper {
-	struct nt_cache_map *map;
-	KEVENT purged;
-	unsigned int acks_before; /* acknowledgements that the server had when the pages went */
-};
-
-static NTSTATUS keeper_flush(void *context, LONGLONG offset, ULONG length)
-{
-	(void)context;
-	(void)offset;
-	(void)length;
-	return STATUS_SUCCESS;
-}
-
-static BOOLEAN keeper_purge(void *context, LONGLONG offset, ULONG length)
-{
-	struct keeper *keeper = context;
-
-	(void)offset;
-	(void)length;
-	if (KeReadStateEvent(&keeper->purged) == 0)
-		keeper->acks_before = fake_files_count(&files, SMB2_OPLOCK_BREAK);
-	(void)KeSetEvent(&keeper->purged, IO_NO_INCREMENT, FALSE);
-	return TRUE;
-}
-
-static void keeper_release(void *context)
-{
-	(void)context;
-}
-
-static const struct nt_cache_ops keeper_ops = {keeper_flush, keeper_purge, keeper_release};
-
-/* False: the grant has ended already. */
-static bool keep_if_granted(struct keeper *keeper, const struct door_opened *opened)
-{
-	NTSTATUS status;
-
-	memset(keeper, 0, sizeof(*keeper));
-	KeInitializeEvent(&keeper->purged, NotificationEvent, FALSE);
-	status = door_cache_attach(opened, &keeper_ops, keeper, &keeper->map);
-	assert_true(status == STATUS_SUCCESS || status == STATUS_RETRY);
-	return status == STATUS_SUCCESS;
-}
-
-static void keep(struct keeper *keeper, const struct door_opened *opened)
-{
-	assert_true(opened->read_caching);
-	assert_true(keep_if_granted(keeper, opened));
-}
-
-static bool is_purged(struct keeper *keeper)
-{
-	LARGE_INTEGER patience = {.QuadPart = -10ll * 10000000};
-
-	return KeWaitForSingleObject(&keeper->purged, Executive, KernelMode, FALSE, &patience) ==
-	       STATUS_SUCCESS;
-}
-
-static void keep_no_more(struct keeper *keeper)
-{
-	nt_cache_detach(keeper->map);
-}
-
 /* ---- what is granted --------------------------------------------------------------------------------- */
 
 static void expect_nothing_kept(void)
@@ -268,7 +276,7 @@ static void test_grant_of_another_key(void **state)
 static void test_break_twice(void **state)
 {
 	struct door_opened opened;
-	struct keeper keeper;
+	static struct keeper keeper;
 	struct smb2_break brk;
 
 	(void)state;
@@ -291,7 +299,7 @@ static void test_break_twice(void **state)
 static void test_break_of_what_is_not_held(void **state)
 {
 	struct door_opened opened;
-	struct keeper keeper;
+	static struct keeper keeper;
 	struct smb2_break brk;
 
 	(void)state;
@@ -333,7 +341,7 @@ static void test_break_to_a_higher_state(void **state)
 static void test_acknowledgement_refused(void **state)
 {
 	struct door_opened opened;
-	struct keeper keeper;
+	static struct keeper keeper;
 	struct smb2_break brk;
 
 	(void)state;
@@ -354,7 +362,7 @@ static void test_acknowledgement_refused(void **state)
 static void test_acknowledgement_unanswered(void **state)
 {
 	struct door_opened opened;
-	struct keeper keeper;
+	static struct keeper keeper;
 	struct smb2_break brk;
 	char byte;
 	ULONG n;
@@ -423,7 +431,7 @@ static void test_lost_before_the_creates_answer_is_read(void **state)
 	connect_with(NULL);
 	for (int i = 0; i < 100; i++) {
 		struct door_opened opened;
-		struct keeper keeper;
+		static struct keeper keeper;
 
 		fake_files_lock(&files);
 		files.drop_after_create = true;
@@ -436,6 +444,213 @@ static void test_lost_before_the_creates_answer_is_read(void **state)
 		}
 		(void)door_close(opened.file, NULL);
 	}
+}
+
+/* A break that asks for no answer gets none, and takes the pages all the same. */
+static void test_break_without_acknowledgement(void **state)
+{
+	struct door_opened opened;
+	static struct keeper keeper;
+	struct smb2_break brk;
+
+	(void)state;
+	connect_with(NULL);
+	opened = open_for("f", FILE_READ_DATA);
+	keep(&keeper, &opened);
+	brk = fake_lease_break(&files, RH, 0, 2);
+	brk.flags = 0;
+	assert_true(fake_files_break(&files, &brk));
+	assert_true(is_purged(&keeper));
+	keep_no_more(&keeper);
+	close_file(&opened);
+	assert_true(fake_files_wait(&files, SMB2_CLOSE, 1));
+	assert_int_equal(fake_files_count(&files, SMB2_OPLOCK_BREAK), 0);
+}
+
+/* Breaks and closes that cross: each handle is closed once, and the connection goes on. */
+static void test_break_of_a_closing_handle(void **state)
+{
+	unsigned int opens;
+
+	(void)state;
+	connect_with(NULL);
+	for (int i = 0; i < 50; i++) {
+		struct door_opened opened = open_for("f", FILE_READ_DATA);
+		struct smb2_break brk = fake_lease_break(&files, RH, i % 2 != 0 ? 0 : R, 2);
+
+		assert_true(fake_files_break(&files, &brk));
+		close_file(&opened);
+		assert_true(fake_files_break(&files, &brk));
+	}
+	door_volume_disconnect(volume);
+	volume = NULL;
+	fake_files_lock(&files);
+	opens = files.opens;
+	assert_int_equal(files.connections, 1);
+	for (unsigned int i = 0; i < files.log_count; i++)
+		for (unsigned int k = 0; k < i; k++)
+			assert_false(files.log[i].command == SMB2_CLOSE &&
+				     files.log[k].command == SMB2_CLOSE &&
+				     files.log[i].file_id == files.log[k].file_id);
+	fake_files_unlock(&files);
+	assert_true(fake_files_wait(&files, SMB2_CLOSE, opens));
+}
+
+/*
+ * A write-back that the server refuses is not acknowledged as done: the server will take the whole lease away, so that
+ * nothing may be kept under what the break would have left. The data stays, and its owner hears of the failure.
+ */
+static void test_write_back_refused(void **state)
+{
+	struct door_opened opened;
+	static struct keeper keeper;
+	struct smb2_break brk;
+
+	(void)state;
+	connect_with(NULL);
+	opened = open_for("f", FILE_READ_DATA | FILE_WRITE_DATA);
+	keep(&keeper, &opened);
+	assert_int_equal(write_text(&opened, "promised", 0), STATUS_SUCCESS);
+	fake_files_lock(&files);
+	files.write_status = WIRE_DISK_FULL;
+	fake_files_unlock(&files);
+	brk = fake_lease_break(&files, RWH, RH, 2);
+	assert_true(fake_files_break(&files, &brk));
+	assert_true(is_purged(&keeper));
+	assert_int_equal(fake_files_count(&files, SMB2_OPLOCK_BREAK), 0);
+	keep_no_more(&keeper);
+	assert_int_equal(end_file(&opened), STATUS_DISK_FULL);
+}
+
+/* A connection that ends with data kept under W: its handle's end says that the data is not there. */
+static void test_lost_with_data(void **state)
+{
+	struct door_opened opened;
+	static struct keeper keeper;
+
+	(void)state;
+	connect_with(NULL);
+	opened = open_for("f", FILE_READ_DATA | FILE_WRITE_DATA);
+	keep(&keeper, &opened);
+	assert_int_equal(write_text(&opened, "promised", 0), STATUS_SUCCESS);
+	fake_files_drop(&files);
+	assert_true(is_purged(&keeper));
+	keep_no_more(&keeper);
+	assert_false(NT_SUCCESS(end_file(&opened)));
+}
+
+/* ---- answers that contradict the lease --------------------------------------------------------------- */
+
+/* MS-SMB2 3.2.5.7.5: an epoch that has moved on by more than this grant tells of changes that nobody told us of. */
+static void test_epoch_that_jumps(void **state)
+{
+	struct door_opened first, second;
+	static struct keeper keeper;
+
+	(void)state;
+	connect_with(NULL);
+	first = open_for("f", FILE_READ_DATA);
+	keep(&keeper, &first);
+	fake_files_lock(&files);
+	files.epoch = 4;
+	fake_files_unlock(&files);
+	second = open_for("f", FILE_READ_DATA | FILE_WRITE_DATA);
+	assert_true(is_purged(&keeper));
+	keep_no_more(&keeper);
+	close_file(&second);
+	close_file(&first);
+}
+
+static struct door_opened open_in_epoch(uint16_t epoch, ACCESS_MASK access)
+{
+	fake_files_lock(&files);
+	files.epoch = epoch;
+	fake_files_unlock(&files);
+	return open_for("f", access);
+}
+
+/* The epoch wraps; an upgrade takes one step, a mere open none: pages stay. An old one is a lie: they go. */
+static void test_epoch_that_wraps(void **state)
+{
+	static struct keeper keeper;
+	struct door_opened opened[4];
+
+	(void)state;
+	connect_with(NULL);
+	opened[0] = open_in_epoch(0xFFFF, FILE_READ_DATA);
+	keep(&keeper, &opened[0]);
+	opened[1] = open_in_epoch(0, FILE_READ_DATA | FILE_WRITE_DATA);
+	opened[2] = open_in_epoch(0, FILE_READ_DATA | FILE_WRITE_DATA | FILE_WRITE_EA);
+	assert_true(opened[2].read_caching);
+	assert_int_equal(KeReadStateEvent(&keeper.purged), 0);
+	opened[3] = open_in_epoch(0xFFFE, FILE_READ_DATA | FILE_READ_EA | DELETE);
+	assert_true(is_purged(&keeper));
+	keep_no_more(&keeper);
+	for (size_t i = 0; i < RTL_NUMBER_OF(opened); i++)
+		close_file(&opened[i]);
+}
+
+/* A size that changed under a lease nobody broke: the server has not kept its word, and nothing is kept on it. */
+static void test_size_that_contradicts(void **state)
+{
+	struct door_opened first, second;
+	static struct keeper keeper;
+
+	(void)state;
+	connect_with(NULL);
+	first = open_for("f", FILE_READ_DATA);
+	keep(&keeper, &first);
+	fake_files_lock(&files);
+	files.size = 50;
+	fake_files_unlock(&files);
+	second = open_for("f", FILE_READ_DATA | FILE_WRITE_DATA);
+	assert_true(is_purged(&keeper));
+	assert_int_equal(second.stat.EndOfFile.QuadPart, 50);
+	keep_no_more(&keeper);
+	close_file(&second);
+	close_file(&first);
+}
+
+/* A last write time that changed under a lease nobody broke, when nothing was written here: the same. */
+static void test_time_that_contradicts(void **state)
+{
+	struct door_opened first, second;
+	static struct keeper keeper;
+
+	(void)state;
+	connect_with(NULL);
+	first = open_for("f", FILE_READ_DATA);
+	keep(&keeper, &first);
+	fake_files_lock(&files);
+	files.time += 10000000;
+	fake_files_unlock(&files);
+	second = open_for("f", FILE_READ_DATA | FILE_WRITE_DATA);
+	assert_true(is_purged(&keeper));
+	keep_no_more(&keeper);
+	close_file(&second);
+	close_file(&first);
+}
+
+/* Another file under the name with each answer: each open gets the file it was told of, or a clear error; no loop. */
+static void test_file_id_that_changes(void **state)
+{
+	struct door_opened first, second;
+	NTSTATUS status;
+
+	(void)state;
+	files.new_id_each_time = true;
+	connect_with(NULL);
+	first = open_for("f", FILE_READ_DATA);
+	status = try_open("f", FILE_READ_DATA | FILE_WRITE_DATA, &second);
+	if (NT_SUCCESS(status)) {
+		assert_true(first.stat.FileId.QuadPart != second.stat.FileId.QuadPart);
+		assert_int_equal(write_text(&second, "b", 0), STATUS_SUCCESS);
+		assert_int_equal(door_close(second.file, NULL), STATUS_SUCCESS);
+		assert_memory_equal(files.data, "b", 1);
+	}
+	assert_int_equal(first_byte(&first), NT_SUCCESS(status) ? 'b' : 'a');
+	close_file(&first);
+	assert_true(fake_files_count(&files, SMB2_CREATE) < 20);
 }
 
 int main(void)
@@ -453,6 +668,15 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_acknowledgement_unanswered, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_break_before_the_creates_answer, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_break_writes_back_first, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_break_without_acknowledgement, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_break_of_a_closing_handle, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_write_back_refused, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_lost_with_data, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_epoch_that_jumps, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_epoch_that_wraps, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_size_that_contradicts, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_time_that_contradicts, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_file_id_that_changes, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, start, stop);
