@@ -155,6 +155,7 @@ static struct mem_handle *handle_alloc(struct mem_volume *volume, const struct m
 	handle->access = how->access;
 	handle->share_access = how->share_access;
 	handle->key = how->lease_key;
+	handle->opener = how->opener;
 	handle->delete_on_close = (how->options & FILE_DELETE_ON_CLOSE) != 0;
 	return handle;
 }

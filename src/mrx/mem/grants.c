@@ -100,13 +100,13 @@ void mem_lease_grant_locked(struct mem_handle *handle, const struct mem_open *ho
 		if (lease == NULL)
 			return; /* nothing to keep is an answer, too */
 		RtlZeroMemory(lease, sizeof(*lease));
-		lease->client = how->lease_client;
 		lease->key = how->lease_key;
+		InitializeListHead(&lease->handles);
 		InsertTailList(&node->leases, &lease->link);
 	}
 	if (lease == NULL)
 		return;
-	lease->handles++;
+	InsertTailList(&lease->handles, &handle->lease_link);
 	handle->lease = lease;
 	if (lease->state == lease->to) /* what is being taken back does not grow */
 		lease->state = lease->to = lease->state | bits;
@@ -122,17 +122,28 @@ ULONG mem_fs_lease_state(struct mem_handle *handle)
 	return state;
 }
 
+/* Without a handle nothing is held.  The lease of who waits stays, until he does not. */
+static void end_unheld_locked(struct mem_node *node, struct mem_lease *lease)
+{
+	if (!IsListEmpty(&lease->handles))
+		return;
+	lease->state = lease->to = 0;
+	if (lease->waiting == 0) {
+		RemoveEntryList(&lease->link);
+		ExFreePoolWithTag(lease, MEM_TAG_LEASE);
+	}
+	wake_waiters_locked(node);
+}
+
 void mem_lease_drop_handle_locked(struct mem_handle *handle)
 {
 	struct mem_lease *lease = handle->lease;
-	struct mem_node *node = handle->node;
 
-	handle->lease = NULL;
-	if (lease == NULL || --lease->handles > 0)
+	if (lease == NULL)
 		return;
-	RemoveEntryList(&lease->link);
-	ExFreePoolWithTag(lease, MEM_TAG_LEASE);
-	wake_waiters_locked(node);
+	handle->lease = NULL;
+	RemoveEntryList(&handle->lease_link);
+	end_unheld_locked(handle->node, lease);
 }
 
 /* ---- breaking ---- */
@@ -148,6 +159,14 @@ void mem_fs_lease_acknowledge(struct mem_handle *handle, ULONG left)
 	ExReleaseFastMutex(&handle->volume->mutex);
 }
 
+/* Something is held, so there is a handle. */
+static void tell_locked(struct mem_node *node, struct mem_lease *lease, bool acknowledge)
+{
+	struct mem_handle *handle = CONTAINING_RECORD(lease->handles.Flink, struct mem_handle, lease_link);
+
+	node->volume->told(handle->opener, lease->key, lease->to, acknowledge);
+}
+
 void mem_lease_revoke_locked(struct mem_node *node, const void *key, ULONG bits)
 {
 	PLIST_ENTRY at;
@@ -159,7 +178,7 @@ void mem_lease_revoke_locked(struct mem_node *node, const void *key, ULONG bits)
 			continue;
 		lease->state = without(lease->state, bits);
 		lease->to &= lease->state;
-		node->volume->told(lease->client, lease->key, lease->to, false);
+		tell_locked(node, lease, false);
 	}
 	wake_waiters_locked(node);
 }
@@ -171,7 +190,7 @@ static void ask_locked(struct mem_node *node, struct mem_lease *lease, ULONG bit
 	if (lease->to == lease->state)
 		lease->limit = KeQueryInterruptTime() + (uint64_t)node->volume->break_limit * 10000;
 	lease->to = without(lease->to, bits);
-	node->volume->told(lease->client, lease->key, lease->to, true);
+	tell_locked(node, lease, true);
 }
 
 /* Asks everybody who is in the way, and ends what was asked for in vain.  0: nobody is; else when to look again. */
@@ -206,8 +225,7 @@ bool mem_lease_break_locked(struct mem_node *node, const void *key, ULONG bits)
 	KeInitializeEvent(&waiter.look, SynchronizationEvent, FALSE);
 	InsertTailList(&node->lease_waiters, &waiter.link);
 	if (mine != NULL) {
-		mine->waiting++;
-		mine->handles++; /* our own last handle may be closed meanwhile */
+		mine->waiting++; /* which keeps it: our own last handle may be closed meanwhile */
 		wake_waiters_locked(node);
 	}
 	while (until != 0) {
@@ -222,11 +240,7 @@ bool mem_lease_break_locked(struct mem_node *node, const void *key, ULONG bits)
 	RemoveEntryList(&waiter.link);
 	if (mine != NULL) {
 		mine->waiting--;
-		if (--mine->handles == 0) {
-			RemoveEntryList(&mine->link);
-			ExFreePoolWithTag(mine, MEM_TAG_LEASE);
-			wake_waiters_locked(node);
-		}
+		end_unheld_locked(node, mine);
 	}
 	return true;
 }

@@ -52,7 +52,7 @@ void mem_lease_ask(PRX_CONTEXT RxContext, struct mem_open *how)
 
 	if (fcb->Context == NULL && wanted != 0)
 		fcb->Context = ExAllocatePoolZero(NonPagedPool, sizeof(struct mem_grant), MEM_TAG_GRANT);
-	how->lease_client = fcb->pNetRoot->pSrvCall;
+	how->opener = RxContext->pRelevantSrvOpen;
 	how->lease_key = fcb->Context; /* without memory nothing is asked for */
 	how->lease_wanted = wanted;
 }
@@ -93,11 +93,21 @@ NTSTATUS mrx_mem_deallocate_for_fcb(PMRX_FCB Fcb)
 
 /* ---- breaks ---- */
 
-/* Under the volume's mutex: the holder's handle is open, and so is its SRV_CALL. */
-void mem_lease_is_told(void *client, void *key, ULONG state, bool acknowledge)
+/*
+ * Under the volume's mutex: the handle is open, and so is its SRV_OPEN.  The request waits at the file when this returns:
+ * whoever opens it after the other client's change was answered has applied it first.  A thread that holds the file
+ * itself would apply it here, under the mutex: it finds the open by its key, later.
+ */
+void mem_lease_is_told(void *opener, void *key, ULONG state, bool acknowledge)
 {
-	RxIndicateChangeOfBufferingState(client, key,
-					 (PVOID)(ULONG_PTR)(state | (acknowledge ? BREAK_ANSWER : 0)));
+	PMRX_SRV_OPEN so = opener;
+	PMRX_SRV_CALL server = so->pVNetRoot->pNetRoot->pSrvCall;
+	PVOID context = (PVOID)(ULONG_PTR)(state | (acknowledge ? BREAK_ANSWER : 0));
+
+	if (RxIsFcbAcquiredExclusive(so->pFcb))
+		RxIndicateChangeOfBufferingState(server, key, context);
+	else
+		RxIndicateChangeOfBufferingStateForSrvOpen(server, so, key, context);
 }
 
 NTSTATUS mrx_mem_compute_new_buffering_state(PMRX_SRV_OPEN SrvOpen, PVOID MRxContext,

@@ -97,7 +97,7 @@ void mem_lease_ask(PRX_CONTEXT RxContext, struct mem_open *how);
 /* Tells RDBSS what it got; the handle stands in the SRV_OPEN. */
 void mem_lease_take(PMRX_SRV_OPEN so);
 void mem_lease_handle_ended(PMRX_FCB fcb);
-void mem_lease_is_told(void *client, void *key, ULONG state, bool acknowledge);
+void mem_lease_is_told(void *opener, void *key, ULONG state, bool acknowledge);
 NTSTATUS mrx_mem_compute_new_buffering_state(PMRX_SRV_OPEN SrvOpen, PVOID MRxContext,
 					     PULONG NewBufferingState);
 NTSTATUS mrx_mem_complete_buffering_state_change(PRX_CONTEXT RxContext, PMRX_SRV_OPEN SrvOpen,

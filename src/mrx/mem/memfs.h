@@ -106,9 +106,9 @@ struct mem_node {
 
 /*
  * Somebody wants less of a lease to be left: `state`.  acknowledge: he waits for mem_fs_lease_acknowledge().
- * Called with the volume's mutex held: must neither wait nor come back.
+ * opener: of one of the handles under the lease.  Called with the volume's mutex held: must neither wait nor come back.
  */
-typedef void (*mem_lease_told)(void *client, void *key, ULONG state, bool acknowledge);
+typedef void (*mem_lease_told)(void *opener, void *key, ULONG state, bool acknowledge);
 
 struct mem_volume {
 	LIST_ENTRY link; /* of the driver's list */
@@ -129,11 +129,10 @@ struct mem_volume {
 /* What one opener, known by his key, may keep of one file.  Lives as long as one of his handles. */
 struct mem_lease {
 	LIST_ENTRY link;
-	void *client; /* whom to tell; the volume does not look into it */
 	void *key;
-	ULONG state;    /* MEM_LEASE_ bits that he holds */
-	ULONG to;       /* what a break leaves of them; the same as state when there is none */
-	ULONG handles;  /* that name the key */
+	LIST_ENTRY handles; /* struct mem_handle that name the key */
+	ULONG state;        /* MEM_LEASE_ bits that its holder has */
+	ULONG to;           /* what a break leaves of them; the same as state when there is none */
 	ULONG waiting;  /* his requests that wait for others at this file: nobody waits for him meanwhile */
 	uint64_t limit; /* of a break: interrupt time */
 };
@@ -147,7 +146,9 @@ struct mem_handle {
 	FILE_OBJECT share_file; /* carries the access bits that IoCheckShareAccess wants */
 	LIST_ENTRY link;        /* of the node, until cleaned up */
 	void *key; /* of the opener's lease, whether he holds one or not; NULL: he cannot have one */
-	struct mem_lease *lease; /* counts this handle; NULL: none */
+	struct mem_lease *lease; /* NULL: none */
+	LIST_ENTRY lease_link;
+	void *opener; /* whom to tell of the lease; the volume does not look into it */
 	bool share_counted;
 	bool delete_on_close;
 	bool cleaned_up;
@@ -204,7 +205,7 @@ struct mem_open {
 	LONGLONG allocation;
 	const void *ea;
 	ULONG ea_length;
-	void *lease_client;
+	void *opener;
 	void *lease_key;    /* NULL: this opener knows nothing of leases */
 	ULONG lease_wanted; /* MEM_LEASE_ bits */
 	uint64_t expect;    /* the id of the only node it may open, or 0; another one: STATUS_RETRY */

@@ -18,11 +18,11 @@ struct client {
 };
 
 /* Under the volume's mutex, which a test that looks at the fields without it has synchronised with by a call. */
-static void told(void *client, void *key, ULONG state, bool acknowledge)
+static void told(void *opener, void *key, ULONG state, bool acknowledge)
 {
-	struct client *c = client;
+	struct client *c = opener;
 
-	assert_ptr_equal(key, client);
+	assert_ptr_equal(key, opener);
 	c->told++;
 	c->state = state;
 	c->answer = acknowledge;
@@ -60,7 +60,7 @@ static NTSTATUS open_for(struct fixture *f, struct client *client, ACCESS_MASK a
 		.access = access,
 		.share_access = share,
 		.disposition = disposition,
-		.lease_client = client,
+		.opener = client,
 		.lease_key = client,
 		.lease_wanted = wanted,
 	};

@@ -1,0 +1,32 @@
+/*
+ * orders.h - breaks, reads, writes, truncations, renames and closes of two clients in any order, against a model that
+ * says what a read may return.  Written once for both executives.
+ */
+#ifndef TESTS_MRX_MEM_ORDERS_H
+#define TESTS_MRX_MEM_ORDERS_H
+
+#include <stdbool.h>
+
+struct orders_plan {
+	unsigned int actors; /* per client */
+	unsigned int steps;  /* of each actor */
+	bool renames;
+};
+
+struct orders_seen {
+	unsigned long reads;
+	unsigned long
+		late; /* returned what another client had replaced, through a handle that was open before */
+};
+
+/*
+ * Runs a plan with the runtime's random numbers, and stops the process with what went wrong.
+ *
+ * The model: a file is a register; a truncation writes 0 to it.  A read returns a value whose write had begun, and which
+ * no write has replaced that the reader must know of.  He must know of his own client's, and of every one that was
+ * answered before he opened his handle: an open waits for whoever keeps data back (write caching needs an answer).
+ * A handle that was open before learns of others' writes by a break that nobody waits for: such reads are counted.
+ */
+void orders_run(const struct orders_plan *plan, struct orders_seen *seen);
+
+#endif
