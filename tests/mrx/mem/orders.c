@@ -222,12 +222,23 @@ static void actor_rename(struct actor *a)
 	     "rename: %x", (unsigned int)status);
 }
 
+/* Time passes, where it costs nothing: what is kept gets old, handles stop sleeping, patience ends. */
+static void actor_rest(void)
+{
+	LARGE_INTEGER wait = {.QuadPart = -(LONGLONG)(nt_random() % (12 * SECONDS)) - 1};
+
+	if (nt_current_executive() == NT_EXEC_SIM)
+		(void)KeDelayExecutionThread(KernelMode, FALSE, &wait);
+}
+
 static void actor_step(struct actor *a)
 {
-	unsigned int what = (unsigned int)(nt_random() % 16);
+	unsigned int what = (unsigned int)(nt_random() % 17);
 
 	if (what == 0 && a->run->plan->renames)
 		actor_rename(a);
+	else if (what == 16)
+		actor_rest();
 	else if (what == 1)
 		actor_close(a);
 	else if (what == 2)
