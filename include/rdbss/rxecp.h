@@ -13,7 +13,7 @@
 
 #include "rxtypes/forward.h"
 
-#define RX_QOC_STAT 0x1 /* fill Stat */
+#define RX_QOC_STAT 0x1 /* fill Stat; with RX_QOC_SET as it is after the change */
 #define RX_QOC_CLOSE \
 	0x2                /* the opener closes at once: the driver may close with the create, and then sets
 				 * SRVOPEN_FLAG_CLOSED on the SRV_OPEN */
@@ -50,6 +50,20 @@ typedef struct _RX_QUERY_ON_CREATE_ECP {
 	NTSTATUS
 	SetStatus; /* driver, with RX_QOC_SET in Supplied: of the setting and what the close said of it */
 } RX_QUERY_ON_CREATE_ECP, *PRX_QUERY_ON_CREATE_ECP;
+
+/*
+ * Query on set: what the caller wants to know of a file after a change of its information, in the same round trip. Whoever
+ * sends IRP_MJ_SET_INFORMATION points Irp->Tail.Overlay.AuxiliaryBuffer to it; the mini-redirector finds it in
+ * MRxSetFileInfo through RxContext->CurrentIrp, fills Stat as the file is after the change and sets Supplied. A driver
+ * that does not know it leaves Supplied FALSE. Memory of the caller until the IRP is complete.
+ */
+#define RX_QUERY_ON_SET_TYPE 0x53514f53u
+
+typedef struct _RX_QUERY_ON_SET {
+	ULONG Type; /* RX_QUERY_ON_SET_TYPE */
+	BOOLEAN Supplied;
+	FILE_STAT_INFORMATION Stat;
+} RX_QUERY_ON_SET, *PRX_QUERY_ON_SET;
 
 /* {5f3b8a0e-7c1d-4c8e-9d55-2a6b1e0f4c37} */
 static const GUID RX_ECP_QUERY_ON_CREATE = {

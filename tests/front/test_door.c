@@ -120,6 +120,8 @@ static void test_set_on_create(void **state)
 	assert_int_equal(door_open(volume, NULL, &open, &opened), STATUS_SUCCESS);
 	assert_int_equal(opened.supplied & DOOR_SET, DOOR_SET);
 	assert_int_equal(opened.set_status, STATUS_SUCCESS);
+	assert_int_equal(opened.supplied & DOOR_QUERY_STAT, DOOR_QUERY_STAT);
+	assert_int_equal(opened.stat.EndOfFile.QuadPart, 3); /* as it is after the change */
 	assert_null(opened.file);
 	assert_int_equal(door_query_stat(file, NULL, &stat), STATUS_SUCCESS);
 	assert_int_equal(stat.EndOfFile.QuadPart, 3);

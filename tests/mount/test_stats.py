@@ -119,3 +119,109 @@ def test_the_counters_say_what_is_on_the_wire(mount, folder, tap):
 
     # what nobody waits for may still be on its way
     rig.wait_until("the counters and the wire to agree", 5, agree)
+def test_a_lookup_is_one_message_or_none(mount, folder):
+    """Attributes by name: open, ask and close in one message; a name that is not there costs one as well."""
+    path, disk = folder
+    put(os.path.join(disk, "f"), b"x" * 1000)
+    assert cost(mount, lambda: os.stat(os.path.join(path, "f"))) == {"LOOKUP CREATE+QUERY_INFO+CLOSE": 1}
+    assert cost(mount, lambda: os.stat(os.path.join(path, "f"))) == {}
+    assert cost(mount, lambda: os.path.exists(os.path.join(path, "nothing"))) == {"LOOKUP CREATE+QUERY_INFO+CLOSE": 1}
+
+
+def test_opened_and_asked_again_under_a_grant_costs_nothing(mount, folder):
+    """What was read a moment ago is opened, read and asked again without a message, and the opens are shared."""
+    path, disk = folder
+    put(os.path.join(disk, "f"), b"x" * 1000)
+    assert read(os.path.join(path, "f")) == b"x" * 1000
+    shared = mount.stats()["events"]["opens_shared"]
+    assert cost(mount, lambda: [read(os.path.join(path, "f")), os.stat(os.path.join(path, "f"))]) == {}
+    assert mount.stats()["events"]["opens_shared"] == shared + 1
+
+
+def write_new(path):
+    with open(path, "wb") as file:
+        file.write(b"data")
+
+
+def test_a_small_new_file_is_two_messages(mount, folder):
+    """Create, write and close: the create, and the data when the file is closed."""
+    path, disk = folder
+    for i in range(3):  # three misses: from then on a listing knows that names are not there
+        os.path.exists(os.path.join(path, f"nothing{i}"))
+    spent = cost(mount, lambda: [write_new(os.path.join(path, f"f{i}")) for i in range(5)])
+    assert spent == {"CREATE CREATE+QUERY_INFO": 5, "FLUSH WRITE": 5}
+    assert all(read(os.path.join(disk, f"f{i}")) == b"data" for i in range(5))
+
+
+def test_a_deletion_is_one_message(mount, folder):
+    """unlink and rmdir of what the kernel knows: one message each."""
+    path, disk = folder
+    for i in range(4):
+        write_new(os.path.join(path, f"f{i}"))
+        os.mkdir(os.path.join(path, f"d{i}"))
+    os.unlink(os.path.join(path, "f0"))  # finds out which classes the server has
+    os.rmdir(os.path.join(path, "d0"))
+    assert cost(mount, lambda: [os.unlink(os.path.join(path, f"f{i}")) for i in range(1, 4)]) == {
+        "UNLINK CREATE+CLOSE": 3}
+    assert cost(mount, lambda: [os.rmdir(os.path.join(path, f"d{i}")) for i in range(1, 4)]) == {
+        "RMDIR CREATE+SET_INFO+CLOSE": 3}
+    assert os.listdir(disk) == []
+
+
+def test_attributes_are_set_in_one_message_that_also_asks(mount, folder):
+    """Times, a size: the change and what the file looks like after it come together, with a handle or without."""
+    path, disk = folder
+    name = os.path.join(path, "f")
+    write_new(name)
+    at_once = {"SETATTR CREATE+SET_INFO+QUERY_INFO+CLOSE": 1}
+    assert cost(mount, lambda: os.utime(name, (1000, 2000))) == at_once
+    assert os.stat(name).st_mtime == os.stat(os.path.join(disk, "f")).st_mtime == 2000
+    assert cost(mount, lambda: os.truncate(name, 2)) == at_once
+    assert os.stat(name).st_size == os.stat(os.path.join(disk, "f")).st_size == 2
+    with open(name, "r+b") as file:
+        assert cost(mount, lambda: os.utime(file.fileno(), (1000, 3000))) == {"SETATTR SET_INFO+QUERY_INFO": 1}
+        assert os.fstat(file.fileno()).st_mtime == os.stat(os.path.join(disk, "f")).st_mtime == 3000
+        assert cost(mount, lambda: os.ftruncate(file.fileno(), 1)) == {"SETATTR SET_INFO+QUERY_INFO": 1}
+        assert os.fstat(file.fileno()).st_size == os.stat(os.path.join(disk, "f")).st_size == 1
+
+
+def test_a_mode_that_the_server_has_already_is_only_asked_for(mount, folder):
+    """chmod that does not turn the read-only attribute: one question. One that does: the question and the change."""
+    path, disk = folder
+    name = os.path.join(path, "f")
+    write_new(name)
+    ask = {"SETATTR CREATE+QUERY_INFO+CLOSE": 1}
+    assert cost(mount, lambda: os.chmod(name, 0o644)) == ask
+    assert cost(mount, lambda: os.chmod(name, 0o444)) == {**ask, "SETATTR CREATE+SET_INFO+QUERY_INFO+CLOSE": 1}
+    assert os.stat(name).st_mode & 0o222 == 0
+    with pytest.raises(PermissionError):
+        os.close(os.open(name, os.O_WRONLY))
+    assert cost(mount, lambda: os.chmod(name, 0o600)) == {**ask, "SETATTR CREATE+SET_INFO+QUERY_INFO+CLOSE": 1}
+    assert os.stat(name).st_mode & 0o222 != 0
+    with open(name, "r+b") as file:
+        assert cost(mount, lambda: os.fchmod(file.fileno(), 0o644)) == {"SETATTR QUERY_INFO": 1}
+    assert os.listdir(disk) == ["f"]
+
+
+def test_what_tar_does_to_a_file_is_four_messages(mount, folder):
+    """Create, write, close, times, mode."""
+    path, disk = folder
+    for i in range(3):
+        os.path.exists(os.path.join(path, f"nothing{i}"))
+
+    def extract(name):
+        write_new(name)
+        os.utime(name, (5, 5))
+        os.chmod(name, 0o644)
+
+    spent = cost(mount, lambda: [extract(os.path.join(path, f"f{i}")) for i in range(5)])
+    assert sum(spent.values()) == 20, spent
+
+
+def test_times_that_are_set_after_a_close_stay(mount, folder):
+    """A file that was written and closed, given times: they are those at the end, however late the kernel releases it."""
+    path, disk = folder
+    for i in range(150):
+        write_new(os.path.join(path, f"f{i}"))
+        os.utime(os.path.join(path, f"f{i}"), (5, 5))
+    assert [i for i in range(150) if os.stat(os.path.join(disk, f"f{i}")).st_mtime != 5] == []

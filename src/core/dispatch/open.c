@@ -259,17 +259,41 @@ static void rx_open_forget_name(PRX_CONTEXT rxc, PFCB fcb)
 	RxReleaseFcbTableLock(table);
 }
 
+/* What sleeps of the file by this name. */
+static void rx_open_end_sleepers_of(PRX_CONTEXT rxc, PUNICODE_STRING path)
+{
+	PRX_FCB_TABLE table = rx_open_table(rxc);
+	UNICODE_STRING full = *path;
+	PFCB fcb;
+
+	if (rx_open_prefixed_name((PV_NET_ROOT)rxc->Create.pVNetRoot, path, &full) != STATUS_SUCCESS)
+		return;
+	RxAcquireFcbTableLockShared(table, TRUE);
+	fcb = RxFcbTableLookupFcb(table, &full);
+	RxReleaseFcbTableLock(table);
+	if (fcb != NULL) {
+		(void)RxPurgeRelatedFobxs((PNET_ROOT)rxc->Create.pNetRoot, rxc, TRUE, fcb);
+		RxDereferenceNetFcb(fcb); /* the scavenger finds what this leaves */
+	}
+	if (full.Buffer != path->Buffer)
+		ExFreePool(full.Buffer);
+}
+
 /*
- * A new name that travels with the create (rxecp.h): what sleeps of the file that it replaces would be found by it. So
- * would be what sleeps of a file that somebody else has replaced, when the opener knows that.
+ * A change that travels with the create (rxecp.h). Of a new name: what sleeps of the file that it replaces would be found
+ * by it. So would be what sleeps of a file that somebody else has replaced, when the opener knows that. Of times, sizes
+ * and attributes: the closes of what sleeps of the file itself would come after them.
  * Before any FCB is held: purging waits for them.
  */
-static void rx_open_end_replaced_sleepers(PRX_CONTEXT rxc, PIRP irp)
+static void rx_open_end_sleepers(PRX_CONTEXT rxc, PIRP irp, PUNICODE_STRING path)
 {
 	const RX_QUERY_ON_CREATE_ECP *ecp = rx_open_query(irp);
 
 	if (ecp == NULL)
 		return;
+	if ((ecp->Requested & RX_QOC_SET) != 0 &&
+	    (ecp->SetClass == FileBasicInformation || ecp->SetClass == FileEndOfFileInformation))
+		rx_open_end_sleepers_of(rxc, path);
 	if ((ecp->Requested & RX_QOC_FRESH) != 0 ||
 	    ((ecp->Requested & RX_QOC_SET) != 0 &&
 	     (ecp->SetClass == FileRenameInformation || ecp->SetClass == FileRenameInformationEx)))
@@ -281,7 +305,7 @@ NTSTATUS rx_open_file(PRX_CONTEXT rxc, PIRP irp, PUNICODE_STRING path)
 	NTSTATUS status = STATUS_UNSUCCESSFUL;
 	unsigned int attempt;
 
-	rx_open_end_replaced_sleepers(rxc, irp);
+	rx_open_end_sleepers(rxc, irp, path);
 	/* the name may be another one of a file with data here */
 	rx_cache_flush_directory((PNET_ROOT)rxc->Create.pNetRoot, NULL);
 	for (attempt = 0; attempt < RX_OPEN_ATTEMPTS; attempt++) {

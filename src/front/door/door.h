@@ -236,7 +236,8 @@ struct door_opened {
  *
  * With DOOR_QUERY_STAT the stat is always there on success: a driver that ignores the extra create parameter
  * is asked separately.
- * With DOOR_SET the change was tried on success, and set_status tells how it ended.
+ * With DOOR_SET the change was tried on success, and set_status tells how it ended; a stat is that of after it. A change
+ * that failed may leave nothing to ask: a failure then is that of the question, and set_status is there all the same.
  * A cancelled open that the driver performed all the same is closed here and reported as STATUS_CANCELLED.
  */
 NTSTATUS door_open(struct door_volume *volume, const struct door_caller *caller, const struct door_open *open,
@@ -308,6 +309,10 @@ NTSTATUS door_query_volume(struct door_file *file, const struct door_caller *cal
 NTSTATUS door_query_stat(struct door_file *file, const struct door_caller *caller,
 			 FILE_STAT_INFORMATION *stat);
 
+/* The change, and what the file looks like after it: one round trip where the driver can. */
+NTSTATUS door_set_info_stat(struct door_file *file, const struct door_caller *caller,
+			    FILE_INFORMATION_CLASS cls, const void *buffer, ULONG length,
+			    FILE_STAT_INFORMATION *stat);
 NTSTATUS door_set_end_of_file(struct door_file *file, const struct door_caller *caller, uint64_t size);
 
 /* ---- names as POSIX programs expect them (posix.c, links.c) ------------------------------------------ */

@@ -55,8 +55,9 @@ NTSTATUS door_query_info(struct door_file *file, const struct door_caller *calle
 	return run_counted(r, caller, length, returned);
 }
 
-NTSTATUS door_set_info(struct door_file *file, const struct door_caller *caller, FILE_INFORMATION_CLASS cls,
-		       const void *buffer, ULONG length)
+/* @query: what is asked with it; NULL: nothing */
+static NTSTATUS set_info(struct door_file *file, const struct door_caller *caller, FILE_INFORMATION_CLASS cls,
+			 const void *buffer, ULONG length, RX_QUERY_ON_SET *query)
 {
 	struct door_request *r;
 	PIO_STACK_LOCATION stack;
@@ -75,6 +76,7 @@ NTSTATUS door_set_info(struct door_file *file, const struct door_caller *caller,
 					     IRP_MJ_SET_INFORMATION, 0, &r);
 	if (NT_SUCCESS(status)) {
 		set_buffer(r, copy);
+		r->irp->Tail.Overlay.AuxiliaryBuffer = (PVOID)query;
 		stack = door_request_stack(r);
 		stack->Parameters.SetFile.Length = length;
 		stack->Parameters.SetFile.FileInformationClass = cls;
@@ -84,6 +86,27 @@ NTSTATUS door_set_info(struct door_file *file, const struct door_caller *caller,
 		status = door_request_run(r, caller, NULL);
 	}
 	ExFreePoolWithTag(copy, DOOR_TAG_BUFFER);
+	return status;
+}
+
+NTSTATUS door_set_info(struct door_file *file, const struct door_caller *caller, FILE_INFORMATION_CLASS cls,
+		       const void *buffer, ULONG length)
+{
+	return set_info(file, caller, cls, buffer, length, NULL);
+}
+
+NTSTATUS door_set_info_stat(struct door_file *file, const struct door_caller *caller,
+			    FILE_INFORMATION_CLASS cls, const void *buffer, ULONG length,
+			    FILE_STAT_INFORMATION *stat)
+{
+	RX_QUERY_ON_SET query = {.Type = RX_QUERY_ON_SET_TYPE};
+	NTSTATUS status = set_info(file, caller, cls, buffer, length, &query);
+
+	if (!NT_SUCCESS(status))
+		return status;
+	if (!query.Supplied)
+		return door_query_stat(file, caller, stat);
+	*stat = query.Stat;
 	return status;
 }
 

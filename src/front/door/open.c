@@ -375,15 +375,16 @@ NTSTATUS door_open(struct door_volume *volume, const struct door_caller *caller,
 		door_object_close(volume->door, object);
 		return status;
 	}
+	if ((open->query & DOOR_SET) && !(out->supplied & DOOR_SET)) {
+		out->set_status =
+			door_set_info(file, caller, open->set_class, open->set_buffer, open->set_length);
+		out->supplied |= DOOR_SET;
+		out->supplied &= ~(DOOR_QUERY_STAT | DOOR_QUERY_ID); /* of before the change */
+	}
 	if ((open->query & DOOR_QUERY_STAT) && !(out->supplied & (DOOR_QUERY_STAT | DOOR_QUERY_ID))) {
 		status = door_query_stat(file, caller, &out->stat);
 		if (NT_SUCCESS(status))
 			out->supplied |= DOOR_QUERY_STAT;
-	}
-	if (NT_SUCCESS(status) && (open->query & DOOR_SET) && !(out->supplied & DOOR_SET)) {
-		out->set_status =
-			door_set_info(file, caller, open->set_class, open->set_buffer, open->set_length);
-		out->supplied |= DOOR_SET;
 	}
 	/* The caller gave up while the driver opened it: nobody would close the handle. */
 	if (NT_SUCCESS(status) && caller != NULL && caller->cancel != NULL &&

@@ -131,67 +131,79 @@ void front_op_access(fuse_req_t req, fuse_ino_t ino, int mask)
 
 /* ---- setattr ---------------------------------------------------------------------------------------- */
 
-/* A handle for one change: one that is open already, or a short-lived one. */
-struct attr_handle {
-	struct front_file *shared;
-	struct door_file *own;
+/* One change of a file, with the question what it looks like afterwards. */
+struct attr_change {
+	FILE_INFORMATION_CLASS cls;
+	const void *buffer;
+	ULONG length;
+	ACCESS_MASK access; /* that a handle needs for it */
 };
 
-static struct door_file *handle_file(const struct attr_handle *h)
-{
-	return h->shared != NULL ? h->shared->file : h->own;
-}
-
-static NTSTATUS open_for_change(struct front_request *r, struct front_node *node, ACCESS_MASK access,
-				struct attr_handle *h)
+static NTSTATUS change_by_path(struct front_request *r, struct front_node *node,
+			       const struct attr_change *change, bool at_once, FILE_STAT_INFORMATION *stat)
 {
 	struct rdr_fuse *fuse = r->fuse;
-	struct door_open open = {.access = access | FILE_READ_ATTRIBUTES | SYNCHRONIZE,
+	struct door_open open = {.access = change->access | FILE_READ_ATTRIBUTES | SYNCHRONIZE,
 				 .share = FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE,
 				 .disposition = FILE_OPEN,
-				 .options = node->type == S_IFLNK ? FILE_OPEN_REPARSE_POINT : 0};
-	struct door_opened opened;
-	NTSTATUS status;
+				 .options = node->type == S_IFLNK ? FILE_OPEN_REPARSE_POINT : 0,
+				 .query = at_once ? DOOR_SET | DOOR_QUERY_STAT | DOOR_QUERY_CLOSE : 0,
+				 .set_class = change->cls,
+				 .set_buffer = change->buffer,
+				 .set_length = change->length};
+	struct door_opened opened = {0};
+	NTSTATUS status = front_node_path(fuse, node, NULL, &open.path);
 
-	h->own = NULL;
-	h->shared = front_file_any(fuse, node, true);
-	if (h->shared != NULL)
-		return STATUS_SUCCESS;
-	status = front_node_path(fuse, node, NULL, &open.path);
 	if (!NT_SUCCESS(status))
 		return status;
+	front_node_await_leaving(fuse, node); /* then they sleep, and the engine ends them */
 	status = door_open(fuse->volume, &r->caller, &open, &opened);
+	if ((opened.supplied & DOOR_SET) && NT_ERROR(opened.set_status))
+		status = opened.set_status;
+	*stat = opened.stat;
+	if (opened.file != NULL) {
+		status = door_set_info_stat(opened.file, &r->caller, change->cls, change->buffer,
+					    change->length, stat);
+		(void)door_close(opened.file, &r->caller); /* nothing is buffered behind it */
+	}
+	if (NT_SUCCESS(status))
+		front_link_size(r, &open.path, stat);
 	door_name_free(&open.path);
-	h->own = opened.file;
 	return status;
 }
 
-static void close_after_change(struct front_request *r, struct attr_handle *h)
+/*
+ * Through @f, else through any handle that may write, else by path. A new size that travels with an open is not seen by
+ * the engine: that is for files that nobody has open here.
+ */
+static NTSTATUS change_node(struct front_request *r, struct front_node *node, struct front_file *f,
+			    const struct attr_change *change, FILE_STAT_INFORMATION *stat)
 {
-	if (h->shared != NULL)
-		front_file_put(r->fuse, h->shared);
-	if (h->own != NULL)
-		(void)door_close(h->own, &r->caller); /* nothing is buffered behind it */
-	h->shared = NULL;
-	h->own = NULL;
+	struct front_file *shared = f == NULL ? front_file_any(r->fuse, node, true) : NULL;
+	NTSTATUS status;
+
+	if (f == NULL)
+		f = shared;
+	if (f == NULL)
+		return change_by_path(
+			r, node, change,
+			change->cls != FileEndOfFileInformation || !front_node_is_open(r->fuse, node), stat);
+	status = door_set_info_stat(f->file, &r->caller, change->cls, change->buffer, change->length, stat);
+	if (shared != NULL)
+		front_file_put(r->fuse, shared);
+	return status;
 }
 
 static NTSTATUS set_size(struct front_request *r, struct front_node *node, struct fuse_file_info *fi,
-			 off_t size)
+			 off_t size, FILE_STAT_INFORMATION *stat)
 {
 	struct front_file *f = fi != NULL ? (struct front_file *)(uintptr_t)fi->fh : NULL;
-	struct attr_handle h;
-	NTSTATUS status;
+	FILE_END_OF_FILE_INFORMATION eof = {.EndOfFile.QuadPart = size};
+	struct attr_change change = {FileEndOfFileInformation, &eof, sizeof(eof), FILE_WRITE_DATA};
 
 	if (size < 0)
 		return STATUS_INVALID_PARAMETER;
-	if (f != NULL && f->can_write)
-		return door_set_end_of_file(f->file, &r->caller, (uint64_t)size);
-	status = open_for_change(r, node, FILE_WRITE_DATA, &h);
-	if (NT_SUCCESS(status))
-		status = door_set_end_of_file(handle_file(&h), &r->caller, (uint64_t)size);
-	close_after_change(r, &h);
-	return status;
+	return change_node(r, node, f != NULL && f->can_write ? f : NULL, &change, stat);
 }
 
 static void now_to_nt(LARGE_INTEGER *t)
@@ -199,42 +211,76 @@ static void now_to_nt(LARGE_INTEGER *t)
 	KeQuerySystemTime(t);
 }
 
-/* mode < 0: leave the attribute.  The fields that stay 0 are not changed by the server. */
+static void fill_times(FILE_BASIC_INFORMATION *basic, const struct stat *attr, int to_set)
+{
+	if (to_set & FUSE_SET_ATTR_ATIME_NOW)
+		now_to_nt(&basic->LastAccessTime);
+	else if (to_set & FUSE_SET_ATTR_ATIME)
+		basic->LastAccessTime.QuadPart = front_time_to_nt(&attr->st_atim);
+	if (to_set & FUSE_SET_ATTR_MTIME_NOW)
+		now_to_nt(&basic->LastWriteTime);
+	else if (to_set & FUSE_SET_ATTR_MTIME)
+		basic->LastWriteTime.QuadPart = front_time_to_nt(&attr->st_mtim);
+}
+
+/* The attributes with the mode's write bits; 0 when they have them already. */
+static ULONG attributes_for(ULONG now, mode_t mode)
+{
+	const ULONG kept = FILE_ATTRIBUTE_READONLY | FILE_ATTRIBUTE_HIDDEN | FILE_ATTRIBUTE_SYSTEM |
+			   FILE_ATTRIBUTE_ARCHIVE;
+	ULONG wanted = now & ~(ULONG)FILE_ATTRIBUTE_READONLY;
+
+	if (!(mode & WRITE_BITS))
+		wanted |= FILE_ATTRIBUTE_READONLY;
+	if (wanted == now)
+		return 0;
+	/* 0 would mean "no change"; NORMAL means "none of them". */
+	return (wanted & kept) != 0 ? wanted & kept : FILE_ATTRIBUTE_NORMAL;
+}
+
+/*
+ * Fields that stay 0 are not changed by the server. A mode that the server holds already, which is what most are, needs
+ * no more than the question.
+ */
 static NTSTATUS set_basic(struct front_request *r, struct front_node *node, const struct stat *attr,
-			  int to_set)
+			  int to_set, FILE_STAT_INFORMATION *stat)
 {
 	FILE_BASIC_INFORMATION basic;
-	struct attr_handle h;
+	struct attr_change change = {FileBasicInformation, &basic, sizeof(basic), FILE_WRITE_ATTRIBUTES};
 	NTSTATUS status;
 
 	RtlZeroMemory(&basic, sizeof(basic));
-	if (to_set & FUSE_SET_ATTR_ATIME_NOW)
-		now_to_nt(&basic.LastAccessTime);
-	else if (to_set & FUSE_SET_ATTR_ATIME)
-		basic.LastAccessTime.QuadPart = front_time_to_nt(&attr->st_atim);
-	if (to_set & FUSE_SET_ATTR_MTIME_NOW)
-		now_to_nt(&basic.LastWriteTime);
-	else if (to_set & FUSE_SET_ATTR_MTIME)
-		basic.LastWriteTime.QuadPart = front_time_to_nt(&attr->st_mtim);
-
-	status = open_for_change(r, node, FILE_WRITE_ATTRIBUTES, &h);
-	if (NT_SUCCESS(status) && (to_set & FUSE_SET_ATTR_MODE)) {
-		FILE_STAT_INFORMATION stat;
-
-		status = door_query_stat(handle_file(&h), &r->caller, &stat);
-		basic.FileAttributes = stat.FileAttributes & ~(ULONG)FILE_ATTRIBUTE_READONLY;
-		if (!(attr->st_mode & WRITE_BITS))
-			basic.FileAttributes |= FILE_ATTRIBUTE_READONLY;
-		basic.FileAttributes &= FILE_ATTRIBUTE_READONLY | FILE_ATTRIBUTE_HIDDEN |
-					FILE_ATTRIBUTE_SYSTEM | FILE_ATTRIBUTE_ARCHIVE;
-		/* 0 would mean "no change"; NORMAL means "none of them". */
-		if (basic.FileAttributes == 0)
-			basic.FileAttributes = FILE_ATTRIBUTE_NORMAL;
+	fill_times(&basic, attr, to_set);
+	if (to_set & FUSE_SET_ATTR_MODE) {
+		status = stat_node(r, node, stat);
+		if (!NT_SUCCESS(status))
+			return status;
+		basic.FileAttributes = attributes_for(stat->FileAttributes, attr->st_mode);
+		if (basic.FileAttributes == 0 && basic.LastAccessTime.QuadPart == 0 &&
+		    basic.LastWriteTime.QuadPart == 0)
+			return STATUS_SUCCESS;
 	}
-	if (NT_SUCCESS(status))
-		status = door_set_info(handle_file(&h), &r->caller, FileBasicInformation, &basic,
-				       sizeof(basic));
-	close_after_change(r, &h);
+	return change_node(r, node, NULL, &change, stat);
+}
+
+/* In the order of what may fail; each step tells what the file looks like after it. */
+static NTSTATUS set_attr(struct front_request *r, struct front_node *node, const struct stat *attr,
+			 int to_set, struct fuse_file_info *fi, FILE_STAT_INFORMATION *stat)
+{
+	int basic = to_set & (FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_MTIME | FUSE_SET_ATTR_ATIME_NOW |
+			      FUSE_SET_ATTR_MTIME_NOW | FUSE_SET_ATTR_MODE);
+	NTSTATUS status = STATUS_SUCCESS;
+
+	/* The read-only attribute of a folder means something else: its mode cannot be changed, as in cifs. */
+	if (node->type == S_IFDIR)
+		basic &= ~FUSE_SET_ATTR_MODE;
+	if (!(to_set & FUSE_SET_ATTR_SIZE) && basic == 0)
+		return stat_node(r, node, stat);
+	if (to_set & FUSE_SET_ATTR_SIZE)
+		status = set_size(r, node, fi, attr->st_size, stat);
+	/* ATIME and MTIME are also set in the flags when only their NOW form is. */
+	if (NT_SUCCESS(status) && basic != 0)
+		status = set_basic(r, node, attr, basic, stat);
 	return status;
 }
 
@@ -244,10 +290,9 @@ void front_op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_
 	struct rdr_fuse *fuse = fuse_req_userdata(req);
 	struct front_node *node = front_node_of(fuse, ino);
 	struct front_request *r = front_begin(req, node, NULL);
-	int basic = to_set & (FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_MTIME | FUSE_SET_ATTR_ATIME_NOW |
-			      FUSE_SET_ATTR_MTIME_NOW | FUSE_SET_ATTR_MODE);
+	ULONGLONG since = KeQueryInterruptTime();
 	FILE_STAT_INFORMATION stat;
-	NTSTATUS status = STATUS_SUCCESS;
+	NTSTATUS status;
 
 	if (r == NULL)
 		return;
@@ -256,19 +301,10 @@ void front_op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_
 		front_reply_err(r, EPERM);
 		goto out;
 	}
-	/* The read-only attribute of a folder means something else: its mode cannot be changed, as in cifs. */
-	if (node->type == S_IFDIR)
-		basic &= ~FUSE_SET_ATTR_MODE;
 	front_node_changed(fuse, node);
-	if (to_set & FUSE_SET_ATTR_SIZE)
-		status = set_size(r, node, fi, attr->st_size);
-	/* ATIME and MTIME are also set in the flags when only their NOW form is. */
-	if (NT_SUCCESS(status) && basic != 0)
-		status = set_basic(r, node, attr, basic);
+	status = set_attr(r, node, attr, to_set, fi, &stat);
 	front_node_changed(fuse, node);
-	if (NT_SUCCESS(status))
-		status = stat_node(r, node, &stat);
-	reply_attr(r, node, status, &stat, KeQueryInterruptTime());
+	reply_attr(r, node, status, &stat, since);
 out:
 	front_end(r);
 }

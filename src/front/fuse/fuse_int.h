@@ -55,6 +55,7 @@ struct front_node {
 	uint32_t children;   /* links whose parent this is */
 	atomic_uint locking; /* of a folder: handles of files in it that have had locks */
 	uint32_t pins;       /* requests that use it now; the root has one for life */
+	uint32_t leaving;    /* handles that could write, released by the kernel and not yet closed */
 	uint32_t type;       /* S_IFDIR, S_IFREG, S_IFLNK */
 	bool hashed;
 	struct front_cache *cache; /* pages under a grant; NULL: none */
@@ -111,6 +112,7 @@ struct front_nodes {
 	ULONG buckets;       /* of each; a power of two */
 	ULONG count;         /* nodes */
 	LIST_ENTRY all;
+	KEVENT left; /* a node's `leaving` went down */
 };
 
 /* What listings told; see listing.c. */
@@ -139,6 +141,7 @@ struct front_file {
 	bool append;
 	bool cached;                  /* the kernel keeps pages for it */
 	bool listed;                  /* in node->files */
+	bool leaving;                 /* counted in node->leaving, which it has pinned */
 	struct front_dir *dir;        /* of a directory handle */
 	atomic_bool locks;            /* it has had one */
 	struct front_node *locked_in; /* that counts it in `locking`; pinned */
@@ -412,6 +415,11 @@ void front_file_put(struct rdr_fuse *fuse, struct front_file *file);
 /* Any open handle of the node, referenced; @write: one that may write. */
 struct front_file *front_file_any(struct rdr_fuse *fuse, struct front_node *node, bool write);
 bool front_node_is_open(struct rdr_fuse *fuse, struct front_node *node);
+/*
+ * Handles that could write, and were released a moment ago, are closed when this returns: a server gives a file new times
+ * when such a handle closes, and the kernel does not wait for that.
+ */
+void front_node_await_leaving(struct rdr_fuse *fuse, struct front_node *node);
 /* The kernel may have pages of it. */
 bool front_node_is_cached(struct rdr_fuse *fuse, struct front_node *node);
 void front_files_close_all(struct rdr_fuse *fuse);

@@ -9,6 +9,10 @@
  */
 #include "fuse_int.h"
 
+#define LEAVING_LOOK (10ll * 10 * 1000) /* 10 ms in 100 ns */
+#define LEAVING_LIMIT \
+	(2ull * 1000 * 10 * 1000) /* 2 s: a server that answers no close answers no change either */
+
 NTSTATUS front_file_create(struct rdr_fuse *fuse, struct front_node *node, struct door_file *file,
 			   struct front_file **out)
 {
@@ -40,8 +44,41 @@ static void file_unlist(struct rdr_fuse *fuse, struct front_file *f)
 	if (f->listed) {
 		RemoveEntryList(&f->node_link);
 		f->listed = false;
+		f->leaving = f->can_write;
+		if (f->leaving) {
+			f->node->pins++;
+			f->node->leaving++;
+		}
 	}
 	ExReleaseFastMutex(&fuse->nodes.mutex);
+}
+
+static void file_has_left(struct rdr_fuse *fuse, struct front_node *node)
+{
+	ExAcquireFastMutex(&fuse->nodes.mutex);
+	node->leaving--;
+	ExReleaseFastMutex(&fuse->nodes.mutex);
+	KeSetEvent(&fuse->nodes.left, IO_NO_INCREMENT, FALSE);
+	front_node_unpin(fuse, node);
+}
+
+void front_node_await_leaving(struct rdr_fuse *fuse, struct front_node *node)
+{
+	LARGE_INTEGER look = {.QuadPart = -LEAVING_LOOK};
+	ULONGLONG until = KeQueryInterruptTime() + LEAVING_LIMIT;
+
+	while (KeQueryInterruptTime() < until) {
+		bool leaving;
+
+		KeClearEvent(&fuse->nodes.left);
+		ExAcquireFastMutex(&fuse->nodes.mutex);
+		leaving = node->leaving != 0;
+		ExReleaseFastMutex(&fuse->nodes.mutex);
+		if (!leaving)
+			return;
+		/* another who waits may clear the event before this thread sees it */
+		KeWaitForSingleObject(&fuse->nodes.left, Executive, KernelMode, FALSE, &look);
+	}
 }
 
 void front_file_put(struct rdr_fuse *fuse, struct front_file *f)
@@ -51,6 +88,8 @@ void front_file_put(struct rdr_fuse *fuse, struct front_file *f)
 	front_locks_end(fuse, f);
 	front_cache_leave(fuse, f);
 	(void)door_close(f->file, NULL); /* close() was answered long ago: nobody to tell */
+	if (f->leaving)
+		file_has_left(fuse, f->node);
 	if (f->dir != NULL)
 		front_dir_free(f->dir);
 	ExFreePoolWithTag(f, FUSE_TAG_FILE);

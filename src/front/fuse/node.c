@@ -203,6 +203,7 @@ NTSTATUS front_nodes_init(struct rdr_fuse *fuse)
 	struct front_nodes *nodes = &fuse->nodes;
 
 	ExInitializeFastMutex(&nodes->mutex);
+	KeInitializeEvent(&nodes->left, NotificationEvent, FALSE);
 	front_listings_init(fuse);
 	InitializeListHead(&nodes->all);
 	nodes->count = 0;

@@ -6,6 +6,8 @@
  */
 #include "mrx/smb/smb.h"
 
+#include "rxecp.h"
+
 #define SMB_TAG_NAME 'nBmS'
 
 /* ---- answering --------------------------------------------------------------------------------------- */
@@ -145,6 +147,25 @@ static ULONG smb_reparse_tag(PRX_CONTEXT RxContext, struct smb_open *open)
 	return tag.reparse_tag;
 }
 
+/* All but the tag of a reparse point. */
+static void smb_stat_from_all(PRX_CONTEXT RxContext, struct smb_open *open, const struct fscc_all *all,
+			      FILE_STAT_INFORMATION *stat)
+{
+	RtlZeroMemory(stat, sizeof(*stat));
+	stat->FileId.QuadPart = RxContext->pFcb->IndexNumber.QuadPart != 0
+					? RxContext->pFcb->IndexNumber.QuadPart
+					: (LONGLONG)all->index_number;
+	stat->CreationTime.QuadPart = (LONGLONG)all->basic.creation_time;
+	stat->LastAccessTime.QuadPart = (LONGLONG)all->basic.last_access_time;
+	stat->LastWriteTime.QuadPart = (LONGLONG)all->basic.last_write_time;
+	stat->ChangeTime.QuadPart = (LONGLONG)all->basic.change_time;
+	stat->AllocationSize.QuadPart = (LONGLONG)(all->standard.allocation_size & INT64_MAX);
+	stat->EndOfFile.QuadPart = (LONGLONG)(all->standard.end_of_file & INT64_MAX);
+	stat->FileAttributes = all->basic.attributes != 0 ? all->basic.attributes : FILE_ATTRIBUTE_NORMAL;
+	stat->NumberOfLinks = all->standard.number_of_links;
+	stat->EffectiveAccess = open->tree->maximal_access;
+}
+
 /* A class that servers of today do not know: put together from one that all know. */
 static NTSTATUS smb_answer_stat(PRX_CONTEXT RxContext, struct smb_open *open)
 {
@@ -157,19 +178,7 @@ static NTSTATUS smb_answer_stat(PRX_CONTEXT RxContext, struct smb_open *open)
 	smb_exchange_put(x); /* nothing of what follows borrows from it */
 	if (status != STATUS_SUCCESS)
 		return status;
-	RtlZeroMemory(&stat, sizeof(stat));
-	stat.FileId.QuadPart = RxContext->pFcb->IndexNumber.QuadPart != 0
-				       ? RxContext->pFcb->IndexNumber.QuadPart
-				       : (LONGLONG)all.index_number;
-	stat.CreationTime.QuadPart = (LONGLONG)all.basic.creation_time;
-	stat.LastAccessTime.QuadPart = (LONGLONG)all.basic.last_access_time;
-	stat.LastWriteTime.QuadPart = (LONGLONG)all.basic.last_write_time;
-	stat.ChangeTime.QuadPart = (LONGLONG)all.basic.change_time;
-	stat.AllocationSize.QuadPart = (LONGLONG)(all.standard.allocation_size & INT64_MAX);
-	stat.EndOfFile.QuadPart = (LONGLONG)(all.standard.end_of_file & INT64_MAX);
-	stat.FileAttributes = all.basic.attributes != 0 ? all.basic.attributes : FILE_ATTRIBUTE_NORMAL;
-	stat.NumberOfLinks = all.standard.number_of_links;
-	stat.EffectiveAccess = open->tree->maximal_access;
+	smb_stat_from_all(RxContext, open, &all, &stat);
 	if (stat.FileAttributes & FILE_ATTRIBUTE_REPARSE_POINT)
 		stat.ReparseTag = smb_reparse_tag(RxContext, open);
 	return smb_put(RxContext, &stat, sizeof(stat));
@@ -354,8 +363,33 @@ NTSTATUS smb_encode_set(const UNICODE_STRING *now, FILE_INFORMATION_CLASS class,
 	return STATUS_SUCCESS;
 }
 
+/* What the caller wants to know after the change; NULL: nothing. */
+static PRX_QUERY_ON_SET smb_query_on_set(PRX_CONTEXT RxContext)
+{
+	PIRP irp = RxContext->CurrentIrp;
+	PRX_QUERY_ON_SET query = irp != NULL ? (PVOID)irp->Tail.Overlay.AuxiliaryBuffer : NULL;
+
+	return query != NULL && query->Type == RX_QUERY_ON_SET_TYPE ? query : NULL;
+}
+
+static NTSTATUS smb_set_and_tell(PRX_CONTEXT RxContext, struct smb_open *open, PRX_QUERY_ON_SET query,
+				 const uint8_t *bytes, size_t count)
+{
+	struct fscc_all all;
+	bool known;
+	NTSTATUS status = smb_set_and_query(RxContext, open, (uint8_t)RxContext->Info.FileInformationClass,
+					    bytes, count, &all, &known);
+
+	if (status == STATUS_SUCCESS && known && (all.basic.attributes & FILE_ATTRIBUTE_REPARSE_POINT) == 0) {
+		smb_stat_from_all(RxContext, open, &all, &query->Stat);
+		query->Supplied = TRUE;
+	}
+	return status;
+}
+
 NTSTATUS mrx_smb_set_file_info(PRX_CONTEXT RxContext)
 {
+	PRX_QUERY_ON_SET query = smb_query_on_set(RxContext);
 	struct smb_open *open = smb_open_of_request(RxContext);
 	FILE_INFORMATION_CLASS class = RxContext->Info.FileInformationClass;
 	uint8_t *bytes;
@@ -369,7 +403,9 @@ NTSTATUS mrx_smb_set_file_info(PRX_CONTEXT RxContext)
 				RxContext->Info.ReplaceIfExists, &bytes, &count);
 	if (status != STATUS_SUCCESS)
 		return status;
-	status = smb_set_info(RxContext, open, SMB2_0_INFO_FILE, (uint8_t) class, 0, bytes, count);
+	status = query != NULL
+			 ? smb_set_and_tell(RxContext, open, query, bytes, count)
+			 : smb_set_info(RxContext, open, SMB2_0_INFO_FILE, (uint8_t) class, 0, bytes, count);
 	ExFreePoolWithTag(bytes, SMB_TAG_NAME);
 	/* the file goes with its last handle: who closes it hears whether it went */
 	if (status == STATUS_SUCCESS &&

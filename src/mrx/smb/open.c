@@ -224,10 +224,10 @@ static NTSTATUS smb_build_create(struct smb_creating *c, const UNICODE_STRING *p
 	if (c->x == NULL)
 		return STATUS_INSUFFICIENT_RESOURCES;
 	status = smb_add_create(c, path);
-	if (status == STATUS_SUCCESS && c->ecp != NULL && (c->ecp->Requested & RX_QOC_STAT))
-		status = smb_add_query_all(c);
 	if (status == STATUS_SUCCESS && c->ecp != NULL && (c->ecp->Requested & RX_QOC_SET))
 		status = smb_add_set(c);
+	if (status == STATUS_SUCCESS && c->ecp != NULL && (c->ecp->Requested & RX_QOC_STAT))
+		status = smb_add_query_all(c);
 	if (status == STATUS_SUCCESS && smb_may_close_at_once(c))
 		status = smb_add_close(c->x, SMB2_FILE_ID_RELATED, &c->close);
 	return status;

@@ -197,6 +197,12 @@ NTSTATUS smb_query_info(PRX_CONTEXT RxContext, struct smb_open *open, const stru
 			struct smb_exchange **x, struct wire_slice *output);
 NTSTATUS smb_set_info(PRX_CONTEXT RxContext, struct smb_open *open, uint8_t type, uint8_t info_class,
 		      uint32_t additional, const void *data, size_t bytes);
+/*
+ * The same for information of the file, and in the same message a query for FSCC_FILE_ALL. *known: it was answered, and
+ * is in *all without its name.
+ */
+NTSTATUS smb_set_and_query(PRX_CONTEXT RxContext, struct smb_open *open, uint8_t info_class, const void *data,
+			   size_t bytes, struct fscc_all *all, bool *known);
 
 /* ---- info.c, volinfo.c, dir.c ------------------------------------------------------------------------ */
 
