@@ -223,8 +223,8 @@ struct front_notify {
 /* watch.c */
 struct front_watches {
 	FAST_MUTEX mutex;
-	LIST_ENTRY all; /* struct front_watch.link */
-	unsigned int count;
+	LIST_ENTRY all;         /* struct front_watch.link */
+	unsigned int count;     /* of those that have not ended */
 	unsigned int opened;    /* since opened_since */
 	ULONGLONG opened_since; /* interrupt time */
 	bool stopping;

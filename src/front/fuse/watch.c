@@ -27,6 +27,7 @@
 #define LEASE_IDLE (60 * IDLE) /* the server asks when it wants the handle back */
 #define YOUNG (1000 * MS)      /* used so lately that it makes no room for another folder */
 #define TICK (1000 * MS)       /* the keeper looks around */
+#define END_LIMIT (1000 * MS)  /* to wait for handles that are in the way */
 #define HOLD_OFF (1000 * MS)   /* from the end of a watch to the next one of the folder */
 #define WATCHES_MAX 64u        /* of a mount */
 #define OPENS_PER_SECOND 32u   /* a walk through a tree does not stay anywhere */
@@ -97,6 +98,7 @@ static void end_locked(struct front_watch *watch)
 	if (watch->ended)
 		return;
 	watch->ended = true;
+	fuse->watches.count--;
 	atomic_store(&watch->node->watched, false);
 	watch->node->watch = NULL;
 	atomic_store(&watch->node->leased_since, 0);
@@ -140,9 +142,10 @@ static bool make_room_locked(struct rdr_fuse *fuse, ULONGLONG now)
 								atomic_load(&oldest->node->used_at)))
 			oldest = watch;
 	}
-	if (oldest != NULL && unused_for(oldest->node, now) > YOUNG)
-		end_locked(oldest);
-	return false; /* the keeper closes it first */
+	if (oldest == NULL || unused_for(oldest->node, now) <= YOUNG)
+		return false;
+	end_locked(oldest);
+	return true;
 }
 
 static bool may_watch_locked(struct rdr_fuse *fuse, struct front_node *dir, ULONGLONG now)
@@ -554,7 +557,6 @@ static void bury_locked(struct front_watch *watch)
 	struct front_watches *all = &watch->fuse->watches;
 
 	RemoveEntryList(&watch->link);
-	all->count--;
 	ExReleaseFastMutex(&all->mutex);
 	front_node_unpin(watch->fuse, watch->node);
 	watch_put(watch);
@@ -631,16 +633,16 @@ static void keeper(void *context)
 
 /* ---- ending them ------------------------------------------------------------------------------------ */
 
-void front_watch_end_below(struct rdr_fuse *fuse, struct front_node *top)
+/* Some of those below @top end, and are referenced for whoever waits; those that were closed before do not count. */
+static unsigned int end_some_below(struct rdr_fuse *fuse, struct front_node *top, struct front_watch **ending,
+				   unsigned int most)
 {
 	struct front_watches *all = &fuse->watches;
-	struct front_watch *ending[WATCHES_MAX];
-	LARGE_INTEGER limit = {.QuadPart = -(LONGLONG)(1000 * MS)};
-	unsigned int count = 0, i;
+	unsigned int count = 0;
 	LIST_ENTRY *l;
 
 	ExAcquireFastMutex(&all->mutex);
-	for (l = all->all.Flink; l != &all->all && count < WATCHES_MAX; l = l->Flink) {
+	for (l = all->all.Flink; l != &all->all && count < most; l = l->Flink) {
 		struct front_watch *watch = CONTAINING_RECORD(l, struct front_watch, link);
 
 		if (KeReadStateEvent(&watch->closed) != 0 || !front_node_is_below(fuse, watch->node, top))
@@ -650,11 +652,26 @@ void front_watch_end_below(struct rdr_fuse *fuse, struct front_node *top)
 		ending[count++] = watch;
 	}
 	ExReleaseFastMutex(&all->mutex);
-	for (i = 0; i < count; i++) {
+	return count;
+}
+
+void front_watch_end_below(struct rdr_fuse *fuse, struct front_node *top)
+{
+	ULONGLONG until = KeQueryInterruptTime() + END_LIMIT;
+	struct front_watch *ending[16];
+	unsigned int count, i;
+
+	do {
+		count = end_some_below(fuse, top, ending, RTL_NUMBER_OF(ending));
+		for (i = 0; i < count; i++) {
+			ULONGLONG now = KeQueryInterruptTime();
+			LARGE_INTEGER limit = {.QuadPart = now < until ? -(LONGLONG)(until - now) : 0};
+
+			(void)KeWaitForSingleObject(&ending[i]->closed, Executive, KernelMode, FALSE, &limit);
+			watch_put(ending[i]);
+		}
 		/* A server that is silent would keep this waiting; the change itself then says so. */
-		(void)KeWaitForSingleObject(&ending[i]->closed, Executive, KernelMode, FALSE, &limit);
-		watch_put(ending[i]);
-	}
+	} while (count != 0 && KeQueryInterruptTime() < until);
 }
 
 NTSTATUS front_watches_start(struct rdr_fuse *fuse)
