@@ -114,6 +114,35 @@ RDBSS_EXPORT int rdbss_fsync(struct rdbss_file *file);
 RDBSS_EXPORT int rdbss_ftruncate(struct rdbss_file *file, off_t size);
 RDBSS_EXPORT int rdbss_fstat(struct rdbss_file *file, struct stat *st);
 
+/* ---- locks ------------------------------------------------------------------------------------------ */
+
+#define RDBSS_UNLOCK 0
+#define RDBSS_LOCK_SHARED 1
+#define RDBSS_LOCK_EXCLUSIVE 2
+
+/**
+ * rdbss_lock - lock, convert or unlock a range of bytes; the lock belongs to @file and goes with rdbss_close()
+ * @type:   RDBSS_...
+ * @start:  bytes
+ * @length: bytes; 0 = to the end of the file, wherever that is
+ * @wait:   0: do not wait
+ *
+ * Splits, merges and converts what @file has locked as fcntl(2) says of a process. The server enforces locks: other
+ * clients are refused what they keep from them; other handles of this mount are not, they only cannot lock it.
+ * Return: 0; -EAGAIN; -EINVAL; -EIO: the server has lost a lock that @file had, which from now on can only be closed.
+ */
+RDBSS_EXPORT int rdbss_lock(struct rdbss_file *file, int type, off_t start, off_t length, int wait);
+
+/* The same, waiting, without a thread that waits; rdbss_cancel() ends it with -EINTR. */
+RDBSS_EXPORT int rdbss_lock_async(struct rdbss_file *file, int type, off_t start, off_t length,
+				  rdbss_done_fn done, void *context, struct rdbss_op **op);
+
+/**
+ * rdbss_lock_test - could @file lock the range now?
+ * @type: [in] what is wanted [out] RDBSS_UNLOCK when it could, else the type of a lock in the way
+ */
+RDBSS_EXPORT int rdbss_lock_test(struct rdbss_file *file, int *type, off_t start, off_t length);
+
 /* ---- names ------------------------------------------------------------------------------------------ */
 
 /* Never follows a symbolic link. */

@@ -193,11 +193,14 @@ static NTSTATUS NTAPI rx_lock_complete(PRX_CONTEXT rxc)
 		       rxc->LowIoContext.Operation == LOWIO_OP_EXCLUSIVELOCK;
 
 	rxc->DispatchState = NULL;
-	InterlockedDecrement((volatile LONG *)&fcb->OutstandingLockOperationsCount);
+	if (is_lock && NT_SUCCESS(status))
+		rx_ahead_forget(fcb); /* the word of what the last holder changed may come after the lock */
 	if (is_lock == (NT_SUCCESS(status) != 0))
 		rx_lock_add(fcb, record); /* locked, or still locked */
 	else if (record != NULL)
 		ExFreePoolWithTag(record, RX_LOCK_TAG);
+	/* not before the record is there: no write may be cached in between */
+	InterlockedDecrement((volatile LONG *)&fcb->OutstandingLockOperationsCount);
 	return status;
 }
 

@@ -72,6 +72,12 @@ void capi_target_free(struct capi_target *target);
 /* mount.c */
 NTSTATUS capi_path(struct rdbss_mount *mount, const char *path, UNICODE_STRING *name);
 
+/* file.c */
+/* NULL: no memory.  @out NULL: the caller does not want to cancel it. */
+struct rdbss_op *capi_op_create(rdbss_done_fn done, void *context, struct rdbss_op **out);
+struct door_caller *capi_op_caller(struct rdbss_op *op);
+void capi_op_done(void *op, NTSTATUS status, ULONG_PTR information);
+
 /* attr.c */
 void capi_fill_stat(const FILE_STAT_INFORMATION *info, struct stat *st);
 

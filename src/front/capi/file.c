@@ -199,7 +199,7 @@ static void op_report(void *context)
 }
 
 /* The caller's routine may start the next transfer, which a transport's thread may not. */
-static void op_done(void *context, NTSTATUS status, ULONG_PTR information)
+void capi_op_done(void *context, NTSTATUS status, ULONG_PTR information)
 {
 	struct rdbss_op *op = context;
 
@@ -216,7 +216,7 @@ static void op_done(void *context, NTSTATUS status, ULONG_PTR information)
 	ExQueueWorkItem(&op->later, CriticalWorkQueue);
 }
 
-static struct rdbss_op *op_create(rdbss_done_fn done, void *context, struct rdbss_op **out)
+struct rdbss_op *capi_op_create(rdbss_done_fn done, void *context, struct rdbss_op **out)
 {
 	struct rdbss_op *op = ExAllocatePoolWithTag(NonPagedPool, sizeof(*op), CAPI_TAG_OP);
 
@@ -234,6 +234,11 @@ static struct rdbss_op *op_create(rdbss_done_fn done, void *context, struct rdbs
 	return op;
 }
 
+struct door_caller *capi_op_caller(struct rdbss_op *op)
+{
+	return &op->caller;
+}
+
 int rdbss_pread_async(struct rdbss_file *file, void *buffer, size_t count, off_t offset, rdbss_done_fn done,
 		      void *context, struct rdbss_op **out)
 {
@@ -248,9 +253,10 @@ int rdbss_pread_async(struct rdbss_file *file, void *buffer, size_t count, off_t
 	error = capi_enter(&thread);
 	if (error != 0)
 		return error;
-	op = op_create(done, context, out);
+	op = capi_op_create(done, context, out);
 	if (op != NULL)
-		door_read_async(file->file, &op->caller, buffer, (ULONG)count, (uint64_t)offset, op_done, op);
+		door_read_async(file->file, &op->caller, buffer, (ULONG)count, (uint64_t)offset, capi_op_done,
+				op);
 	else
 		error = capi_result(STATUS_INSUFFICIENT_RESOURCES);
 	capi_leave(&thread);
@@ -271,10 +277,10 @@ int rdbss_pwrite_async(struct rdbss_file *file, const void *buffer, size_t count
 	error = capi_enter(&thread);
 	if (error != 0)
 		return error;
-	op = op_create(done, context, out);
+	op = capi_op_create(done, context, out);
 	if (op != NULL)
 		door_write_async(file->file, &op->caller, buffer, (ULONG)count,
-				 file->append ? DOOR_APPEND : (uint64_t)offset, op_done, op);
+				 file->append ? DOOR_APPEND : (uint64_t)offset, capi_op_done, op);
 	else
 		error = capi_result(STATUS_INSUFFICIENT_RESOURCES);
 	capi_leave(&thread);
