@@ -13,7 +13,7 @@ OPTIONS = ["vers=2.0.2", "vers=2.1", "vers=3.0", "vers=3.0.2,seal", "vers=3.1.1"
 
 
 # ten thousand names take their time, and know nothing of dialects
-CASES = [(name, options) for name in ("files", "parallel") for options in OPTIONS] + [("names", "vers=3.1.1")]
+CASES = [(name, options) for name in ("files", "parallel") for options in OPTIONS] + [("names", "vers=3.1.1"), ("locks", "vers=2.1"), ("locks", "vers=3.1.1")]
 
 
 @pytest.mark.without_fuse
