@@ -301,6 +301,83 @@ static void test_modes(void **state)
 
 #define T(f) cmocka_unit_test_setup_teardown(f, enter, leave)
 
+/* What the front end would tell the kernel is taken from its queue: which names, which numbers. */
+static unsigned int told(void)
+{
+	return fuse.notify_names.queued;
+}
+
+/* Spellings are found together, the server's among them that nobody looked up; a name of another folder is not. */
+static void test_news_of_a_name_reach_all_its_spellings(void **state)
+{
+	struct front_node *dir = look_dir(fuse.root, "d", 2), *other = look_dir(fuse.root, "o", 3);
+	struct front_node *file = look_file(dir, "Name", 4);
+	UNICODE_STRING wide;
+	unsigned int before;
+
+	(void)state;
+	assert_ptr_equal(look_file(dir, "NAME", 4), file);
+	look_file(other, "name", 5);
+	fuse.notify_names.stopping = false; /* they queue now */
+	InitializeListHead(&fuse.notify_names.queue);
+	KeInitializeEvent(&fuse.notify_names.wake, SynchronizationEvent, FALSE);
+	atomic_store(&fuse.can_expire, true);
+	assert_true(NT_SUCCESS(door_component_from_posix("name", 4, &wide)));
+	before = told();
+	front_name_changed(&fuse, dir, &wide, true);
+	assert_int_equal(told() - before, 4); /* two names, and the file's attributes for each */
+	before = told();
+	front_name_changed(&fuse, dir, &wide, false);
+	assert_int_equal(told() - before, 2);
+	before = told();
+	front_name_changed(&fuse, other, NULL, true);
+	assert_int_equal(told() - before, 2);
+	/* a kernel that only knows how to forget: not for a folder, in which somebody may stand */
+	atomic_store(&fuse.can_expire, false);
+	before = told();
+	front_name_changed(&fuse, fuse.root, NULL, true);
+	assert_int_equal(told() - before, 2); /* attributes of both */
+	before = told();
+	front_name_changed(&fuse, dir, &wide, true);
+	assert_int_equal(told() - before, 4);
+	door_name_free(&wide);
+	while (!IsListEmpty(&fuse.notify_names.queue)) /* a notice begins with its link */
+		ExFreePoolWithTag(RemoveHeadList(&fuse.notify_names.queue), FUSE_TAG_NOTIFY);
+}
+
+/* A second spelling of a name is noticed, a second name is not one. */
+static void test_spellings_are_told_from_names(void **state)
+{
+	struct front_node *dir = look_dir(fuse.root, "d", 2);
+	struct front_node *file = look_file(dir, "one", 4);
+
+	(void)state;
+	assert_false(front_node_has_spellings(&fuse, file, dir));
+	look_file(dir, "two", 4);
+	look_file(fuse.root, "ONE", 4);
+	assert_false(front_node_has_spellings(&fuse, file, dir));
+	look_file(dir, "One", 4);
+	assert_true(front_node_has_spellings(&fuse, file, dir));
+	assert_false(front_node_has_spellings(&fuse, file, fuse.root));
+}
+
+/* Below is what a chain of names leads to, itself included. */
+static void test_what_is_below_a_folder(void **state)
+{
+	struct front_node *a = look_dir(fuse.root, "a", 2), *b = look_dir(a, "b", 3),
+			  *c = look_dir(b, "c", 4);
+	struct front_node *other = look_dir(fuse.root, "other", 5);
+
+	(void)state;
+	assert_true(front_node_is_below(&fuse, c, a));
+	assert_true(front_node_is_below(&fuse, a, a));
+	assert_true(front_node_is_below(&fuse, c, fuse.root));
+	assert_false(front_node_is_below(&fuse, a, c));
+	assert_false(front_node_is_below(&fuse, other, a));
+	front_name_removed(&fuse, a, "b");
+	assert_false(front_node_is_below(&fuse, c, a));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -314,6 +391,9 @@ int main(void)
 		T(test_without_numbers_names_identify),
 		T(test_spellings_go_together),
 		T(test_pins),
+		T(test_news_of_a_name_reach_all_its_spellings),
+		T(test_spellings_are_told_from_names),
+		T(test_what_is_below_a_folder),
 		T(test_many_nodes),
 		T(test_times),
 		T(test_modes),
