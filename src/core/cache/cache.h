@@ -59,6 +59,12 @@ void rx_cache_drain(PFCB fcb);
  */
 NTSTATUS rx_cache_cleanup(PFCB fcb, PFOBX fobx, PFILE_OBJECT file);
 
+/*
+ * An open of the file begins: the server has the data. What cannot be written because its open at the server is lost is
+ * given up: the handles that wrote it hear of it. Locks: FCB exclusive.
+ */
+void rx_cache_before_open(PFCB fcb);
+
 /* A new handle has nothing to hear of what failed before it. Locks: FCB exclusive. */
 void rx_cache_open(PFCB fcb, PFOBX fobx);
 

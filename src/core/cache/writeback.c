@@ -420,6 +420,41 @@ void rx_cache_drain(PFCB fcb)
 
 /* ---- handles ---- */
 
+static bool rx_cache_carrier_is_good(const struct rx_cache *cache)
+{
+	const FOBX *fobx = cache->file != NULL ? cache->file->FsContext2 : NULL;
+	const SRV_OPEN *so = fobx != NULL ? (const SRV_OPEN *)fobx->pSrvOpen : NULL;
+
+	return so != NULL && so->Condition == Condition_Good &&
+	       (so->Flags & (SRVOPEN_FLAG_CLOSED | SRVOPEN_FLAG_ORPHANED)) == 0;
+}
+
+/* Locks: mutex; nothing is on the way. */
+static void rx_cache_give_up(struct rx_cache *cache)
+{
+	if (IsListEmpty(&cache->blocks))
+		return;
+	DbgPrint("rdbss: %wZ: data that could not be written is given up: %08lx\n",
+		 &cache->fcb->PrivateAlreadyPrefixedName, cache->error);
+	rx_block_discard_all(cache);
+}
+
+void rx_cache_before_open(PFCB fcb)
+{
+	struct rx_cache *cache = fcb->WriteBehind;
+
+	if (!rx_cache_has_data(fcb) || NT_SUCCESS(rx_cache_flush(fcb)))
+		return;
+	rx_cache_drain(fcb);
+	ExAcquireFastMutex(&cache->mutex);
+	/* its open at the server is lost, and with it what kept others from the file: later data goes its own way */
+	if (!rx_cache_carrier_is_good(cache)) {
+		rx_cache_give_up(cache);
+		cache->file = NULL;
+	}
+	ExReleaseFastMutex(&cache->mutex);
+}
+
 void rx_cache_open(PFCB fcb, PFOBX fobx)
 {
 	if (fcb->WriteBehind != NULL)
@@ -459,11 +494,8 @@ NTSTATUS rx_cache_cleanup(PFCB fcb, PFOBX fobx, PFILE_OBJECT file)
 	rx_cache_drain(fcb);
 	ExAcquireFastMutex(&cache->mutex);
 	cache->file = rx_cache_other_writer(fcb, file);
-	if (cache->file == NULL && !IsListEmpty(&cache->blocks)) {
-		DbgPrint("rdbss: %wZ: data that could not be written is given up: %08lx\n",
-			 &fcb->PrivateAlreadyPrefixedName, cache->error);
-		rx_block_discard_all(cache);
-	}
+	if (cache->file == NULL)
+		rx_cache_give_up(cache);
 	ExReleaseFastMutex(&cache->mutex);
 	return status;
 }

@@ -205,8 +205,7 @@ static NTSTATUS rx_open_once(PRX_CONTEXT rxc, PIRP irp)
 	if (!NT_SUCCESS(status))
 		return status;
 	/* the open may ask for sizes and times, or empty the file; a failure is for those who wrote */
-	if (rx_cache_has_data((PFCB)rxc->pFcb))
-		(void)rx_cache_flush((PFCB)rxc->pFcb);
+	rx_cache_before_open((PFCB)rxc->pFcb);
 	status = rx_open_collapse(rxc);
 	collapsed = status == STATUS_SUCCESS;
 	if (!collapsed)

@@ -465,6 +465,28 @@ static void test_a_break_that_cannot_write_is_not_answered(void **state)
 	file_close(file);
 }
 
+/* The open that carried the data is lost: a new one does not carry it, nor suffer for it; the old one is told. */
+static void test_a_lost_open_takes_its_data_along(void **state)
+{
+	PFILE_OBJECT old = open_a(), young;
+
+	(void)state;
+	put(old, 0, "old data", 8);
+	server.refuse = STATUS_CONNECTION_DISCONNECTED;
+	take_back(old);
+	assert_int_equal(broken.answers, 0);
+	young = open_a();
+	assert_int_equal(fcb_of(young)->WriteBehindBlocks, 0);
+	server.refuse = STATUS_SUCCESS;
+	put(young, 0, "new", 3);
+	assert_int_equal(flush(young, 0), STATUS_SUCCESS);
+	assert_int_equal(server.size, 3);
+	assert_memory_equal(server.bytes, "new", 3);
+	assert_int_equal(flush(old, IRP_MN_FLUSH_NO_SYNC), STATUS_CONNECTION_DISCONNECTED);
+	file_close(young);
+	file_close(old);
+}
+
 /* ---- against a model ---- */
 
 static UCHAR model[ROOM];
@@ -692,6 +714,7 @@ int main(void)
 		CACHE_TEST(test_another_writer_inherits),
 		CACHE_TEST(test_a_break_waits_for_the_data),
 		CACHE_TEST(test_a_break_that_cannot_write_is_not_answered),
+		CACHE_TEST(test_a_lost_open_takes_its_data_along),
 		CACHE_TEST(test_it_is_the_file),
 		CACHE_TEST(test_threads),
 		cmocka_unit_test(test_in_many_orders),
