@@ -216,6 +216,7 @@ struct door_open {
 	ULONG disposition; /* FILE_OPEN, FILE_CREATE, ... */
 	ULONG options;     /* FILE_DIRECTORY_FILE, ...; FILE_SYNCHRONOUS_* is added by the door */
 	ULONG query;       /* DOOR_QUERY_*, DOOR_SET */
+	BOOLEAN no_cache;  /* nothing that is read or written through the handle is kept on this machine */
 	FILE_INFORMATION_CLASS set_class; /* with DOOR_SET */
 	const void *set_buffer;           /* borrowed during the call */
 	ULONG set_length;                 /* bytes */

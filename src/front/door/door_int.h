@@ -51,6 +51,7 @@ struct door_file {
 	atomic_bool lock_lost;    /* the server has lost a lock that was taken through it; stays */
 	bool closed;              /* by its owner; under locks->mutex */
 	bool write_through;       /* as asked for */
+	bool no_cache;            /* as asked for */
 	ACCESS_MASK access;       /* as asked for */
 	atomic_uint refs;         /* 1 for the owner until door_close(), 1 per request */
 	LIST_ENTRY id_link;       /* under volume->mutex, when hashed */

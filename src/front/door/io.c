@@ -31,6 +31,8 @@ static NTSTATUS make_transfer(struct door_file *file, const struct door_caller *
 	}
 	r->irp->MdlAddress = r->mdl;
 	r->irp->UserBuffer = buffer;
+	if (file->no_cache)
+		r->irp->Flags |= IRP_NOCACHE;
 	stack = door_request_stack(r);
 	if (major == IRP_MJ_READ) {
 		r->irp->Flags |= IRP_READ_OPERATION | IRP_DEFER_IO_COMPLETION;

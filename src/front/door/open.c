@@ -402,6 +402,7 @@ NTSTATUS door_open(struct door_volume *volume, const struct door_caller *caller,
 	}
 	file->access = open->access;
 	file->write_through = (open->options & FILE_WRITE_THROUGH) != 0;
+	file->no_cache = open->no_cache;
 	if (is_for_data(open))
 		status = file_join_locks(file, file_id(out));
 	else

@@ -253,14 +253,14 @@ bool front_cache_renew(struct front_request *r, struct front_file *f)
 	bool stale;
 
 	if (!f->cached || !renew_begins(r->fuse, f, &stale))
-		return f->cached && stale;
+		return f->cached && stale && !r->fuse->options.cache_loose;
 	cache = renew_grant(r, node);
 	if (cache != NULL) {
 		stale = !atomic_load(&cache->granted);
 		renew_ends(r->fuse, f, cache);
 	}
 	front_node_unpin(r->fuse, node);
-	return stale;
+	return stale && !r->fuse->options.cache_loose;
 }
 
 bool front_node_is_granted(struct rdr_fuse *fuse, struct front_node *node)

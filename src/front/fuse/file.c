@@ -29,6 +29,11 @@ static ULONG options_of(int flags)
 	return FILE_NON_DIRECTORY_FILE | (flags & O_DSYNC ? FILE_WRITE_THROUGH : 0);
 }
 
+static bool is_uncached(const struct rdr_fuse *fuse, int flags)
+{
+	return fuse->options.cache_none || (flags & O_DIRECT) != 0;
+}
+
 /* Wraps an open door file for the kernel; on failure it is closed. */
 static NTSTATUS make_handle(struct front_request *r, struct front_node *node,
 			    const struct door_opened *opened, struct fuse_file_info *fi,
@@ -45,7 +50,7 @@ static NTSTATUS make_handle(struct front_request *r, struct front_node *node,
 	(*out)->can_read = (fi->flags & O_ACCMODE) != O_WRONLY;
 	(*out)->can_write = (fi->flags & O_ACCMODE) != O_RDONLY;
 	(*out)->append = (fi->flags & O_APPEND) != 0;
-	(*out)->cached = !(*out)->can_write && !fuse->options.cache_none && !(fi->flags & O_DIRECT);
+	(*out)->cached = !(*out)->can_write && !is_uncached(fuse, fi->flags);
 	if ((*out)->cached && opened->read_caching)
 		kept = front_cache_enter(fuse, *out, opened);
 	fi->fh = (uint64_t)(uintptr_t)*out;
@@ -114,6 +119,7 @@ void front_op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	struct door_open open = {.access = access_of(fi->flags),
 				 .share = SHARE_ALL,
 				 .options = options_of(fi->flags),
+				 .no_cache = is_uncached(fuse, fi->flags),
 				 .query = DOOR_QUERY_STAT | DOOR_QUERY_ID};
 	struct front_file *f;
 	struct door_opened opened;
@@ -155,6 +161,7 @@ static NTSTATUS create_file(struct front_request *r, struct front_node *dir, con
 				 .attributes = mode & 0222 ? FILE_ATTRIBUTE_NORMAL : FILE_ATTRIBUTE_READONLY,
 				 .disposition = disposition_of(flags),
 				 .options = options_of(flags),
+				 .no_cache = is_uncached(r->fuse, flags),
 				 .query = query};
 	NTSTATUS status = front_node_path(r->fuse, dir, name, &open.path);
 

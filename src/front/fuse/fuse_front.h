@@ -58,6 +58,7 @@ struct rdr_fuse_options {
 	bool no_permissions;      /* noperm: leave every check to the server (no default_permissions) */
 	bool default_permissions; /* the kernel checks modes also where only the mounter is let in */
 	bool cache_none;          /* cache=none: direct_io everywhere, no timeouts */
+	bool cache_loose;         /* cache=loose: without a grant a file is as it was when it was opened */
 	bool local_locks;         /* nobrl: the kernel keeps locks, the server never hears of them */
 	bool debug;               /* libfuse's own trace on stderr */
 	unsigned int max_threads; /* 0 = 256 */

@@ -87,13 +87,15 @@ void front_fill_stat(struct rdr_fuse *fuse, struct front_node *node, const FILE_
 }
 
 /*
- * With pages in the kernel and no grant (any more), each read asks whether the file changed: no timeout then. Nor beside
- * locks: see lock.c.
+ * With pages in the kernel and no grant (any more), each read asks whether the file changed: no timeout then, but with
+ * cache=loose, where an open is when a file is looked at. Nor beside locks: see lock.c.
  */
 double front_attr_timeout(struct rdr_fuse *fuse, struct front_node *node)
 {
 	if (front_node_is_beside_locks(fuse, node))
 		return 0.0;
+	if (fuse->options.cache_loose)
+		return fuse->timeout;
 	return front_node_is_cached(fuse, node) && !front_node_is_granted(fuse, node) ? 0.0 : fuse->timeout;
 }
 

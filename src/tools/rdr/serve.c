@@ -367,6 +367,7 @@ static int mount_fuse(struct serve *serve, struct rdr_error *error)
 		.no_permissions = options->no_permissions,
 		.default_permissions = options->default_permissions,
 		.cache_none = options->cache != NULL && strcmp(options->cache, "none") == 0,
+		.cache_loose = options->cache != NULL && strcmp(options->cache, "loose") == 0,
 		.local_locks = options->local_locks,
 		.debug = request->debug,
 		.max_threads = request->single_thread ? 1 : 0,
