@@ -22,7 +22,7 @@
 #define RX_SCAVENGER_RETRY (5 * 1000 * 1000) /* 100 ns until an FCB that was busy is tried again */
 
 #define RX_SCAVENGER_TOGETHER 8 /* a dormant file may stay this part of the time limit longer */
-#define RX_PURGE_BUSY_LIMIT 64 /* busy FCBs that one run leaves alone */
+#define RX_PURGE_BUSY_LIMIT 64  /* busy FCBs that one run leaves alone */
 
 static VOID NTAPI rx_scavenger_timer(PVOID context);
 
