@@ -1,6 +1,7 @@
 /*
- * test_fuse_lease.c - names under a lease of their folder: the front end, fed with raw requests, over the SMB driver and a
- * scripted server that grants such leases. No kernel, no mount.
+ * test_fuse_lease.c - names under a lease of their folder, and folders that are watched: the front end, fed with raw
+ * requests, over the SMB driver and a scripted server that grants such leases, or says what it likes to who waits for a
+ * change. No kernel, no mount.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -32,6 +33,8 @@ static struct {
 	atomic_uint asked;  /* names below the root that the server was asked for */
 	atomic_uint leases; /* granted to an open of the root that stays */
 	atomic_uint watches;
+	uint32_t news; /* the status that answers whoever waits for a change, at once */
+	bool nonsense; /* its words */
 	atomic_uint acknowledged;
 	atomic_bool there; /* "new" exists */
 	uint8_t key[SMB2_LEASE_KEY_SIZE];
@@ -185,6 +188,20 @@ static void answer_break(struct fake_conn *f)
 	atomic_fetch_add(&server.acknowledged, 1);
 }
 
+static void answer_watch(struct fake_conn *f)
+{
+	static const uint8_t nonsense[] = {0, 0, 0, 0, 99, 0, 0, 0, 2, 0, 0, 0, 'x', 0};
+	struct smb2_hdr hdr = fake_answer_header(f, server.news);
+	struct wire_slice words = {nonsense, server.nonsense ? sizeof(nonsense) : 0};
+
+	if (server.news == (uint32_t)STATUS_NOT_SUPPORTED) {
+		fake_answer_error(f, server.news);
+		return;
+	}
+	fake_seal_answer(f, &hdr, smb2_output_response_encode(f->out, FAKE_MESSAGE_MAX, words));
+	fake_send_answer(f);
+}
+
 static void answer_one(struct fake_conn *f)
 {
 	switch (f->request.hdr.command) {
@@ -208,7 +225,7 @@ static void answer_one(struct fake_conn *f)
 		break;
 	case SMB2_CHANGE_NOTIFY:
 		atomic_fetch_add(&server.watches, 1);
-		fake_answer_error(f, (uint32_t)STATUS_NOT_SUPPORTED);
+		answer_watch(f);
 		break;
 	case SMB2_CANCEL:
 		break;
@@ -286,7 +303,7 @@ static void await(atomic_uint *count, unsigned int wanted)
 	}
 }
 
-static void mount_it(void)
+static void mount_it(uint16_t dialect)
 {
 	struct nt_config config = {.executive = NT_EXEC_POSIX, .seed = 7};
 	struct door_connect connect = {
@@ -299,7 +316,8 @@ static void mount_it(void)
 	int pair[2];
 
 	memset(&server, 0, sizeof(server));
-	assert_true(fake_start_as(&fake, SMB2_DIALECT_302, LEASING, serve, NULL));
+	server.news = (uint32_t)STATUS_NOT_SUPPORTED;
+	assert_true(fake_start_as(&fake, dialect, LEASING, serve, NULL));
 	connect.port = fake.port;
 	assert_true(NT_SUCCESS(nt_initialize(&config)));
 	assert_int_equal(door_start(door_builtin_driver("smb"), &door), STATUS_SUCCESS);
@@ -352,7 +370,7 @@ static void test_names_are_known_until_the_break(void **state)
 	unsigned int asked;
 
 	(void)state;
-	mount_it();
+	mount_it(SMB2_DIALECT_302);
 	look_around("a");
 	await(&server.leases, 1);
 	pass(TRUST_MS + 20); /* the listing from before the lease proves nothing */
@@ -382,7 +400,7 @@ static void test_own_names_show_under_a_lease(void **state)
 	unsigned int asked;
 
 	(void)state;
-	mount_it();
+	mount_it(SMB2_DIALECT_302);
 	look_around("a");
 	await(&server.leases, 1);
 	pass(TRUST_MS + 20);
@@ -403,11 +421,51 @@ static void test_own_names_show_under_a_lease(void **state)
 	unmount_it();
 }
 
+/* A server that knows no watches is asked for one once. */
+static void test_a_server_without_watches(void **state)
+{
+	(void)state;
+	mount_it(SMB2_DIALECT_210);
+	look_around("a");
+	await(&server.watches, 1);
+	pass(1200); /* so long after the end of a watch the folder may have another */
+	look_around("b");
+	pass(100);
+	assert_int_equal(atomic_load(&server.watches), 1);
+	unmount_it();
+}
+
+/* Who answers every wait at once, with "anything" or with nonsense, is asked less and less often; all else works. */
+static void test_a_server_that_always_has_news(void **state)
+{
+	static const struct {
+		NTSTATUS status;
+		bool nonsense;
+	} lies[] = {{STATUS_NOTIFY_ENUM_DIR, false}, {STATUS_SUCCESS, false}, {STATUS_SUCCESS, true}};
+	struct reply reply;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(lies) / sizeof(lies[0]); i++) {
+		mount_it(SMB2_DIALECT_210);
+		server.news = (uint32_t)lies[i].status;
+		server.nonsense = lies[i].nonsense;
+		look_around("a");
+		await(&server.watches, 2); /* nonsense ends neither the connection nor the watch */
+		pass(500);
+		assert_true(atomic_load(&server.watches) < 12);
+		assert_int_equal(look_up("new", &reply), ENOENT);
+		unmount_it();
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_names_are_known_until_the_break),
 		cmocka_unit_test(test_own_names_show_under_a_lease),
+		cmocka_unit_test(test_a_server_without_watches),
+		cmocka_unit_test(test_a_server_that_always_has_news),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

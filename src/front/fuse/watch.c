@@ -35,6 +35,7 @@
 #define OWN_ANSWERS_MAX 8u     /* in a row that told of ours only */
 #define QUICK_ANSWERS 8u       /* within QUICK; more are collected by the server for a moment */
 #define QUICK (20 * MS)
+#define VAGUE_MAX 6u /* the longest rest: 64 times QUICK */
 #define BUFFER_BYTES 4096u
 
 #define FILTER \
@@ -68,6 +69,7 @@ struct front_watch {
 	ULONGLONG quick_since;
 	unsigned int quick_answers;
 	unsigned int own_answers;
+	unsigned int vague_answers; /* in a row that said no more than that anything may have changed */
 	unsigned int next_expected;
 	struct expected_change expected[EXPECTED_MAX];
 	KEVENT closed;
@@ -332,6 +334,7 @@ static bool take_answer(struct front_watch *watch, bool *foreign)
 
 	*foreign = false;
 	if (watch->status == STATUS_SUCCESS && length != 0 && take_changes(watch, length, foreign)) {
+		watch->vague_answers = 0;
 		if (*foreign) /* its own times */
 			front_notify_inval_attr(fuse, front_ino_of(fuse, watch->node));
 		return true;
@@ -340,6 +343,7 @@ static bool take_answer(struct front_watch *watch, bool *foreign)
 	/* An error tells nothing of the folder: what is believed has its time, as without a watch. */
 	if (watch->status != STATUS_SUCCESS && watch->status != STATUS_NOTIFY_ENUM_DIR)
 		return false;
+	watch->vague_answers++;
 	everything_changed(fuse, watch->node);
 	return watch->map == NULL; /* a lease ends with its break */
 }
@@ -383,6 +387,12 @@ static bool must_rest_locked(struct front_watch *watch)
 
 	if (watch->own_answers != 0) {
 		watch->rest_until = now + QUICK;
+		return true;
+	}
+	/* to forget everything is work: a server that asks for nothing else gets less and less of it */
+	if (watch->vague_answers != 0) {
+		watch->rest_until = now + (QUICK << (watch->vague_answers < VAGUE_MAX ? watch->vague_answers
+										      : VAGUE_MAX));
 		return true;
 	}
 	if (now - watch->quick_since >= QUICK) {
