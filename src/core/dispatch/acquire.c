@@ -51,6 +51,14 @@ void rx_release_fcb(PRX_CONTEXT rxc)
 	RxReleaseFcb(rxc, (PFCB)rxc->pFcb);
 }
 
+NTSTATUS rx_release_or_post(PRX_CONTEXT rxc, NTSTATUS status)
+{
+	bool post = status == STATUS_PENDING && rxc->PostRequest;
+
+	rx_release_fcb(rxc);
+	return post ? RxFsdPostRequest(rxc) : status;
+}
+
 NTSTATUS rx_check_server_open(PRX_CONTEXT rxc)
 {
 	PMRX_FOBX fobx = rxc->pFobx;

@@ -45,6 +45,16 @@ VOID rx_fsp_init_device(PRDBSS_DEVICE_OBJECT dev);
 NTSTATUS rx_acquire_fcb_exclusive(PRX_CONTEXT rxc);
 NTSTATUS rx_acquire_fcb_shared(PRX_CONTEXT rxc);
 void rx_release_fcb(PRX_CONTEXT rxc);
+/*
+ * Gives the FCB back, and posts the request when that is what the driver wants: STATUS_PENDING with PostRequest. Then the
+ * request is not the caller's any more. Return: `status`.
+ */
+NTSTATUS rx_release_or_post(PRX_CONTEXT rxc, NTSTATUS status);
+/* True when a status lets the rest be done: a success, and not that of a request that a worker will run again. */
+static inline bool rx_is_done(NTSTATUS status)
+{
+	return NT_SUCCESS(status) && status != STATUS_PENDING;
+}
 /* STATUS_SUCCESS when the request's FOBX still has its open at the server. Locks: FCB, shared at least. */
 NTSTATUS rx_check_server_open(PRX_CONTEXT rxc);
 

@@ -24,7 +24,8 @@ static NTSTATUS rx_ea_query_locked(PRX_CONTEXT rxc, PIRP irp)
 	if (rxc->Info.Buffer == NULL && length > 0)
 		return STATUS_INSUFFICIENT_RESOURCES;
 	status = rx_call_query_ea(rxc);
-	if (!NT_ERROR(status) && rxc->Info.LengthRemaining >= 0 && (ULONG)rxc->Info.LengthRemaining <= length)
+	if (!NT_ERROR(status) && status != STATUS_PENDING && rxc->Info.LengthRemaining >= 0 &&
+	    (ULONG)rxc->Info.LengthRemaining <= length)
 		irp->IoStatus.Information = length - (ULONG)rxc->Info.LengthRemaining;
 	return status;
 }
@@ -50,8 +51,7 @@ static NTSTATUS rx_ea_run(PRX_CONTEXT rxc, PIRP irp, ULONG length, NTSTATUS (*ru
 	status = rx_check_server_open(rxc);
 	if (status == STATUS_SUCCESS)
 		status = run(rxc, irp);
-	rx_release_fcb(rxc);
-	return status;
+	return rx_release_or_post(rxc, status);
 }
 
 NTSTATUS NTAPI rx_common_query_ea(PRX_CONTEXT rxc, PIRP irp)

@@ -66,7 +66,7 @@ static NTSTATUS rx_set_basic(PRX_CONTEXT rxc, PIRP irp)
 	PFOBX fobx = (PFOBX)rxc->pFobx;
 	NTSTATUS status = rx_set_driver(rxc, irp);
 
-	if (!NT_SUCCESS(status))
+	if (!rx_is_done(status))
 		return status;
 	/* 0: left as it is; -1 and -2: not a time but an order to the server */
 	if (info->CreationTime.QuadPart > 0) {
@@ -100,7 +100,7 @@ static NTSTATUS rx_set_disposition(PRX_CONTEXT rxc, PIRP irp, bool extended)
 	PFCB fcb = (PFCB)rxc->pFcb;
 	NTSTATUS status = rx_set_driver(rxc, irp);
 
-	if (!NT_SUCCESS(status))
+	if (!rx_is_done(status))
 		return status;
 	rxc->CurrentIrpSp->FileObject->DeletePending = remove;
 	if (remove) {
@@ -152,7 +152,7 @@ static NTSTATUS rx_set_end_of_file(PRX_CONTEXT rxc, PIRP irp)
 	}
 	RxAcquirePagingIoResource(rxc, fcb);
 	status = rx_set_driver(rxc, irp);
-	if (NT_SUCCESS(status)) {
+	if (rx_is_done(status)) {
 		rx_set_local_size(rxc, info->EndOfFile.QuadPart);
 		/* the server owns the bytes between the old end and the new one: they are zeroes there already */
 		fcb->Header.ValidDataLength = fcb->Header.FileSize;
@@ -172,7 +172,7 @@ static NTSTATUS rx_set_allocation(PRX_CONTEXT rxc, PIRP irp)
 		return STATUS_INVALID_PARAMETER;
 	RxAcquirePagingIoResource(rxc, fcb);
 	status = rx_set_driver(rxc, irp);
-	if (NT_SUCCESS(status)) {
+	if (rx_is_done(status)) {
 		RxGetFileSizeWithLock(fcb, &size);
 		if (info->AllocationSize.QuadPart < size)
 			rx_set_local_size(rxc, info->AllocationSize.QuadPart); /* less room cuts the file */
@@ -270,13 +270,13 @@ NTSTATUS NTAPI rx_common_set_information(PRX_CONTEXT rxc, PIRP irp)
 		status = rx_check_server_open(rxc);
 		if (status == STATUS_SUCCESS)
 			status = rx_set_locked(rxc, irp);
-		if (NT_SUCCESS(status) && rx_set_is_rename(information_class)) {
+		if (rx_is_done(status) && rx_set_is_rename(information_class)) {
 			rx_rename_mark(rxc);
 			rx_rename_apply(rxc, &rename);
-		} else if (NT_SUCCESS(status) && rx_set_is_link(information_class)) {
+		} else if (rx_is_done(status) && rx_set_is_link(information_class)) {
 			((PFCB)rxc->pFcb)->NumberOfLinks++; /* until the server says it anew */
 		}
-		rx_release_fcb(rxc);
+		status = rx_release_or_post(rxc, status);
 	}
 	rx_rename_end(&rename);
 	return status;

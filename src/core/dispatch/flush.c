@@ -42,9 +42,5 @@ NTSTATUS NTAPI rx_common_flush(PRX_CONTEXT rxc, PIRP irp)
 	status = rx_check_server_open(rxc);
 	if (status == STATUS_SUCCESS)
 		status = rx_call_flush(rxc);
-	rx_release_fcb(rxc);
-	/* the driver wants a thread of the file system process; a flush cannot pend in another way */
-	if (status == STATUS_PENDING && rxc->PostRequest)
-		return RxFsdPostRequest(rxc);
-	return status;
+	return rx_release_or_post(rxc, status);
 }

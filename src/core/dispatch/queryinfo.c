@@ -88,7 +88,7 @@ static NTSTATUS rx_info_name(PRX_CONTEXT rxc, struct rx_info_out *out)
 	return part < path->Length || room == 0 ? STATUS_BUFFER_OVERFLOW : STATUS_SUCCESS;
 }
 
-/* One class of the driver's; *used: bytes it filled. */
+/* One class of the driver's; *used: bytes it filled. STATUS_PENDING: the request is to be posted. */
 static NTSTATUS rx_info_driver(PRX_CONTEXT rxc, FILE_INFORMATION_CLASS information_class,
 			       struct rx_info_out *out)
 {
@@ -100,8 +100,8 @@ static NTSTATUS rx_info_driver(PRX_CONTEXT rxc, FILE_INFORMATION_CLASS informati
 	rxc->Info.LengthRemaining = (LONG)room;
 	rxc->InformationToReturn = 0;
 	status = rx_call_query_file_info(rxc);
-	ASSERT(status != STATUS_PENDING);
-	if (!NT_ERROR(status) && rxc->Info.LengthRemaining >= 0 && (ULONG)rxc->Info.LengthRemaining <= room)
+	if (!NT_ERROR(status) && status != STATUS_PENDING && rxc->Info.LengthRemaining >= 0 &&
+	    (ULONG)rxc->Info.LengthRemaining <= room)
 		out->used += room - (ULONG)rxc->Info.LengthRemaining;
 	rxc->Info.Buffer = NULL;
 	return status;
@@ -117,7 +117,7 @@ static NTSTATUS rx_info_driver_part(PRX_CONTEXT rxc, FILE_INFORMATION_CLASS info
 		return STATUS_BUFFER_TOO_SMALL;
 	RtlZeroMemory(part.buffer, bytes);
 	status = rx_info_driver(rxc, information_class, &part);
-	if (NT_SUCCESS(status))
+	if (rx_is_done(status))
 		out->used += bytes;
 	return status;
 }
@@ -131,23 +131,23 @@ static NTSTATUS rx_info_compose_all(PRX_CONTEXT rxc, struct rx_info_out *out)
 	if (out->length < FIELD_OFFSET(FILE_ALL_INFORMATION, NameInformation.FileName))
 		return STATUS_INFO_LENGTH_MISMATCH;
 	status = rx_info_driver_part(rxc, FileBasicInformation, sizeof(FILE_BASIC_INFORMATION), out);
-	if (NT_SUCCESS(status))
+	if (rx_is_done(status))
 		status = rx_info_driver_part(rxc, FileStandardInformation, sizeof(FILE_STANDARD_INFORMATION),
 					     out);
-	if (NT_SUCCESS(status))
+	if (rx_is_done(status))
 		status = rx_info_driver_part(rxc, FileInternalInformation, sizeof(FILE_INTERNAL_INFORMATION),
 					     out);
-	if (NT_SUCCESS(status))
+	if (rx_is_done(status))
 		status = rx_info_driver_part(rxc, FileEaInformation, sizeof(FILE_EA_INFORMATION), out);
-	if (NT_SUCCESS(status))
+	if (rx_is_done(status))
 		status = rx_info_access(rxc, out);
-	if (NT_SUCCESS(status))
+	if (rx_is_done(status))
 		status = rx_info_position(rxc, out);
-	if (NT_SUCCESS(status))
+	if (rx_is_done(status))
 		status = rx_info_mode(rxc, out);
-	if (NT_SUCCESS(status))
+	if (rx_is_done(status))
 		status = rx_info_alignment(rxc, out);
-	if (NT_SUCCESS(status))
+	if (rx_is_done(status))
 		status = rx_info_name(rxc, out);
 	return status;
 }
@@ -207,6 +207,5 @@ NTSTATUS NTAPI rx_common_query_information(PRX_CONTEXT rxc, PIRP irp)
 		irp->IoStatus.Information = out.used;
 	else if (status == STATUS_BUFFER_TOO_SMALL)
 		irp->IoStatus.Information = rxc->InformationToReturn; /* what would be needed, when known */
-	rx_release_fcb(rxc);
-	return status;
+	return rx_release_or_post(rxc, status);
 }

@@ -32,8 +32,7 @@ NTSTATUS NTAPI rx_common_query_quota(PRX_CONTEXT rxc, PIRP irp)
 		status = rx_call_query_quota(rxc);
 		irp->IoStatus.Information = NT_ERROR(status) ? 0 : rxc->InformationToReturn;
 	}
-	rx_release_fcb(rxc);
-	return status;
+	return rx_release_or_post(rxc, status);
 }
 
 NTSTATUS NTAPI rx_common_set_quota(PRX_CONTEXT rxc, PIRP irp)
@@ -53,6 +52,5 @@ NTSTATUS NTAPI rx_common_set_quota(PRX_CONTEXT rxc, PIRP irp)
 		rxc->Info.Length = (LONG)sp->Parameters.SetQuota.Length;
 		status = rx_call_set_quota(rxc);
 	}
-	rx_release_fcb(rxc);
-	return status;
+	return rx_release_or_post(rxc, status);
 }

@@ -30,8 +30,7 @@ NTSTATUS NTAPI rx_common_query_security(PRX_CONTEXT rxc, PIRP irp)
 		/* also with STATUS_BUFFER_OVERFLOW and STATUS_BUFFER_TOO_SMALL: then it is the size needed */
 		irp->IoStatus.Information = rxc->InformationToReturn;
 	}
-	rx_release_fcb(rxc);
-	return status;
+	return rx_release_or_post(rxc, status);
 }
 
 NTSTATUS NTAPI rx_common_set_security(PRX_CONTEXT rxc, PIRP irp)
@@ -51,6 +50,5 @@ NTSTATUS NTAPI rx_common_set_security(PRX_CONTEXT rxc, PIRP irp)
 		rxc->SetSecurity.SecurityDescriptor = sp->Parameters.SetSecurity.SecurityDescriptor;
 		status = rx_call_set_security(rxc);
 	}
-	rx_release_fcb(rxc);
-	return status;
+	return rx_release_or_post(rxc, status);
 }

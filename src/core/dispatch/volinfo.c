@@ -88,6 +88,5 @@ NTSTATUS NTAPI rx_common_set_volume(PRX_CONTEXT rxc, PIRP irp)
 		rxc->Info.Length = (LONG)length;
 		status = rx_call_set_volume_info(rxc);
 	}
-	rx_release_fcb(rxc);
-	return status;
+	return rx_release_or_post(rxc, status);
 }

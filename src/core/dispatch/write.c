@@ -108,7 +108,7 @@ static NTSTATUS rx_write_find_end(PRX_CONTEXT rxc, PLARGE_INTEGER end)
 	rxc->Info.LengthRemaining = sizeof(standard);
 	status = rx_call_query_file_info(rxc);
 	rxc->Info.Buffer = NULL;
-	if (NT_SUCCESS(status))
+	if (rx_is_done(status))
 		*end = standard.EndOfFile;
 	return status;
 }
@@ -125,9 +125,13 @@ static NTSTATUS rx_write_check(PRX_CONTEXT rxc, PIRP irp)
 	if (rxc->pFcb->pNetRoot->Type != NET_ROOT_DISK)
 		return STATUS_SUCCESS;
 	if (rx_write_is_append(sp)) {
-		status = rx_write_find_end(rxc, offset);
-		if (!NT_SUCCESS(status))
+		LARGE_INTEGER end;
+
+		status = rx_write_find_end(rxc, &end);
+		/* a write that is posted is still one to the end when it is run again */
+		if (!rx_is_done(status))
 			return status;
+		*offset = end;
 	} else if (offset->HighPart == -1 && offset->LowPart == FILE_USE_FILE_POINTER_POSITION &&
 		   (nt_file_flags(file) & FO_SYNCHRONOUS_IO) != 0) {
 		*offset = file->CurrentByteOffset;
@@ -263,6 +267,9 @@ static NTSTATUS rx_write_answer(PRX_CONTEXT rxc, PIRP irp, NTSTATUS status)
 		InterlockedExchangeAdd64(&rxc->RxDeviceObject->CacheWriteBytesRequested.QuadPart,
 					 (LONG64)rxc->InformationToReturn);
 	}
+	/* asked for the end of the file, the driver wants the write run by a worker */
+	if (status == STATUS_PENDING)
+		return rx_release_or_post(rxc, status);
 	if (rxc->FcbResourceAcquired)
 		rx_release_fcb(rxc);
 	return rx_write_end(rxc, status);

@@ -83,7 +83,10 @@ static NTSTATUS rx_calldown_context(PRX_CONTEXT rxc, PMRX_CALLDOWN routine, cons
 	return rx_calldown_final(slot, rxc, rx_calldown_any(rxc, routine, if_empty));
 }
 
-/* The same for a slot that may ask to be called again by a worker: STATUS_PENDING with PostRequest. */
+/*
+ * The same for a slot that may ask to be called again by a worker: STATUS_PENDING with PostRequest. Its caller gives that
+ * to rx_release_or_post(), and does nothing else with it.
+ */
 static NTSTATUS rx_calldown_postable(PRX_CONTEXT rxc, PMRX_CALLDOWN routine, const char *slot,
 				     NTSTATUS if_empty)
 {
@@ -513,24 +516,25 @@ NTSTATUS rx_call_query_directory(PRX_CONTEXT rxc)
 
 /*
  * MRxQueryFileInfo  [optional; default: STATUS_NOT_IMPLEMENTED]
- *   locks FCB shared or exclusive   blocks yes   pending no
+ *   locks FCB shared or exclusive   blocks yes   pending no; PostRequest TRUE: run again by a worker
  *   status STATUS_BUFFER_OVERFLOW is success with partial data
  */
 NTSTATUS rx_call_query_file_info(PRX_CONTEXT rxc)
 {
-	return rx_calldown_context(rxc, rx_dispatch_of(rxc)->MRxQueryFileInfo, "MRxQueryFileInfo",
-				   STATUS_NOT_IMPLEMENTED);
+	return rx_calldown_postable(rxc, rx_dispatch_of(rxc)->MRxQueryFileInfo, "MRxQueryFileInfo",
+				    STATUS_NOT_IMPLEMENTED);
 }
 
 /*
  * MRxSetFileInfo  [optional; default: STATUS_NOT_IMPLEMENTED]
- *   locks FCB exclusive, for rename the FCB table exclusive as well   blocks yes   pending no
+ *   locks FCB exclusive, for rename the FCB table exclusive as well   blocks yes
+ *   pending no; PostRequest TRUE: run again by a worker
  */
 NTSTATUS rx_call_set_file_info(PRX_CONTEXT rxc)
 {
 	rx_calldown_assert_fcb_exclusive(rxc);
-	return rx_calldown_context(rxc, rx_dispatch_of(rxc)->MRxSetFileInfo, "MRxSetFileInfo",
-				   STATUS_NOT_IMPLEMENTED);
+	return rx_calldown_postable(rxc, rx_dispatch_of(rxc)->MRxSetFileInfo, "MRxSetFileInfo",
+				    STATUS_NOT_IMPLEMENTED);
 }
 
 /*
@@ -545,55 +549,56 @@ NTSTATUS rx_call_query_volume_info(PRX_CONTEXT rxc)
 
 /*
  * MRxSetVolumeInfo  [optional; default: STATUS_NOT_IMPLEMENTED]
- *   locks FCB shared   blocks yes   pending no
+ *   locks FCB shared   blocks yes   pending no; PostRequest TRUE: run again by a worker
  */
 NTSTATUS rx_call_set_volume_info(PRX_CONTEXT rxc)
 {
-	return rx_calldown_context(rxc, rx_dispatch_of(rxc)->MRxSetVolumeInfo, "MRxSetVolumeInfo",
-				   STATUS_NOT_IMPLEMENTED);
+	return rx_calldown_postable(rxc, rx_dispatch_of(rxc)->MRxSetVolumeInfo, "MRxSetVolumeInfo",
+				    STATUS_NOT_IMPLEMENTED);
 }
 
 /*
  * MRxQueryEaInfo, MRxSetEaInfo, MRxQuerySdInfo, MRxSetSdInfo, MRxQueryQuotaInfo, MRxSetQuotaInfo
  *   [optional; default: STATUS_NOT_IMPLEMENTED]
- *   locks FCB shared for queries, exclusive for changes   blocks yes   pending no
+ *   locks FCB shared for queries, exclusive for changes   blocks yes
+ *   pending no; PostRequest TRUE: run again by a worker
  */
 NTSTATUS rx_call_query_ea(PRX_CONTEXT rxc)
 {
-	return rx_calldown_context(rxc, rx_dispatch_of(rxc)->MRxQueryEaInfo, "MRxQueryEaInfo",
-				   STATUS_NOT_IMPLEMENTED);
+	return rx_calldown_postable(rxc, rx_dispatch_of(rxc)->MRxQueryEaInfo, "MRxQueryEaInfo",
+				    STATUS_NOT_IMPLEMENTED);
 }
 
 NTSTATUS rx_call_set_ea(PRX_CONTEXT rxc)
 {
 	rx_calldown_assert_fcb_exclusive(rxc);
-	return rx_calldown_context(rxc, rx_dispatch_of(rxc)->MRxSetEaInfo, "MRxSetEaInfo",
-				   STATUS_NOT_IMPLEMENTED);
+	return rx_calldown_postable(rxc, rx_dispatch_of(rxc)->MRxSetEaInfo, "MRxSetEaInfo",
+				    STATUS_NOT_IMPLEMENTED);
 }
 
 NTSTATUS rx_call_query_security(PRX_CONTEXT rxc)
 {
-	return rx_calldown_context(rxc, rx_dispatch_of(rxc)->MRxQuerySdInfo, "MRxQuerySdInfo",
-				   STATUS_NOT_IMPLEMENTED);
+	return rx_calldown_postable(rxc, rx_dispatch_of(rxc)->MRxQuerySdInfo, "MRxQuerySdInfo",
+				    STATUS_NOT_IMPLEMENTED);
 }
 
 NTSTATUS rx_call_set_security(PRX_CONTEXT rxc)
 {
 	rx_calldown_assert_fcb_exclusive(rxc);
-	return rx_calldown_context(rxc, rx_dispatch_of(rxc)->MRxSetSdInfo, "MRxSetSdInfo",
-				   STATUS_NOT_IMPLEMENTED);
+	return rx_calldown_postable(rxc, rx_dispatch_of(rxc)->MRxSetSdInfo, "MRxSetSdInfo",
+				    STATUS_NOT_IMPLEMENTED);
 }
 
 NTSTATUS rx_call_query_quota(PRX_CONTEXT rxc)
 {
-	return rx_calldown_context(rxc, rx_dispatch_of(rxc)->MRxQueryQuotaInfo, "MRxQueryQuotaInfo",
-				   STATUS_NOT_IMPLEMENTED);
+	return rx_calldown_postable(rxc, rx_dispatch_of(rxc)->MRxQueryQuotaInfo, "MRxQueryQuotaInfo",
+				    STATUS_NOT_IMPLEMENTED);
 }
 
 NTSTATUS rx_call_set_quota(PRX_CONTEXT rxc)
 {
-	return rx_calldown_context(rxc, rx_dispatch_of(rxc)->MRxSetQuotaInfo, "MRxSetQuotaInfo",
-				   STATUS_NOT_IMPLEMENTED);
+	return rx_calldown_postable(rxc, rx_dispatch_of(rxc)->MRxSetQuotaInfo, "MRxSetQuotaInfo",
+				    STATUS_NOT_IMPLEMENTED);
 }
 
 /*
