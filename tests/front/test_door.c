@@ -380,6 +380,88 @@ static void test_requester_is_restored(void **state)
 	remove_path("who");
 }
 
+/* ---- changes in a folder ----------------------------------------------------------------------------- */
+
+struct news {
+	KEVENT told;
+	NTSTATUS status;
+	ULONG_PTR information;
+	UCHAR buffer[512] __attribute__((aligned(8)));
+};
+
+static void take_news(void *context, NTSTATUS status, ULONG_PTR information)
+{
+	struct news *news = context;
+
+	news->status = status;
+	news->information = information;
+	KeSetEvent(&news->told, IO_NO_INCREMENT, FALSE);
+}
+
+static void wait_for_news(struct news *news, struct door_file *folder, const struct door_caller *caller)
+{
+	memset(news, 0, sizeof(*news));
+	KeInitializeEvent(&news->told, NotificationEvent, FALSE);
+	door_notify_async(folder, caller, news->buffer, sizeof(news->buffer),
+			  FILE_NOTIFY_CHANGE_FILE_NAME | FILE_NOTIFY_CHANGE_DIR_NAME, take_news, news);
+}
+
+static bool is_told(struct news *news)
+{
+	LARGE_INTEGER limit = {.QuadPart = -300000000ll}; /* 30 s */
+
+	return KeWaitForSingleObject(&news->told, Executive, KernelMode, FALSE, &limit) == STATUS_SUCCESS;
+}
+
+static struct door_file *open_folder(const char *path, ULONG disposition)
+{
+	struct door_open open = {.access = FILE_LIST_DIRECTORY,
+				 .share = FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE,
+				 .disposition = disposition,
+				 .options = FILE_DIRECTORY_FILE};
+	struct door_opened opened;
+
+	assert_int_equal(door_name_from_posix(path, &open.path), STATUS_SUCCESS);
+	assert_int_equal(door_open(volume, NULL, &open, &opened), STATUS_SUCCESS);
+	door_name_free(&open.path);
+	return opened.file;
+}
+
+/* A wait for a change ends with the change and its name, with the handle, or with a cancel; once. */
+static void test_news_of_a_folder(void **state)
+{
+	struct door_file *folder = open_folder("news", FILE_CREATE), *file;
+	const FILE_NOTIFY_INFORMATION *info;
+	struct door_cancel cancel;
+	struct door_caller caller = {.cancel = &cancel};
+	struct news news;
+
+	(void)state;
+	wait_for_news(&news, folder, NULL);
+	assert_int_equal(KeReadStateEvent(&news.told), 0);
+	file = make("news/x", "data");
+	assert_true(is_told(&news));
+	assert_int_equal(news.status, STATUS_SUCCESS);
+	info = (const void *)news.buffer;
+	assert_int_equal(news.information, FIELD_OFFSET(FILE_NOTIFY_INFORMATION, FileName) + 2);
+	assert_int_equal(info->Action, FILE_ACTION_ADDED);
+	assert_int_equal(info->FileNameLength, 2);
+	assert_int_equal(info->FileName[0], 'x');
+	assert_int_equal(door_close(file, NULL), STATUS_SUCCESS);
+
+	door_cancel_init(&cancel);
+	wait_for_news(&news, folder, &caller);
+	if (KeReadStateEvent(&news.told) == 0)
+		door_cancel_fire(&cancel);
+	assert_true(is_told(&news));
+	assert_true(news.status == STATUS_CANCELLED || news.status == STATUS_NOTIFY_ENUM_DIR);
+
+	wait_for_news(&news, folder, NULL);
+	assert_int_equal(door_close(folder, NULL), STATUS_SUCCESS);
+	assert_true(is_told(&news));
+	assert_true(news.status == STATUS_NOTIFY_CLEANUP || news.status == STATUS_CANCELLED);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -393,6 +475,7 @@ int main(void)
 		cmocka_unit_test(test_bad_connects),
 		cmocka_unit_test(test_records),
 		cmocka_unit_test(test_requester_is_restored),
+		cmocka_unit_test(test_news_of_a_folder),
 	};
 
 	return cmocka_run_group_tests(tests, start, stop);

@@ -386,7 +386,8 @@ NTSTATUS door_query_directory(struct door_file *file, const struct door_caller *
  * @buffer: receives FILE_NOTIFY_INFORMATION entries; the request's until @done is called
  * @filter: FILE_NOTIFY_CHANGE_...
  * @done:   STATUS_SUCCESS: what changed. STATUS_NOTIFY_ENUM_DIR, or no bytes: too much to tell, anything may have.
- *          STATUS_NOTIFY_CLEANUP: the handle was closed meanwhile. Called exactly once, also for failures on the way.
+ *          STATUS_NOTIFY_CLEANUP, STATUS_CANCELLED: the handle was closed meanwhile, or the wait was cancelled.
+ *          Called exactly once, also for failures on the way.
  *
  * Waits as long as nothing changes; a cancel or a close of @file ends it.
  */
