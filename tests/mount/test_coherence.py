@@ -219,3 +219,21 @@ def test_leases_end_with_the_server(samba, tmp_path):
             mount.unmount()
     finally:
         server.stop()
+
+
+def test_an_open_brings_what_another_keeps_back(folder):
+    """
+    B writes and keeps the data, as the server allows it. A looks at the file, sees it empty, and opens it: that makes the
+    server ask B for the data, and A reads all of it, whatever it believed of the size.
+    """
+    a, b, _, _ = folder
+    for i in range(TRIALS if TRIALS < 1000 else 1000):
+        name = f"f{i}"
+        with open(os.path.join(b, name), "wb", buffering=0) as writer:
+            data = b"%08d" % i * 1000
+            writer.write(data)
+            rig.wait_until("the name", SOON, lambda: os.path.exists(os.path.join(a, name)))
+            os.stat(os.path.join(a, name))
+            assert get(os.path.join(a, name)) == data
+            writer.write(data)  # the grant is gone, or smaller: the break was answered
+            rig.wait_until("the rest", SOON, lambda: get(os.path.join(a, name)) == data + data)

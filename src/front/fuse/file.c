@@ -10,6 +10,7 @@
 
 #include "fuse_int.h"
 
+#define NOTICE_PATIENCE (100 * 10000) /* 100 ns: no more than that for the kernel to hear of a change */
 #define SHARE_ALL (FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE)
 
 static ACCESS_MASK access_of(int flags)
@@ -111,6 +112,17 @@ static NTSTATUS open_node(struct front_request *r, struct front_node *node, stru
 	return status;
 }
 
+/*
+ * An open shows the file as it is: the kernel may believe older attributes, and would end a read where the file ended
+ * then. Other clients' data may have come to the server for the very sake of this open.
+ */
+static void tell_change(struct rdr_fuse *fuse, struct front_node *node, const FILE_STAT_INFORMATION *stat)
+{
+	if (__atomic_load_n(&node->told_size, __ATOMIC_RELAXED) != stat->EndOfFile.QuadPart ||
+	    __atomic_load_n(&node->told_time, __ATOMIC_RELAXED) != stat->LastWriteTime.QuadPart)
+		front_notify_attributes(fuse, front_ino_of(fuse, node), NOTICE_PATIENCE);
+}
+
 void front_op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct rdr_fuse *fuse = fuse_req_userdata(req);
@@ -138,8 +150,10 @@ void front_op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		front_reply_status(r, front_node_status(status));
 		goto out;
 	}
-	if (opened.supplied & DOOR_QUERY_STAT)
+	if (opened.supplied & DOOR_QUERY_STAT) {
 		front_cache_keep_stat(fuse, node, &opened.stat, since);
+		tell_change(fuse, node, &opened.stat);
+	}
 	if (!front_claim(r) || fuse_reply_open(r->req, fi) != 0)
 		front_file_drop(fuse, f);
 out:

@@ -59,6 +59,8 @@ struct front_node {
 	uint32_t type;       /* S_IFDIR, S_IFREG, S_IFLNK */
 	bool hashed;
 	struct front_cache *cache; /* pages under a grant; NULL: none */
+	LONGLONG told_size;        /* bytes; what the kernel was told last; atomic */
+	LONGLONG told_time;        /* of the last write; the same */
 
 	/* under listings.mutex */
 	ULONGLONG removed_at;          /* interrupt time of our last removal from the folder */
@@ -484,6 +486,8 @@ NTSTATUS front_notify_start(struct rdr_fuse *fuse);
 void front_notify_stop(struct rdr_fuse *fuse);
 void front_notify_inval_range(struct rdr_fuse *fuse, fuse_ino_t ino, uint64_t offset, uint64_t length);
 /* The same, and waits until the kernel has done it, for `patience` (100 ns) at most. */
+/* The kernel forgets the attributes of a file, before this returns or, on a busy machine, a moment later. */
+void front_notify_attributes(struct rdr_fuse *fuse, fuse_ino_t ino, LONGLONG patience);
 void front_notify_purge(struct rdr_fuse *fuse, fuse_ino_t ino, uint64_t offset, uint64_t length,
 			LONGLONG patience);
 /* The name leads to nothing any more, or to something else: it is dropped with all that hangs below it. */

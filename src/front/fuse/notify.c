@@ -12,6 +12,7 @@
 #include "fuse_int.h"
 
 #define QUEUE_LIMIT 65536u
+#define ATTRIBUTES_ONLY ((uint64_t)-1)
 
 /* Somebody waits for a notice, or has given up. */
 struct notice_waiter {
@@ -32,7 +33,7 @@ struct front_notice {
 	enum notice_kind kind;
 	struct notice_waiter *waiter; /* NULL: nobody */
 	fuse_ino_t ino;               /* the file, or the directory of the name */
-	uint64_t offset;              /* bytes */
+	uint64_t offset;              /* bytes; ATTRIBUTES_ONLY: attributes only */
 	uint64_t length;              /* bytes */
 	size_t name_length;           /* bytes */
 	char name[];
@@ -156,6 +157,11 @@ static void queue_name(struct rdr_fuse *fuse, enum notice_kind kind, fuse_ino_t 
 		return;
 	RtlCopyMemory(notice->name, bytes, length + 1);
 	queue_notice(&fuse->notify_names, notice);
+}
+
+void front_notify_attributes(struct rdr_fuse *fuse, fuse_ino_t ino, LONGLONG patience)
+{
+	front_notify_purge(fuse, ino, ATTRIBUTES_ONLY, 0, patience);
 }
 
 void front_notify_inval_entry(struct rdr_fuse *fuse, fuse_ino_t parent, const UNICODE_STRING *name)

@@ -80,6 +80,8 @@ void front_fill_stat(struct rdr_fuse *fuse, struct front_node *node, const FILE_
 			st->st_mode &= ~(mode_t)0222;
 		break;
 	}
+	__atomic_store_n(&node->told_size, info->EndOfFile.QuadPart, __ATOMIC_RELAXED);
+	__atomic_store_n(&node->told_time, info->LastWriteTime.QuadPart, __ATOMIC_RELAXED);
 	time_to_posix(&info->LastAccessTime, &st->st_atim);
 	time_to_posix(&info->LastWriteTime, &st->st_mtim);
 	time_to_posix(info->ChangeTime.QuadPart != 0 ? &info->ChangeTime : &info->LastWriteTime,
