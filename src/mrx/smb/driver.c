@@ -5,10 +5,24 @@
  * Dies when: DriverUnload; the transport's thread ends when the driver stops.
  */
 #include "mrx/smb/lease.h"
+#include "mrx/smb/oplock.h"
 
 #include "rxctl.h"
 
 struct smb_driver mrx_smb;
+
+/* (loop) */
+static bool mrx_smb_broken(struct smb_conn *conn, const struct smb2_break *brk)
+{
+	return brk->is_lease ? smb_lease_break(conn, brk) : smb_oplock_break(conn, brk);
+}
+
+/* (loop) */
+static void mrx_smb_lost(struct smb_conn *conn)
+{
+	smb_leases_lost(conn);
+	smb_oplocks_lost(conn);
+}
 
 static NTSTATUS mrx_smb_start(PRX_CONTEXT RxContext, PRDBSS_DEVICE_OBJECT RxDeviceObject)
 {
@@ -19,8 +33,8 @@ static NTSTATUS mrx_smb_start(PRX_CONTEXT RxContext, PRDBSS_DEVICE_OBJECT RxDevi
 	if (!smb2_random(mrx_smb.client_guid, sizeof(mrx_smb.client_guid)))
 		return STATUS_ENCRYPTION_FAILED;
 	status = smb_transport_start(&mrx_smb.transport);
-	mrx_smb.transport.lease_broken = smb_lease_break;
-	mrx_smb.transport.lost = smb_leases_lost;
+	mrx_smb.transport.broken = mrx_smb_broken;
+	mrx_smb.transport.lost = mrx_smb_lost;
 	return status;
 }
 
@@ -132,6 +146,7 @@ NTSTATUS mrx_smb_driver_entry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING Regis
 	RtlZeroMemory(&mrx_smb, sizeof(mrx_smb));
 	KeInitializeSpinLock(&mrx_smb.call_lock);
 	smb_leases_init();
+	smb_oplocks_init();
 	status = RxRegisterMinirdr(&mrx_smb.device, DriverObject, &mrx_smb_dispatch,
 				   RX_REGISTERMINI_FLAG_DONT_PROVIDE_MAILSLOTS, &name, 0,
 				   FILE_DEVICE_NETWORK_FILE_SYSTEM, FILE_REMOTE_DEVICE);

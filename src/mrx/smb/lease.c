@@ -18,6 +18,7 @@
  * gone. It breaks by changes below the folder, except by those of creates that name it (ParentLeaseKey).
  */
 #include "mrx/smb/lease.h"
+#include "mrx/smb/oplock.h"
 
 #define SMB_TAG_LEASE 'lBmS'
 #define SMB_LEASE_BUCKETS 1024 /* a power of two */
@@ -218,6 +219,11 @@ static uint8_t smb_lease_version(const struct smb_conn *conn)
 	if (conn->neg.dialect < SMB2_DIALECT_210 || (conn->neg.capabilities & SMB2_GLOBAL_CAP_LEASING) == 0)
 		return 0;
 	return conn->neg.dialect >= SMB2_DIALECT_300 ? 2 : 1;
+}
+
+bool smb_conn_has_leases(const struct smb_conn *conn)
+{
+	return smb_lease_version(conn) != 0;
 }
 
 /* From now on the lease is found by the path of its folder. */
@@ -480,11 +486,13 @@ NTSTATUS mrx_smb_compute_new_buffering_state(PMRX_SRV_OPEN SrvOpen, PVOID MRxCon
 	struct smb_lease *lease = fcb->Context;
 	PLIST_ENTRY link;
 
-	*NewBufferingState = 0;
-	if (lease == NULL)
-		return STATUS_SUCCESS;
-	smb_lease_shrink(lease, (uint32_t)(ULONG_PTR)MRxContext & 0xFFu);
-	*NewBufferingState = lease->path.Buffer != NULL ? 0 : smb_lease_flags(lease);
+	if (smb_oplock_is_break(MRxContext))
+		smb_oplock_shrink(SrvOpen, MRxContext);
+	else if (lease != NULL)
+		smb_lease_shrink(lease, (uint32_t)(ULONG_PTR)MRxContext & 0xFFu);
+	*NewBufferingState = smb_oplock_flags(fcb);
+	if (lease != NULL && lease->path.Buffer == NULL)
+		*NewBufferingState |= smb_lease_flags(lease);
 	for (link = fcb->SrvOpenList.Flink; link != &fcb->SrvOpenList; link = link->Flink)
 		CONTAINING_RECORD(link, MRX_SRV_OPEN, SrvOpenQLinks)->BufferingFlags = *NewBufferingState;
 	return STATUS_SUCCESS;
@@ -537,7 +545,9 @@ NTSTATUS mrx_smb_complete_buffering_state_change(PRX_CONTEXT RxContext, PMRX_SRV
 	PLIST_ENTRY link;
 
 	(void)RxContext;
-	if (lease == NULL)
+	if (smb_oplock_is_break(MRxContext))
+		smb_oplock_complete(SrvOpen, MRxContext);
+	if (smb_oplock_is_break(MRxContext) || lease == NULL)
 		return STATUS_SUCCESS;
 	for (link = fcb->SrvOpenList.Flink; link != &fcb->SrvOpenList; link = link->Flink) {
 		PMRX_SRV_OPEN so = CONTAINING_RECORD(link, MRX_SRV_OPEN, SrvOpenQLinks);

@@ -25,6 +25,9 @@ struct smb_lease_wish {
 
 void smb_leases_init(void);
 
+/* Else there are oplocks. */
+bool smb_conn_has_leases(const struct smb_conn *conn);
+
 /*
  * The lease that a create should ask for, or name so as not to break it; request->lease is NULL when there is none.
  * Under a folder whose lease we hold the folder's key is named too: our own change does not break that.

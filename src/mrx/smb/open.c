@@ -8,6 +8,7 @@
  * when the opener closes at once: one round trip for a lookup.
  */
 #include "mrx/smb/lease.h"
+#include "mrx/smb/oplock.h"
 
 #include "nt_count.h"
 #include "rxecp.h"
@@ -47,6 +48,7 @@ struct smb_creating {
 	struct smb_part *set;   /* NULL: nothing to set */
 	struct smb_part *close; /* NULL: stays open */
 	struct smb_creating_lease lease;
+	struct smb_creating_oplock oplock;
 	struct smb2_create_response rsp;
 	FILE_STAT_INFORMATION stat;
 };
@@ -92,7 +94,7 @@ static NTSTATUS smb_add_create(struct smb_creating *c, const UNICODE_STRING *pat
 	size_t contexts = CONTEXTS_CAP + c->rxc->Create.EaLength;
 	struct smb2_create_context_list list = {.cap = contexts};
 	struct smb2_create_request req = {
-		.oplock_level = c->lease.lease != NULL ? SMB2_OPLOCK_LEVEL_LEASE : SMB2_OPLOCK_LEVEL_NONE,
+		.oplock_level = c->lease.lease != NULL ? SMB2_OPLOCK_LEVEL_LEASE : c->oplock.asked,
 		.impersonation = SMB2_IMPERSONATION_IMPERSONATION,
 		.desired_access = params->DesiredAccess,
 		.file_attributes = params->FileAttributes,
@@ -359,6 +361,7 @@ static void smb_answer_ecp(struct smb_creating *c, const struct smb_open *open, 
 
 static void smb_open_free(struct smb_open *open)
 {
+	smb_oplock_open_ended(open);
 	smb_tree_put(open->tree);
 	ExFreePoolWithTag(open, SMB_TAG_OPEN);
 }
@@ -439,6 +442,7 @@ static NTSTATUS smb_take_open(struct smb_creating *c)
 		so->Flags |= SRVOPEN_FLAG_CLOSED;
 	}
 	smb_lease_take(c->rxc, c->tree, &c->lease, &c->rsp);
+	smb_oplock_take(so, &c->oplock, c->rsp.oplock_level);
 	smb_answer_ecp(c, open, stat_known);
 	if (!another)
 		smb_finish_fcb(c->rxc->pFcb, &c->stat);
@@ -503,7 +507,14 @@ NTSTATUS mrx_smb_create(PRX_CONTEXT RxContext)
 
 	if (status != STATUS_SUCCESS)
 		return status;
+	smb_oplock_begin(RxContext, c.tree->session->conn,
+			 smb_may_close_at_once(&c) ||
+					 c.rxc->Create.NtCreateParameters.CreateOptions & FILE_DIRECTORY_FILE
+				 ? 0
+				 : smb_wanted_lease(&c),
+			 &c.oplock);
 	status = smb_create_run(&c);
+	smb_oplock_end(&c.oplock);
 	if (smb_must_look_again(&c, status) && RxContext->Create.NtCreateParameters.Disposition == FILE_OPEN)
 		smb_look_again(&c);
 	smb_exchange_put(c.x);
@@ -516,10 +527,11 @@ NTSTATUS mrx_smb_should_try_to_collapse(PRX_CONTEXT RxContext)
 {
 	PMRX_SRV_OPEN so = RxContext->pRelevantSrvOpen;
 
-	if (so == NULL || !smb_lease_has_handle_caching(so->pFcb) || smb_open_of(so) == NULL ||
-	    smb_tree_is_dead(smb_open_of(so)->tree))
+	if (so == NULL || smb_open_of(so) == NULL || smb_tree_is_dead(smb_open_of(so)->tree))
 		return STATUS_MORE_PROCESSING_REQUIRED;
-	return STATUS_SUCCESS;
+	return smb_lease_has_handle_caching(so->pFcb) || smb_oplock_has_handle_caching(smb_open_of(so))
+		       ? STATUS_SUCCESS
+		       : STATUS_MORE_PROCESSING_REQUIRED;
 }
 
 NTSTATUS mrx_smb_collapse_open(PRX_CONTEXT RxContext)

@@ -154,8 +154,7 @@ static NTSTATUS smb_take_break(struct smb_conn *conn, const struct smb2_pdu *pdu
 	if (pdu->hdr.command != SMB2_OPLOCK_BREAK || !smb2_break_notification_decode(pdu, &brk))
 		return smb_protocol_error(conn, "an unsolicited message that is no oplock break");
 	nt_count_one(NT_COUNT_EVENT, "breaks_received", 0);
-	if (brk.is_lease && conn->transport->lease_broken != NULL &&
-	    conn->transport->lease_broken(conn, &brk))
+	if (conn->transport->broken != NULL && conn->transport->broken(conn, &brk))
 		return STATUS_SUCCESS;
 	/* MS-SMB2 3.2.5.19: what we do not hold needs no answer */
 	DbgPrint("smb: %s:%u breaks %s that is not held\n", conn->host, conn->port,

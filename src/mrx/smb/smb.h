@@ -135,6 +135,16 @@ struct smb_open {
 	bool directory;
 	volatile LONG
 		heard_out; /* set once: its close does something that later requests depend on: the answer is waited for */
+
+	/* oplock.c */
+	bool oplock_listed;     /* in the table: */
+	LIST_ENTRY oplock_link;
+	PMRX_SRV_CALL srv_call; /* in the table */
+	PVOID oplock_key;
+	uint8_t oplock; /* that we keep something under: SMB2_OPLOCK_LEVEL_... */
+	bool oplock_keeps_writes;
+	uint8_t oplock_at_server; /* under the table's lock, as the next one */
+	bool oplock_given_up;     /* nothing is kept: a break is answered at once */
 };
 
 static inline struct smb_open *smb_open_of(PMRX_SRV_OPEN so)

@@ -236,8 +236,7 @@ struct smb_transport {
 	struct nt_loop_task kill_task;
 	LIST_ENTRY conns; /* loop thread */
 	/* Set after the start, before there is a connection; NULL allowed. (loop) */
-	bool (*lease_broken)(struct smb_conn *conn,
-			     const struct smb2_break *brk); /* false: nobody holds it */
+	bool (*broken)(struct smb_conn *conn, const struct smb2_break *brk); /* false: nobody holds it */
 	void (*lost)(struct smb_conn *conn);
 };
 

@@ -4,6 +4,7 @@
 #include "fake_files.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <time.h>
 
@@ -183,8 +184,10 @@ static uint8_t grant(struct fake_files *f, const struct smb2_create_request *req
 	f->asked_level = req->oplock_level;
 	if (req->oplock_level == SMB2_OPLOCK_LEVEL_NONE)
 		return SMB2_OPLOCK_LEVEL_NONE;
-	if (req->oplock_level != SMB2_OPLOCK_LEVEL_LEASE || f->oplock_level != SMB2_OPLOCK_LEVEL_LEASE)
-		return f->oplock_level != SMB2_OPLOCK_LEVEL_LEASE ? f->oplock_level : SMB2_OPLOCK_LEVEL_NONE;
+	if (req->oplock_level != SMB2_OPLOCK_LEVEL_LEASE)
+		return req->oplock_level < f->oplock_level ? req->oplock_level : f->oplock_level;
+	if (f->oplock_level != SMB2_OPLOCK_LEVEL_LEASE)
+		return f->oplock_level; /* that nobody asked for */
 	if (!smb2_create_context_find(req->contexts, SMB2_CREATE_LEASE, &data) ||
 	    !smb2_lease_decode(data, &f->asked))
 		return SMB2_OPLOCK_LEVEL_NONE;
@@ -196,6 +199,39 @@ static uint8_t grant(struct fake_files *f, const struct smb2_create_request *req
 		given.key[0] ^= 0xFF;
 	(void)smb2_lease_append(list, &given);
 	return SMB2_OPLOCK_LEVEL_LEASE;
+}
+
+static void answer_ack(struct fake_conn *c, struct fake_files *f)
+{
+	struct smb2_break ack;
+
+	if (!smb2_break_ack_decode(&c->request, &ack))
+		memset(&ack, 0, sizeof(ack));
+	remember(f, SMB2_OPLOCK_BREAK, ack.file_id.volatile_id, &ack);
+	if (f->mute_acks)
+		return;
+	if (f->ack_status != 0)
+		fake_answer_error(c, f->ack_status);
+	else
+		answer(c, smb2_break_ack_encode(c->out, FAKE_MESSAGE_MAX, &ack));
+}
+
+/* A second handle: the first one's oplock goes before it is given out. What comes meanwhile can only be the answer. */
+static void wait_for_ack(struct fake_conn *c, struct fake_files *f)
+{
+	struct smb2_break brk = {.oplock_level = SMB2_OPLOCK_LEVEL_II,
+				 .file_id = {f->breaks_on_create, f->breaks_on_create}};
+	const struct fake_conn create = *c;
+
+	f->breaks_on_create = 0;
+	(void)break_locked(f, &brk);
+	c->in = malloc(FAKE_MESSAGE_MAX);
+	if (c->in != NULL && fake_read(c) && c->request.hdr.command == SMB2_OPLOCK_BREAK)
+		answer_ack(c, f);
+	free(c->in);
+	c->in = create.in;
+	c->in_len = create.in_len;
+	c->request = create.request;
 }
 
 static struct smb2_file_id answer_create(struct fake_conn *c, struct fake_files *f)
@@ -226,9 +262,12 @@ static struct smb2_file_id answer_create(struct fake_conn *c, struct fake_files 
 	remember(f, SMB2_CREATE, f->opens, NULL);
 	if (f->before_create != NULL && rsp.file_attributes == 0x20) {
 		memcpy(f->before_create->lease_key, f->asked.key, SMB2_LEASE_KEY_SIZE);
+		f->before_create->file_id = rsp.file_id;
 		(void)break_locked(f, f->before_create);
 		f->before_create = NULL;
 	}
+	if (f->breaks_on_create != 0)
+		wait_for_ack(c, f);
 	answer(c, smb2_create_response_encode(c->out, FAKE_MESSAGE_MAX, &rsp));
 	return rsp.file_id;
 }
@@ -288,21 +327,6 @@ static void answer_write(struct fake_conn *c, struct fake_files *f)
 		f->size = req.offset + data.len;
 	rsp.count = (uint32_t)data.len;
 	answer(c, smb2_write_response_encode(c->out, FAKE_MESSAGE_MAX, &rsp));
-}
-
-static void answer_ack(struct fake_conn *c, struct fake_files *f)
-{
-	struct smb2_break ack;
-
-	if (!smb2_break_ack_decode(&c->request, &ack))
-		memset(&ack, 0, sizeof(ack));
-	remember(f, SMB2_OPLOCK_BREAK, ack.file_id.volatile_id, &ack);
-	if (f->mute_acks)
-		return;
-	if (f->ack_status != 0)
-		fake_answer_error(c, f->ack_status);
-	else
-		answer(c, smb2_break_ack_encode(c->out, FAKE_MESSAGE_MAX, &ack));
 }
 
 static void answer_close(struct fake_conn *c, struct fake_files *f)

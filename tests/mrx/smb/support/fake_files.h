@@ -38,7 +38,9 @@ struct fake_files {
 	uint32_t ack_status;    /* of every acknowledgement */
 	bool mute_acks;         /* acknowledgements are not answered */
 	bool drop_after_create; /* the connection ends behind the answers to a CREATE */
-	bool new_id_each_time;  /* the file's id changes with each CREATE */
+	uint64_t
+		breaks_on_create; /* the next CREATE waits for the answer to a break of that handle's oplock; 0: none */
+	bool new_id_each_time; /* the file's id changes with each CREATE */
 	struct smb2_break
 		*before_create; /* is sent ahead of the next CREATE's answer; its key is filled in */
 
