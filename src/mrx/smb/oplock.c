@@ -185,6 +185,10 @@ static void smb_oplock_give_up(PMRX_SRV_OPEN so)
 	struct smb_open *open = smb_open_of(so);
 	KIRQL irql;
 
+	if (so->UncleanFobxCount == 0) { /* nobody uses it: RDBSS would end it together with its oplock */
+		smb_open_end(so);
+		return;
+	}
 	/* with the file held it is done when this returns */
 	RxIndicateChangeOfBufferingStateForSrvOpen(so->pFcb->pNetRoot->pSrvCall, so, open->oplock_key,
 						   smb_oplock_context(SMB2_OPLOCK_LEVEL_NONE, false));

@@ -785,6 +785,29 @@ static void test_batch_oplock_broken_by_ourselves(void **state)
 	close_file(&first);
 }
 
+/* A handle that only sleeps under its batch oplock is closed before another kind of open of the file is sent. */
+static void test_sleeping_handle_gives_way(void **state)
+{
+	struct door_opened opened;
+	unsigned int closed_at = 0, created_at = 0;
+
+	(void)state;
+	connect_without_leases(SMB2_OPLOCK_LEVEL_BATCH);
+	opened = open_for("f", FILE_READ_DATA);
+	close_file(&opened);
+	assert_int_equal(fake_files_count(&files, SMB2_CLOSE), 0);
+	opened = open_for("f", FILE_WRITE_DATA);
+	assert_int_equal(files.asked_level, SMB2_OPLOCK_LEVEL_BATCH); /* it is the only one */
+	fake_files_lock(&files);
+	for (unsigned int i = 0; i < files.log_count; i++) {
+		closed_at = files.log[i].command == SMB2_CLOSE ? i : closed_at;
+		created_at = files.log[i].command == SMB2_CREATE ? i : created_at;
+	}
+	fake_files_unlock(&files);
+	assert_true(closed_at != 0 && closed_at < created_at);
+	close_file(&opened);
+}
+
 /* A break that overtakes the look at the create's answer finds the handle when it is known. */
 static void test_oplock_broken_before_the_creates_answer(void **state)
 {
@@ -884,6 +907,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_oplock_acknowledgement_refused, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_oplock_lost, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_level_two_oplock, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_sleeping_handle_gives_way, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, start, stop);
