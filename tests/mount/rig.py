@@ -119,6 +119,16 @@ def free_port():
         return listener.getsockname()[1]
 
 
+def is_free(port):
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(("127.0.0.1", port))
+            return True
+        except OSError:
+            return False
+
+
 def below(pid):
     """All descendants of a process."""
     found = []
@@ -147,6 +157,7 @@ class Samba:
         os.chmod(self.credentials, 0o600)
 
     def start(self):
+        wait_until(f"port {self.port}", 20, lambda: is_free(self.port))
         run(
             os.path.join(SUPPORT, "samba", "start"), str(self.port), self.directory,
             timeout=60, env=dict(os.environ, SAMBA_PASS=self.password), check=True,
@@ -161,6 +172,8 @@ class Samba:
         return os.path.join(self.directory, "disk", share)
 
     def signal_all(self, number):
+        if number == signal.SIGKILL:
+            os.kill(self.pid, signal.SIGSTOP)  # or it begets more while its children are counted
         for pid in [self.pid] + below(self.pid):
             try:
                 os.kill(pid, number)
