@@ -31,6 +31,7 @@ static const char text[] =
 	"  -r              read-only, as -o ro\n"
 	"  -v              say more; tells which options have no effect\n"
 	"  --log-file FILE where a daemon writes what it has to say\n"
+	"  --also DIR2     mem: only: the same volume there too, as another client sees it; goes with DIR\n"
 	"  --minirdr FILE  a driver made with rdr build-minirdr (docs/WRITING-A-MINIRDR.md)\n"
 	"  --device FILE   a socket at which programs open the driver's devices\n"
 	"umount:\n"

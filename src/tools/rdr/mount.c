@@ -13,7 +13,7 @@
 
 #include "front/door/loadable.h"
 
-enum { OPTION_LOG_FILE = 256, OPTION_MINIRDR, OPTION_DEVICE };
+enum { OPTION_LOG_FILE = 256, OPTION_MINIRDR, OPTION_DEVICE, OPTION_ALSO };
 
 static void request_free(struct rdr_mount_request *request)
 {
@@ -21,6 +21,7 @@ static void request_free(struct rdr_mount_request *request)
 	rdr_options_free(&request->options);
 	rdr_spec_free(&request->spec);
 	free(request->directory);
+	free(request->also);
 	free(request->source);
 	free(request->log_file);
 	free(request->minirdr);
@@ -129,13 +130,29 @@ static void say_without_effect(const struct rdr_options *options)
 		rdr_say("without effect: %s", options->without_effect);
 }
 
-/* rdr mount [-fdsv] [--log-file FILE] [--minirdr FILE] [-o OPTIONS] SPEC DIR */
+/* A second mount point makes sense where one process holds the volume: two mounts of a share are two processes. */
+static int take_also(struct rdr_mount_request *request, const char *directory, struct rdr_error *error)
+{
+	int code;
+
+	if (request->spec.scheme != RDR_SCHEME_MEM || request->minirdr != NULL)
+		return rdr_fail(error, RDR_USAGE,
+				"--also is for mem: volumes; a share is mounted a second time with a second "
+				"rdr mount");
+	code = rdr_directory_check(directory, &request->also, error);
+	if (code == 0 && strcmp(request->also, request->directory) == 0)
+		return rdr_fail(error, RDR_USAGE, "--also needs another directory than %s", directory);
+	return code;
+}
+
+/* rdr mount [-fdsv] [--log-file FILE] [--also DIR] [--minirdr FILE] [-o OPTIONS] SPEC DIR */
 int rdr_verb_mount(int argc, char **argv)
 {
 	static const struct option long_options[] = {
 		{"log-file", required_argument, NULL, OPTION_LOG_FILE},
 		{"minirdr", required_argument, NULL, OPTION_MINIRDR},
 		{"device", required_argument, NULL, OPTION_DEVICE},
+		{"also", required_argument, NULL, OPTION_ALSO},
 		{"foreground", no_argument, NULL, 'f'},
 		{"debug", no_argument, NULL, 'd'},
 		{"verbose", no_argument, NULL, 'v'},
@@ -145,6 +162,7 @@ int rdr_verb_mount(int argc, char **argv)
 	};
 	struct rdr_mount_request request = {0};
 	struct rdr_error error = {0};
+	const char *also = NULL;
 	char *lists[64];
 	int list_count = 0;
 	int verbosity = 0;
@@ -189,6 +207,9 @@ int rdr_verb_mount(int argc, char **argv)
 		case OPTION_DEVICE:
 			code = take_file(&request.device, optarg, &error);
 			break;
+		case OPTION_ALSO:
+			also = optarg;
+			break;
 		case OPTION_MINIRDR:
 			code = take_file(&request.minirdr, optarg, &error);
 			break;
@@ -219,6 +240,8 @@ int rdr_verb_mount(int argc, char **argv)
 	if (code == 0)
 		code = take_names(&request, nameless ? NULL : argv[optind], argv[argc - 1], lists, list_count,
 				  &error);
+	if (code == 0 && also != NULL)
+		code = take_also(&request, also, &error);
 	if (code == 0) {
 		say_without_effect(&request.options);
 		code = go(&request, &error);

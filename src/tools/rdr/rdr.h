@@ -293,6 +293,7 @@ struct rdr_mount_request {
 	char *minirdr;   /* absolute name of a loadable driver; NULL: one of ours */
 	char *device;    /* absolute name of the socket for its devices, or NULL */
 	char *directory; /* absolute */
+	char *also;      /* absolute: a second mount point, of a second client; NULL: none */
 	char *source;    /* what /proc/mounts shows */
 	char *log_file;
 	bool foreground;

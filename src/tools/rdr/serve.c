@@ -247,13 +247,14 @@ static int start_driver(struct serve *serve, struct rdr_error *error)
 	return 0;
 }
 
-static int connect_share(struct serve *serve, struct rdr_error *error)
+int rdr_serve_connect(struct serve *serve, const char *server, struct door_volume **volume,
+		      struct rdr_error *error)
 {
 	struct rdr_mount_request *request = serve->request;
 	struct door_caller caller = {.cancel = &serve->cancel};
 	char *options = rdr_options_for_driver(&request->options);
 	struct door_connect connect = {
-		.server = request->spec.server,
+		.server = server,
 		.port = request->options.port != 0 ? request->options.port : request->spec.port,
 		.share = request->spec.share,
 		.user = request->credentials.user,
@@ -273,11 +274,10 @@ static int connect_share(struct serve *serve, struct rdr_error *error)
 	if (request->minirdr != NULL)
 		status = door_volume_claim(serve->door, &caller, &connect);
 	if (NT_SUCCESS(status))
-		status = door_volume_connect(serve->door, &caller, &connect, &serve->volume);
+		status = door_volume_connect(serve->door, &caller, &connect, volume);
 	else
 		step = "asking the driver whether it serves the name";
 	free(options);
-	rdr_credentials_forget(&request->credentials);
 	if (!NT_SUCCESS(status))
 		return rdr_explain(error, request->source, step, status);
 	return 0;
@@ -341,17 +341,18 @@ static char *kernel_options(const struct rdr_options *options)
 	return list;
 }
 
-static int mount_fuse(struct serve *serve, struct rdr_error *error)
+int rdr_serve_mount(struct serve *serve, const char *directory, struct door_volume *volume,
+		    void (*ready)(void *context, NTSTATUS status), struct rdr_fuse **fuse,
+		    struct rdr_error *error)
 {
 	const struct rdr_mount_request *request = serve->request;
 	const struct rdr_options *options = &request->options;
 	double seconds = options->actimeo >= 0 ? options->actimeo : 1;
 	char *kernel = kernel_options(options);
 	struct rdr_fuse_failure failure = {0};
-	struct rdr_fuse *fuse = NULL;
 	struct rdr_fuse_options fuse_options = {
 		.size = sizeof(fuse_options),
-		.mountpoint = request->directory,
+		.mountpoint = directory,
 		.fsname = options->fsname != NULL ? options->fsname : request->source,
 		.subtype = options->subtype,
 		.root = request->spec.path,
@@ -371,16 +372,26 @@ static int mount_fuse(struct serve *serve, struct rdr_error *error)
 		.local_locks = options->local_locks,
 		.debug = request->debug,
 		.max_threads = request->single_thread ? 1 : 0,
-		.ready = on_ready,
+		.ready = ready,
 		.ready_context = serve,
 	};
-	enum rdr_fuse_error result = rdr_fuse_mount(&fuse_options, serve->volume, &fuse, &failure);
+	enum rdr_fuse_error result = rdr_fuse_mount(&fuse_options, volume, fuse, &failure);
 
 	free(kernel);
 	if (result != RDR_FUSE_OK) {
 		failure.error = result;
 		return explain_fuse(request, &failure, error);
 	}
+	return 0;
+}
+
+static int mount_fuse(struct serve *serve, struct rdr_error *error)
+{
+	struct rdr_fuse *fuse = NULL;
+	int code = rdr_serve_mount(serve, serve->request->directory, serve->volume, on_ready, &fuse, error);
+
+	if (code != 0)
+		return code;
 	pthread_mutex_lock(&serve->lock);
 	serve->fuse = fuse;
 	bool stop = serve->stop;
@@ -394,7 +405,10 @@ static int run(struct serve *serve, struct rdr_error *error)
 	int code = start_driver(serve, error);
 
 	if (code == 0)
-		code = connect_share(serve, error);
+		code = rdr_serve_connect(serve, serve->request->spec.server, &serve->volume, error);
+	if (code == 0 && serve->request->also != NULL)
+		code = rdr_also_start(serve, error);
+	rdr_credentials_forget(&serve->request->credentials);
 	if (code == 0)
 		code = mount_fuse(serve, error);
 	if (code == 0)
@@ -428,6 +442,7 @@ static void close_all(struct serve *serve)
 	pthread_mutex_unlock(&serve->lock);
 	if (fuse != NULL)
 		rdr_fuse_destroy(fuse);
+	rdr_also_stop(serve);
 	if (serve->volume != NULL)
 		door_volume_disconnect(serve->volume);
 	rdr_device_stop(serve->device);

@@ -16,6 +16,7 @@ struct serve {
 	struct door_volume *volume;
 	struct rdr_control *control;
 	struct rdr_device *device;
+	struct rdr_also *also; /* the second mount point, or NULL */
 	int signals;
 	int orders[2]; /* to the steward: 'u' unmount, 'f' by force, 'q' end */
 	pthread_t steward;
@@ -30,6 +31,17 @@ struct serve {
 
 	struct rdr_probe *probe; /* steward only */
 };
+
+/* serve.c, for also.c */
+int rdr_serve_connect(struct serve *serve, const char *server, struct door_volume **volume,
+		      struct rdr_error *error);
+int rdr_serve_mount(struct serve *serve, const char *directory, struct door_volume *volume,
+		    void (*ready)(void *context, NTSTATUS status), struct rdr_fuse **fuse,
+		    struct rdr_error *error);
+
+/* also.c */
+int rdr_also_start(struct serve *serve, struct rdr_error *error);
+void rdr_also_stop(struct serve *serve);
 
 void rdr_probe_begin(struct serve *serve);
 bool rdr_probe_good(struct serve *serve);
