@@ -86,6 +86,8 @@ static ULONG grantable_locked(struct mem_node *node, const struct mem_open *how)
 		return 0;
 	if (others_use_data_locked(node, how->lease_key))
 		bits &= ~MEM_LEASE_WRITE;
+	if (!IsListEmpty(&node->lease_waiters)) /* or they might wait again and again */
+		bits &= ~(MEM_LEASE_WRITE | MEM_LEASE_HANDLE);
 	return without(bits, 0);
 }
 

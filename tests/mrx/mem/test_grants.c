@@ -228,16 +228,22 @@ static void test_an_open_waits_for_a_sleeping_handle(void **state)
 {
 	struct opening o;
 	struct nt_thread *thread;
-	struct mem_handle *a;
+	struct client c;
+	struct mem_handle *a, *late;
 	struct fixture f;
 
 	(void)state;
+	client_init(&c);
 	setup(&f, 3600 * 1000);
 	o = (struct opening){.f = &f, .access = READS, .share = 0, .status = STATUS_PENDING};
 	a = opened(&f, &f.a, READS, R | H);
 	assert_int_equal(nt_thread_create("opener", open_as_b, &o, &thread), STATUS_SUCCESS);
 	wait_until_told(&f.a);
 	assert_int_equal(f.a.state, R);
+	/* who comes meanwhile is granted nothing that would have to be waited for next */
+	late = opened(&f, &c, READS, R | H);
+	assert_int_equal(mem_fs_lease_state(late), R);
+	must_close(late);
 	must_close(a);
 	nt_thread_join(thread);
 	assert_int_equal(o.status, STATUS_SUCCESS);
