@@ -451,6 +451,7 @@ def test_a_lost_lock_is_an_error_forever(request, start):
         assert sharer.lock("r", 40, 10) is True
         server.signal_all(signal.SIGKILL)
         assert holder.ask("read", holder.fd, 3, 0) == "EIO"
+        rig.wait_until("its end", 10, lambda: rig.is_gone(server.pid))
         server.start()
         fresh_one = start()
         rig.wait_until("the server", 30, lambda: isinstance(fresh_one.ask("open", path, os.O_RDWR), int))
@@ -539,3 +540,32 @@ def test_sqlite_from_two_mounts(files):
         assert base.execute("select sum(amount) from account").fetchone() == (100000,)
         assert base.execute("select count(*) from log").fetchone() == (written,)
         base.close()
+
+
+def test_sqlite_with_a_shared_log_is_refused(files, samba):
+    """
+    A write-ahead log needs memory that every process shares, which two clients have not: mapping the index fails, SQLite
+    says so, and the database is as it was.
+    """
+    sqlite3 = pytest.importorskip("sqlite3")
+    name = os.path.basename(files[0]) + ".wal"
+    on_disk = os.path.join(samba.disk(), name)
+    base = sqlite3.connect(on_disk)
+    assert base.execute("pragma journal_mode=wal").fetchone() == ("wal",)
+    base.execute("create table t(x)")
+    base.execute("insert into t values (1)")
+    base.commit()
+    base.close()
+    os.chmod(on_disk, 0o666)
+    for path in files:
+        path = os.path.join(os.path.dirname(path), name)
+        rig.wait_until("the database", SOON, lambda path=path: os.path.exists(path))
+        base = sqlite3.connect(path, timeout=1)
+        with pytest.raises(sqlite3.OperationalError):
+            base.execute("insert into t values (2)")
+            base.commit()
+        base.close()
+    base = sqlite3.connect(on_disk)
+    assert base.execute("pragma integrity_check").fetchall() == [("ok",)]
+    assert base.execute("select x from t").fetchall() == [(1,)]
+    base.close()
