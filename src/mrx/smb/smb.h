@@ -137,7 +137,7 @@ struct smb_open {
 		heard_out; /* set once: its close does something that later requests depend on: the answer is waited for */
 
 	/* oplock.c */
-	bool oplock_listed;     /* in the table: */
+	bool oplock_listed; /* in the table: */
 	LIST_ENTRY oplock_link;
 	PMRX_SRV_CALL srv_call; /* in the table */
 	PVOID oplock_key;
