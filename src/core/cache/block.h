@@ -73,8 +73,9 @@ struct rx_cache {
 
 	LIST_ENTRY lazy_link; /* under the device's mutex; self-linked: not listed */
 	ULONGLONG
-	dirty_time;   /* interrupt time of the first block, or of the last look; under the device's mutex */
-	ULONG64 pass; /* of rx_cache_flush_directory() that looked last; the same */
+	dirty_time; /* interrupt time of the first block, or of the last look; under the device's mutex */
+	ULONGLONG put_time; /* interrupt time of the last write; atomic */
+	ULONG64 pass;       /* of rx_cache_flush_directory() that looked last; the same */
 };
 
 /* One write at the server: a copy, so that the blocks may change meanwhile. */
@@ -115,7 +116,7 @@ void rx_cache_start_full(struct rx_cache *cache);
 /* lazy.c */
 struct rx_lazy_writer {
 	FAST_MUTEX mutex;  /* a leaf */
-	LIST_ENTRY caches; /* that have blocks, the oldest first */
+	LIST_ENTRY caches; /* that have blocks */
 	RX_WORK_ITEM item;
 	bool posted;
 	ULONG64 passes;

@@ -1,8 +1,7 @@
 /*
  * lazy.c - dirty data that gets old is written although nobody asks.
  *
- * Owns:      struct rx_lazy_writer, one per device, from the first file that keeps data back; the order of its list is
- *            the age.
+ * Owns:      struct rx_lazy_writer, one per device, from the first file that keeps data back.
  * Locks:     rx_lazy_writer.mutex, a leaf: under a cache's mutex it is taken, nothing is taken under it. A file in the
  *            list is alive: it leaves before its FCB goes, so that a reference may be taken here.
  * Dies when: the device does; no file has data then.
@@ -11,8 +10,9 @@
 
 #include "core/object/object.h"
 
-#define RX_LAZY_AGE (5 * 10 * 1000 * 1000)   /* 100 ns that data may stay here */
-#define RX_LAZY_EVERY (1 * 10 * 1000 * 1000) /* 100 ns */
+#define RX_LAZY_AGE (5 * 10 * 1000 * 1000)  /* 100 ns that data of a busy file may stay here */
+#define RX_LAZY_IDLE (1 * 10 * 1000 * 1000) /* 100 ns without a write: others see its size and times then */
+#define RX_LAZY_EVERY (5 * 1000 * 1000)     /* 100 ns */
 
 static VOID NTAPI rx_lazy_timer(PVOID context);
 
@@ -84,22 +84,30 @@ void rx_lazy_delist(struct rx_cache *cache)
 	ExReleaseFastMutex(&lazy->mutex);
 }
 
-/* The oldest file whose data is older than `before`, referenced; it counts as young from now on. */
-static PFCB rx_lazy_take_old(struct rx_lazy_writer *lazy, ULONGLONG before)
+/* Locks: lazy->mutex. */
+static bool rx_lazy_is_due(const struct rx_cache *cache, ULONGLONG now)
+{
+	ULONGLONG put = __atomic_load_n(&cache->put_time, __ATOMIC_RELAXED);
+
+	return now - cache->dirty_time >= RX_LAZY_AGE ||
+	       (now >= put && now - put >= RX_LAZY_IDLE && now - cache->dirty_time >= RX_LAZY_IDLE);
+}
+
+/* A file whose data should go, referenced; it counts as young from now on. */
+static PFCB rx_lazy_take_due(struct rx_lazy_writer *lazy, ULONGLONG now)
 {
 	PFCB fcb = NULL;
 
 	ExAcquireFastMutex(&lazy->mutex);
-	if (!IsListEmpty(&lazy->caches)) {
-		struct rx_cache *cache = CONTAINING_RECORD(lazy->caches.Flink, struct rx_cache, lazy_link);
+	for (PLIST_ENTRY link = lazy->caches.Flink; link != &lazy->caches && fcb == NULL;
+	     link = link->Flink) {
+		struct rx_cache *cache = CONTAINING_RECORD(link, struct rx_cache, lazy_link);
 
-		if (cache->dirty_time <= before) {
-			fcb = cache->fcb;
-			(void)RxReferenceNetFcb(fcb);
-			RemoveEntryList(&cache->lazy_link);
-			cache->dirty_time = KeQueryInterruptTime();
-			InsertTailList(&lazy->caches, &cache->lazy_link);
-		}
+		if (now < cache->dirty_time || !rx_lazy_is_due(cache, now))
+			continue;
+		fcb = cache->fcb;
+		(void)RxReferenceNetFcb(fcb);
+		cache->dirty_time = KeQueryInterruptTime();
 	}
 	ExReleaseFastMutex(&lazy->mutex);
 	return fcb;
@@ -126,7 +134,7 @@ static VOID NTAPI rx_lazy_timer(PVOID context)
 	ULONGLONG now = KeQueryInterruptTime();
 	PFCB fcb;
 
-	while (now > RX_LAZY_AGE && (fcb = rx_lazy_take_old(lazy, now - RX_LAZY_AGE)) != NULL)
+	while ((fcb = rx_lazy_take_due(lazy, now)) != NULL)
 		rx_lazy_flush(fcb);
 	ExAcquireFastMutex(&lazy->mutex);
 	lazy->posted = false;

@@ -93,6 +93,7 @@ static bool rx_cache_put(struct rx_cache *cache, LONGLONG offset, const UCHAR *b
 		return false;
 	}
 	cache->puts++;
+	__atomic_store_n(&cache->put_time, KeQueryInterruptTime(), __ATOMIC_RELAXED);
 	RX_FOR_EACH_PIECE(p, offset, length)
 	{
 		struct rx_block *block = rx_block_find(cache, p.number);
