@@ -19,8 +19,9 @@ static struct {
 	volatile LONG writes;
 	volatile LONG largest;
 	bool late;
-	NTSTATUS refuse; /* what writes answer */
-	bool deaf;       /* writes are counted, their data is not looked at */
+	NTSTATUS refuse;       /* what writes answer */
+	bool deaf;             /* writes are counted, their data is not looked at */
+	LONGLONG size_at_lock; /* when the last lock or unlock came */
 } server;
 
 static UCHAR big[ROOM];
@@ -96,6 +97,11 @@ static VOID NTAPI server_later(PVOID context)
 
 static NTSTATUS server_lowio(PRX_CONTEXT rxc)
 {
+	if (rxc->LowIoContext.Operation == LOWIO_OP_EXCLUSIVELOCK ||
+	    rxc->LowIoContext.Operation == LOWIO_OP_UNLOCK) {
+		server.size_at_lock = server.size;
+		return STATUS_SUCCESS;
+	}
 	if (rxc->LowIoContext.Operation > LOWIO_OP_WRITE)
 		return STATUS_NOT_IMPLEMENTED;
 	if (server.late && RxDispatchToWorkerThread(rxc->RxDeviceObject, DelayedWorkQueue, server_later,
@@ -240,6 +246,31 @@ static void test_only_what_may_be_kept_is_kept(void **state)
 	put(file, 0, "y", 1);
 	assert_int_equal(server.writes, 2);
 	file_close(file);
+}
+
+/*
+ * Before a lock goes to the server what is kept back does; while it holds one every write goes there at once, by the
+ * handle that has the lock, and afterwards writes are kept again.
+ */
+static void test_nothing_is_kept_back_under_a_lock(void **state)
+{
+	PFILE_OBJECT file = open_a();
+
+	(void)state;
+	put(file, 0, "before", 6);
+	assert_int_equal(server.size, 0);
+	assert_int_equal(req_run(file_lock_make(file, IRP_MN_LOCK, 100, 1, SL_EXCLUSIVE_LOCK), NULL),
+			 STATUS_SUCCESS);
+	assert_int_equal(server.size_at_lock, 6);
+	put(file, 6, "under", 5);
+	assert_int_equal(server.size, 11);
+	assert_int_equal(req_run(file_lock_make(file, IRP_MN_UNLOCK_SINGLE, 100, 1, 0), NULL),
+			 STATUS_SUCCESS);
+	put(file, 11, "after", 5);
+	assert_int_equal(server.size, 11);
+	file_close(file);
+	assert_int_equal(server.size, 16);
+	assert_memory_equal(server.bytes, "beforeunderafter", 16);
 }
 
 /* Small writes in any order become one large one. */
@@ -713,6 +744,7 @@ int main(void)
 		CACHE_TEST(test_what_a_close_promises),
 		CACHE_TEST(test_only_what_may_be_kept_is_kept),
 		CACHE_TEST(test_neighbours_travel_together),
+		CACHE_TEST(test_nothing_is_kept_back_under_a_lock),
 		CACHE_TEST(test_full_runs_leave_by_themselves),
 		CACHE_TEST(test_memory_has_an_end),
 		CACHE_TEST(test_scraps),
