@@ -69,6 +69,24 @@ static bool rx_collapse_candidate(PRX_CONTEXT rxc, PSRV_OPEN so)
 	return so->UncleanFobxCount > 0 || (rxc->pFcb->FcbState & FCB_STATE_COLLAPSING_ENABLED) != 0;
 }
 
+/*
+ * Drops the creation reference of what a failing MRxCreate or MRxCollapseOpen made on an open: `fobx`, NULL: all its
+ * FOBXs. What the driver dropped itself is not in the list any more, and its pointer is not followed.
+ * Locks: FCB exclusive. The caller refers to the open.
+ */
+static void rx_open_drop_made(PSRV_OPEN so, PMRX_FOBX fobx)
+{
+	PLIST_ENTRY link, next;
+
+	for (link = so->FobxList.Flink; link != &so->FobxList; link = next) {
+		PFOBX made = CONTAINING_RECORD(link, FOBX, FobxQLinks);
+
+		next = link->Flink;
+		if (fobx == NULL || fobx == &made->Mrx)
+			RxDereferenceNetFobx(made, LHS_ExclusiveLockHeld);
+	}
+}
+
 static NTSTATUS rx_collapse_onto(PRX_CONTEXT rxc, PSRV_OPEN so)
 {
 	NTSTATUS status;
@@ -83,6 +101,8 @@ static NTSTATUS rx_collapse_onto(PRX_CONTEXT rxc, PSRV_OPEN so)
 			status = STATUS_INSUFFICIENT_RESOURCES;
 	}
 	if (status != STATUS_SUCCESS) {
+		if (rxc->pFobx != NULL)
+			rx_open_drop_made(so, rxc->pFobx);
 		rxc->pRelevantSrvOpen = NULL;
 		rxc->pFobx = NULL;
 		return status;
@@ -132,7 +152,7 @@ static PSRV_OPEN rx_open_new_srv_open(PRX_CONTEXT rxc)
 	return so;
 }
 
-/* The open did not come to be; so has no FOBX. */
+/* The open did not come to be; a FOBX that the driver made for it goes with it. */
 static void rx_open_discard(PRX_CONTEXT rxc, PSRV_OPEN so, NTSTATUS status)
 {
 	so->Condition = Condition_Bad;
@@ -140,6 +160,7 @@ static void rx_open_discard(PRX_CONTEXT rxc, PSRV_OPEN so, NTSTATUS status)
 	so->Flags |= SRVOPEN_FLAG_CLOSED;
 	rxc->pRelevantSrvOpen = NULL;
 	rxc->pFobx = NULL;
+	rx_open_drop_made(so, NULL);
 	RxDereferenceSrvOpen(so, LHS_ExclusiveLockHeld);
 }
 

@@ -482,6 +482,73 @@ static void test_B_MRxFlush_01_called(void **state)
 
 #define OPEN_TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, rec_teardown)
 
+/*
+ * An MRxCreate that fails after it made a FOBX, whether it dropped it itself or left it: nothing of the open stays, neither
+ * now nor in the way of the next open of that name.
+ */
+static bool failing_drops;
+
+static NTSTATUS made_and_failed(PRX_CONTEXT rxc)
+{
+	if (failing_drops) {
+		RxDereferenceNetFobx((PFOBX)rxc->pFobx, LHS_ExclusiveLockHeld);
+		rxc->pFobx = NULL;
+	}
+	return STATUS_DISK_FULL;
+}
+
+static void failed_create_leaves_nothing(bool drops)
+{
+	struct open_params p = {.name = REC_SHARE u"\\half", .disposition = FILE_OPEN};
+	LONG gone = rec_seen(REC_DEALLOCATE_FOBX);
+	PFILE_OBJECT file;
+
+	failing_drops = drops;
+	rec.create_hook = made_and_failed;
+	assert_int_equal(file_open_with(&p, &file, NULL), STATUS_DISK_FULL);
+	assert_int_equal(rec_seen(REC_DEALLOCATE_FOBX), gone + 1);
+	assert_int_equal(rec_seen(REC_DEALLOCATE_FCB), 1);
+	rec_check_quiet();
+	rec.create_hook = NULL;
+	file = file_open(REC_SHARE u"\\half");
+	assert_int_equal(fcb_of(file)->OpenCount, 1);
+	assert_ptr_equal(fcb_of(file)->SrvOpenList.Flink, fcb_of(file)->SrvOpenList.Blink);
+	file_close(file);
+}
+
+static NTSTATUS NTAPI collapse_and_fail(PRX_CONTEXT rxc)
+{
+	rxc->pFobx = RxCreateNetFobx(rxc, rxc->pRelevantSrvOpen);
+	return STATUS_DISK_FULL;
+}
+
+/* The same for an open that was to be shared: the open of the others keeps its one FOBX, and the file gets a second open. */
+static void test_failed_collapse_that_left_its_fobx(void **state)
+{
+	PFILE_OBJECT a = file_open(REC_SHARE u"\\a"), b;
+
+	(void)state;
+	rec.device->Dispatch->MRxCollapseOpen = collapse_and_fail;
+	b = file_open(REC_SHARE u"\\a");
+	assert_int_equal(rec_seen(REC_DEALLOCATE_FOBX), 1);
+	assert_ptr_not_equal(fobx_of(a)->pSrvOpen, fobx_of(b)->pSrvOpen);
+	rec_check_quiet();
+	file_close(b);
+	file_close(a);
+}
+
+static void test_failed_create_that_left_its_fobx(void **state)
+{
+	(void)state;
+	failed_create_leaves_nothing(false);
+}
+
+static void test_failed_create_that_dropped_its_fobx(void **state)
+{
+	(void)state;
+	failed_create_leaves_nothing(true);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -507,6 +574,9 @@ int main(void)
 						rec_teardown),
 		OPEN_TEST(test_B_MRxCloseSrvOpen_04_no_retry),
 		OPEN_TEST(test_B_MRxFlush_01_called),
+		OPEN_TEST(test_failed_collapse_that_left_its_fobx),
+		OPEN_TEST(test_failed_create_that_left_its_fobx),
+		OPEN_TEST(test_failed_create_that_dropped_its_fobx),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
