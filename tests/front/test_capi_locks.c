@@ -213,7 +213,7 @@ static void *count_up(void *context)
 	struct rdbss_file *file = context;
 
 	for (int i = 0; i < TURNS; i++) {
-		char number[9] = "";
+		char number[24] = ""; /* eight digits are written, and room for any number */
 
 		OK(rdbss_lock(file, RDBSS_LOCK_EXCLUSIVE, 100, 1, 1));
 		assert_int_equal(rdbss_pread(file, number, 8, 0), 8);

@@ -165,7 +165,8 @@ static void test_B_RxSynchronizeBlockingOperations_04_drops_the_fcb(void **state
 	RxReleaseFcb(keeps->rxc, fcb);
 
 	assert_int_equal(RxAcquireExclusiveFcb(drops->rxc, fcb), STATUS_SUCCESS);
-	assert_int_equal(__RxSynchronizeBlockingOperations(drops->rxc, fcb, &queue, TRUE), STATUS_PENDING);
+	assert_int_equal(RxSynchronizeBlockingOperationsAndDropFcbLock(drops->rxc, fcb, &queue),
+			 STATUS_PENDING);
 	assert_false(RxIsFcbAcquired(fcb));
 	assert_int_equal(drops->rxc->AcquireReleaseFcbTrackerX, 0);
 

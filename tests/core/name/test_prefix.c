@@ -442,6 +442,64 @@ static void test_B_RxpAcquirePrefixTableLockShared_01_no_wait(void **state)
 	CHECK(RxpAcquirePrefixTableLockExclusive(&table, FALSE)); /* as the end of each test expects it */
 }
 
+static void try_alone(void *arg)
+{
+	BOOLEAN *got = arg;
+
+	*got = RxpAcquirePrefixTableLockExclusive(&table, FALSE);
+	if (*got)
+		RxpReleasePrefixTableLock(&table);
+}
+
+static BOOLEAN another_may_have_it(void)
+{
+	struct nt_thread *thread;
+	BOOLEAN got = FALSE;
+
+	CHECK_EQUAL(nt_thread_create("other", try_alone, &got, &thread), STATUS_SUCCESS);
+	nt_thread_join(thread);
+	return got;
+}
+
+/* The routine behind the macro gives up one hold: of a lock that is held twice the first release leaves one. */
+static void test_lock_is_released(void **state)
+{
+	(void)state;
+	CHECK(RxpAcquirePrefixTableLockExclusive(&table, TRUE));
+	RxpReleasePrefixTableLock(&table);
+	CHECK(RxIsPrefixTableLockExclusive(&table) && !another_may_have_it());
+	RxpReleasePrefixTableLock(&table);
+	CHECK(!RxIsPrefixTableLockAcquired(&table) && another_may_have_it());
+	CHECK(RxpAcquirePrefixTableLockShared(&table, TRUE));
+	CHECK(!another_may_have_it());
+	RxpReleasePrefixTableLock(&table);
+	CHECK(another_may_have_it());
+	CHECK(RxpAcquirePrefixTableLockExclusive(&table, TRUE));
+}
+
+/* A new table is empty, nobody's, and of the case that was asked for; the size given is the least there is. No version is 0. */
+static void test_new_table(void **state)
+{
+	static WCHAR chars[] = u"\\Server";
+	UNICODE_STRING name = {sizeof(chars) - sizeof(WCHAR), sizeof(chars), chars};
+	static RX_PREFIX_TABLE fresh;
+	UNICODE_STRING rest;
+
+	(void)state;
+	memset(&fresh, 0xee, sizeof(fresh));
+	RxInitializePrefixTable(&fresh, 100, FALSE);
+	CHECK(!RxIsPrefixTableLockAcquired(&fresh));
+	CHECK(IsListEmpty(&fresh.MemberQueue) && fresh.Version != 0);
+	CHECK(fresh.TableSize >= 100 && !fresh.CaseInsensitiveMatch);
+	CHECK(RxAcquirePrefixTableLockShared(&fresh, FALSE));
+	CHECK(RxPrefixTableLookupName(&fresh, &name, &rest, NULL) == NULL);
+	RxReleasePrefixTableLock(&fresh);
+	RxFinalizePrefixTable(&fresh);
+	RxInitializePrefixTable(&fresh, 0, TRUE);
+	CHECK(fresh.TableSize > 0 && fresh.CaseInsensitiveMatch);
+	RxFinalizePrefixTable(&fresh);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -452,6 +510,8 @@ int main(void)
 		cmocka_unit_test(test_B_RxPrefixTableLookupName_06_connection_id),
 		cmocka_unit_test(test_B_Prefix_table_01_02_stamp_and_enumerators),
 		cmocka_unit_test(test_B_Prefix_table_03_shared_and_exclusive),
+		cmocka_unit_test(test_lock_is_released),
+		cmocka_unit_test(test_new_table),
 		cmocka_unit_test(test_B_Prefix_table_04_one_rule),
 		cmocka_unit_test(test_case_rule_of_each_entry),
 		cmocka_unit_test(test_case_beyond_ascii),

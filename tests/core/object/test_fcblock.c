@@ -266,6 +266,20 @@ static void test_B_FCB_resources_02_is_acquired(void **state)
 	RxReleasePagingIoResource(NULL, fcb);
 }
 
+/* Shared is shared: not told of a lock that is not held, nor of one of another kind. The context has no part in it. */
+static void test_macro_acquired_shared(void **state)
+{
+	(void)state;
+	CHECK(!RxFcbAcquiredShared(rxc, fcb));
+	CHECK_EQUAL(RxAcquireSharedFcb(NULL, fcb), STATUS_SUCCESS);
+	CHECK(RxFcbAcquiredShared(rxc, fcb));
+	RxReleaseFcb(NULL, fcb);
+	CHECK_EQUAL(RxAcquireExclusiveFcb(NULL, fcb), STATUS_SUCCESS);
+	CHECK_EQUAL(RxFcbAcquiredShared(rxc, fcb), RxIsFcbAcquiredShared(fcb));
+	RxReleaseFcb(NULL, fcb);
+	CHECK(!RxFcbAcquiredShared(rxc, fcb));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -276,6 +290,7 @@ int main(void)
 		cmocka_unit_test(test_no_wait),
 		cmocka_unit_test(test_B_FCB_resources_01_regular_only),
 		cmocka_unit_test(test_B_FCB_resources_02_is_acquired),
+		cmocka_unit_test(test_macro_acquired_shared),
 		cmocka_unit_test(test_B_RxGetFileSizeWithLock_01_not_torn),
 		cmocka_unit_test(test_B_RxpDereferenceAndFinalizeNetFcb_02_table_lock),
 	};

@@ -121,10 +121,26 @@ static void test_B_RxLogEventWithAnnotation_01_limit(void **state)
 	free(text);
 }
 
+/* The macros of drivers are this routine: one line for each call, in their order. */
+static void test_log_routine(void **state)
+{
+	static char format[] = "plain %d of %s";
+	size_t bytes;
+	char *text;
+
+	(void)state;
+	_RxLog(format, 4712, "routine");
+	RxLogRetail(("retail %d", 4713));
+	text = dump(&bytes);
+	CHECK(strstr(text, "plain 4712 of routine\nretail 4713\n") != NULL);
+	free(text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_lines_are_kept),
+		cmocka_unit_test(test_log_routine),
 		cmocka_unit_test(test_ring_wraps),
 		cmocka_unit_test(test_concurrent_writers),
 		cmocka_unit_test(test_B_RxLogEventWithAnnotation_01_limit),
