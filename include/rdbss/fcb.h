@@ -245,7 +245,8 @@ struct _FOBX {
 		} DiskFile;
 	} Specific;
 	PRDBSS_DEVICE_OBJECT RxDeviceObject;
-	struct rx_ahead *Ahead;        /* core/cache; NULL until its reads follow each other */
+	struct rx_ahead *
+		Ahead; /* core/cache; NULL until its reads follow each other, or its data came with the open */
 	ULONG WriteBehindFailuresSeen; /* of the file's write-behind; under its mutex */
 };
 

@@ -32,6 +32,10 @@
 
 #define RX_QOC_GRANT 0x20 /* nothing is asked of the driver: BufferingState is what the opener is after */
 
+#define RX_QOC_READ \
+	0x40 /* read the first ReadLength bytes of what was opened: RDBSS keeps them for the first read, as long as the
+	      * driver has granted that (READCACHING) */
+
 #define RX_QOC_REPARSE_BYTES 16384 /* the most a reparse point can hold */
 
 typedef struct _RX_QUERY_ON_CREATE_ECP {
@@ -45,8 +49,11 @@ typedef struct _RX_QUERY_ON_CREATE_ECP {
 	ULONG ReparseCapacity; /* bytes ReparseData has room for; 0: only the tag is wanted */
 	PUCHAR ReparseData;    /* REPARSE_DATA_BUFFER; memory of the opener, until the create is complete */
 	FILE_INFORMATION_CLASS SetClass;
-	ULONG SetLength; /* bytes of SetBuffer */
-	PVOID SetBuffer; /* memory of the opener, until the create is complete */
+	ULONG SetLength;  /* bytes of SetBuffer */
+	PVOID SetBuffer;  /* memory of the opener, until the create is complete */
+	ULONG ReadLength; /* bytes, with RX_QOC_READ */
+	ULONG ReadBytes; /* driver, with RX_QOC_READ in Supplied: bytes of ReadBuffer; fewer: the file ends there */
+	PUCHAR ReadBuffer; /* RDBSS: room for ReadLength, until MRxCreate returns; NULL: nothing is to be read */
 	NTSTATUS
 	SetStatus; /* driver, with RX_QOC_SET in Supplied: of the setting and what the close said of it */
 } RX_QUERY_ON_CREATE_ECP, *PRX_QUERY_ON_CREATE_ECP;

@@ -138,6 +138,51 @@ def test_opened_and_asked_again_under_a_grant_costs_nothing(mount, folder):
     assert mount.stats()["events"]["opens_shared"] == shared + 1
 
 
+def test_a_small_file_is_one_message(mount, folder):
+    """Open, read and close of a file that nobody had open: its data comes with the open; nothing else is waited for."""
+    path, disk = folder
+    sizes = [1, 1000, 4096, 65536]
+    for size in sizes:
+        put(os.path.join(disk, f"f{size}"), bytes(i % 251 for i in range(size)))
+    assert len(os.listdir(path)) == len(sizes)
+    for size in sizes:
+        data = []
+        spent = cost(mount, lambda size=size, data=data: data.append(read(os.path.join(path, f"f{size}"))))
+        assert spent == {"OPEN CREATE+QUERY_INFO+READ": 1}, size
+        assert data == [bytes(i % 251 for i in range(size))]
+
+
+def test_data_that_came_with_the_open_is_not_older_than_a_change(mount, folder):
+    """The file is opened, then written or cut through another handle. What is read afterwards is the new data."""
+    path, disk = folder
+    for i in range(20):
+        for name in ("written", "cut"):
+            put(os.path.join(disk, f"{name}{i}"), b"old data")
+    for i in range(20):
+        written, cut = (os.path.join(path, f"{name}{i}") for name in ("written", "cut"))
+        assert os.stat(written).st_size == os.stat(cut).st_size == 8
+        first = os.open(written, os.O_RDONLY)
+        with open(written, "r+b") as file:
+            file.write(b"NEW")
+        assert os.read(first, 100) == b"NEW data"
+        os.close(first)
+        first = os.open(cut, os.O_RDONLY)
+        os.truncate(cut, 3)
+        assert os.read(first, 100) == b"old"
+        os.close(first)
+
+
+def test_a_file_that_grew_since_it_was_listed_is_read_whole(mount, folder):
+    """The size that was believed is too small: what came with the open is not taken for the file."""
+    path, disk = folder
+    put(os.path.join(disk, "f"), b"1234")
+    assert os.stat(os.path.join(path, "f")).st_size == 4
+    put(os.path.join(disk, "f"), b"12345678")
+    with open(os.path.join(path, "f"), "rb", buffering=0) as file:
+        rig.wait_until("the new size", TRUST + 0.5, lambda: os.fstat(file.fileno()).st_size == 8)
+        assert file.read(100) == b"12345678"
+
+
 def write_new(path):
     with open(path, "wb") as file:
         file.write(b"data")

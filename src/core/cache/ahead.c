@@ -11,6 +11,8 @@
  * old data wrong (a write of ours, a new size, the end of READCACHING) begins a new one, and a segment of an earlier one
  * is not used.
  *
+ * A small file may come with its open (RX_QOC_READ): it is a segment that was there before the first read.
+ *
  * How far to read ahead the reader finds out: as long as it has to wait for segments, their number is doubled.
  */
 #include "core/cache/block.h"
@@ -83,7 +85,8 @@ static NTSTATUS NTAPI rx_segment_complete(PDEVICE_OBJECT device, PIRP irp, PVOID
 	return STATUS_MORE_PROCESSING_REQUIRED;
 }
 
-static struct rx_segment *rx_segment_create(PFCB fcb, LONGLONG offset, ULONG length)
+/* Without the means to be sent. */
+static struct rx_segment *rx_segment_make(PFCB fcb, LONGLONG offset, ULONG length)
 {
 	struct rx_lazy_writer *lazy = fcb->RxDeviceObject->LazyWriter;
 	const LONG most = lazy->limit / RX_AHEAD_SHARE / (LONG)(RX_AHEAD_SEGMENT / RX_CACHE_BLOCK);
@@ -100,6 +103,15 @@ static struct rx_segment *rx_segment_create(PFCB fcb, LONGLONG offset, ULONG len
 	s->length = length;
 	s->generation = __atomic_load_n(&fcb->ReadAheadGeneration, __ATOMIC_ACQUIRE);
 	KeInitializeEvent(&s->done, NotificationEvent, FALSE);
+	return s;
+}
+
+static struct rx_segment *rx_segment_create(PFCB fcb, LONGLONG offset, ULONG length)
+{
+	struct rx_segment *s = rx_segment_make(fcb, offset, length);
+
+	if (s == NULL)
+		return NULL;
 	s->irp = IoAllocateIrp(fcb->RxDeviceObject->DeviceObject.StackSize, FALSE);
 	s->mdl = IoAllocateMdl(s->data, length, FALSE, FALSE, NULL);
 	if (s->irp != NULL && s->mdl != NULL)
@@ -297,6 +309,53 @@ bool rx_ahead_read(PRX_CONTEXT rxc)
 		length = (ULONG)(size - offset);
 	ahead = rx_ahead_of(fcb, fobx, offset, length);
 	return ahead != NULL && rx_ahead_take(ahead, rxc, offset, length);
+}
+
+/* ---- what came with the open ---- */
+
+struct rx_segment *rx_ahead_prepare(PFCB fcb, PRX_QUERY_ON_CREATE_ECP ecp)
+{
+	struct rx_segment *s = NULL;
+
+	if (ecp == NULL || (ecp->Requested & RX_QOC_READ) == 0 || ecp->ReadLength == 0)
+		return NULL;
+	if (ecp->ReadLength <= RX_AHEAD_SEGMENT && rx_lazy_obtain(fcb->RxDeviceObject))
+		s = rx_segment_make(fcb, 0, ecp->ReadLength);
+	ecp->ReadBuffer = s != NULL ? s->data : NULL;
+	return s;
+}
+
+/* Is the whole file in it, and may it be kept? */
+static bool rx_ahead_is_whole(PFCB fcb, struct rx_segment *s, const RX_QUERY_ON_CREATE_ECP *ecp)
+{
+	LONGLONG size;
+
+	RxGetFileSizeWithLock(fcb, &size);
+	if ((ecp->Supplied & RX_QOC_READ) == 0 || (fcb->FcbState & FCB_STATE_READCACHING_ENABLED) == 0 ||
+	    ecp->ReadBytes > s->length || size == 0 || size > (LONGLONG)ecp->ReadBytes)
+		return false;
+	s->length = s->valid = (ULONG)size;
+	return true;
+}
+
+void rx_ahead_settle(PFCB fcb, PFOBX fobx, struct rx_segment *s, PRX_QUERY_ON_CREATE_ECP ecp)
+{
+	struct rx_ahead *ahead = NULL;
+
+	if (s == NULL)
+		return;
+	ecp->ReadBuffer = NULL;
+	if (fobx != NULL && fobx->Ahead == NULL && rx_ahead_is_whole(fcb, s, ecp))
+		ahead = rx_ahead_create(fcb);
+	if (ahead == NULL) {
+		rx_segment_free(fcb, s);
+		return;
+	}
+	(void)KeSetEvent(&s->done, IO_NO_INCREMENT, FALSE);
+	InsertTailList(&ahead->segments, &s->link);
+	ahead->count = 1;
+	ahead->next = RX_AHEAD_SEGMENT;
+	fobx->Ahead = ahead; /* nobody else knows the handle yet */
 }
 
 void rx_ahead_end(PFOBX fobx)

@@ -12,6 +12,7 @@
 
 #include "ntifs.h"
 #include "rx.h"
+#include "rxecp.h"
 
 struct rx_cache; /* FCB.WriteBehind: NULL until the first write that is cached */
 
@@ -88,6 +89,14 @@ void rx_cache_mark_own(PIRP irp);
  * Locks: FCB held, shared at least. Return: true: done, InformationToReturn is set; false: ask the server.
  */
 bool rx_ahead_read(PRX_CONTEXT rxc);
+/*
+ * What the opener wants read with the open: room for it, which the driver finds in the ECP. NULL: nothing, or no memory.
+ * Locks: FCB exclusive, until rx_ahead_settle().
+ */
+struct rx_segment;
+struct rx_segment *rx_ahead_prepare(PFCB fcb, PRX_QUERY_ON_CREATE_ECP ecp);
+/* Consumes it: the new handle's, when it is the whole file and may be kept. @fobx: NULL: there is no handle. */
+void rx_ahead_settle(PFCB fcb, PFOBX fobx, struct rx_segment *segment, PRX_QUERY_ON_CREATE_ECP ecp);
 /* The handle reads no more: waits for what is on the way. Locks: FCB exclusive. */
 void rx_ahead_end(PFOBX fobx);
 /* What was read before is wrong, or may be. Any level, no lock. */

@@ -194,6 +194,17 @@ static void rx_open_tell_sizes(PRX_CONTEXT rxc, PFILE_OBJECT file, LONGLONG befo
 		CcSetFileSizes(file, &sizes);
 }
 
+/* The server may send the data of a small file along. */
+static NTSTATUS rx_open_and_read(PRX_CONTEXT rxc, PIRP irp)
+{
+	PRX_QUERY_ON_CREATE_ECP ecp = rx_open_query(irp);
+	struct rx_segment *data = rx_ahead_prepare((PFCB)rxc->pFcb, ecp);
+	NTSTATUS status = rx_open_at_server(rxc);
+
+	rx_ahead_settle((PFCB)rxc->pFcb, status == STATUS_SUCCESS ? (PFOBX)rxc->pFobx : NULL, data, ecp);
+	return status;
+}
+
 /* One try with the FCB held exclusive; it stays held and referenced. */
 static NTSTATUS rx_open_once(PRX_CONTEXT rxc, PIRP irp)
 {
@@ -209,7 +220,7 @@ static NTSTATUS rx_open_once(PRX_CONTEXT rxc, PIRP irp)
 	status = rx_open_collapse(rxc);
 	collapsed = status == STATUS_SUCCESS;
 	if (!collapsed)
-		status = rx_open_at_server(rxc);
+		status = rx_open_and_read(rxc, irp);
 	if (status == STATUS_REPARSE || !NT_SUCCESS(status))
 		return status;
 

@@ -200,6 +200,8 @@ NTSTATUS door_component_to_posix(const UNICODE_STRING *name, char *buffer, size_
 #define DOOR_QUERY_SYMLINK 0x4u /* want the reparse data with the open */
 
 #define DOOR_QUERY_GRANT 0x20u /* only what may be kept of it (read_caching) */
+/* The first read_length bytes are wanted with the open: the first read may find them there. */
+#define DOOR_QUERY_READ 0x40u
 #define DOOR_QUERY_FRESH 0x10u /* somebody else has replaced the file: no open of it is shared */
 
 /*
@@ -217,6 +219,7 @@ struct door_open {
 	ULONG options;     /* FILE_DIRECTORY_FILE, ...; FILE_SYNCHRONOUS_* is added by the door */
 	ULONG query;       /* DOOR_QUERY_*, DOOR_SET */
 	BOOLEAN no_cache;  /* nothing that is read or written through the handle is kept on this machine */
+	ULONG read_length; /* bytes, with DOOR_QUERY_READ */
 	FILE_INFORMATION_CLASS set_class; /* with DOOR_SET */
 	const void *set_buffer;           /* borrowed during the call */
 	ULONG set_length;                 /* bytes */

@@ -221,6 +221,7 @@ static NTSTATUS attach_query(struct door_request *r, const struct door_open *ope
 		*ecp = context;
 		RtlZeroMemory(*ecp, sizeof(**ecp));
 		(*ecp)->Requested = open->query;
+		(*ecp)->ReadLength = open->read_length;
 		(*ecp)->SetClass = open->set_class;
 		(*ecp)->SetBuffer = (PVOID)(uintptr_t)open->set_buffer; /* only read */
 		(*ecp)->SetLength = open->set_length;

@@ -53,6 +53,7 @@ static void reply_attr(struct front_request *r, struct front_node *node, NTSTATU
 		return;
 	}
 	front_fill_stat(r->fuse, node, info, &st);
+	front_node_is_told(node, info);
 	timeout = front_attr_timeout(r->fuse, node) - (double)(KeQueryInterruptTime() - since) / 1e7;
 	if (front_claim(r))
 		fuse_reply_attr(r->req, &st, timeout > 0 ? timeout : 0);

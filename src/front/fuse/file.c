@@ -11,6 +11,7 @@
 #include "fuse_int.h"
 
 #define NOTICE_PATIENCE (100 * 10000) /* 100 ns: no more than that for the kernel to hear of a change */
+#define SMALL_FILE 65536u             /* bytes: what one credit pays for */
 #define SHARE_ALL (FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE)
 
 static ACCESS_MASK access_of(int flags)
@@ -123,6 +124,18 @@ static void tell_change(struct rdr_fuse *fuse, struct front_node *node, const FI
 		front_notify_attributes(fuse, front_ino_of(fuse, node), NOTICE_PATIENCE);
 }
 
+/* A small file that is only read comes along with its open, unless the kernel has its pages. */
+static void ask_for_data(struct rdr_fuse *fuse, struct front_node *node, int flags, struct door_open *open)
+{
+	unsigned int size = atomic_load_explicit(&node->size, memory_order_relaxed);
+
+	if ((flags & O_ACCMODE) != O_RDONLY || (flags & (O_TRUNC | O_DIRECT)) || fuse->options.cache_none ||
+	    size == 0 || size > SMALL_FILE || front_node_is_granted(fuse, node))
+		return;
+	open->query |= DOOR_QUERY_READ;
+	open->read_length = size;
+}
+
 void front_op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct rdr_fuse *fuse = fuse_req_userdata(req);
@@ -140,6 +153,7 @@ void front_op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 
 	if (r == NULL)
 		return;
+	ask_for_data(fuse, node, fi->flags, &open);
 	status = front_node_path(fuse, node, NULL, &open.path);
 	if (NT_SUCCESS(status))
 		status = open_node(r, node, &open, fi->flags, &opened);

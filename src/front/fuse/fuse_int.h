@@ -57,6 +57,8 @@ struct front_node {
 	uint32_t pins;       /* requests that use it now; the root has one for life */
 	uint32_t leaving;    /* handles that could write, released by the kernel and not yet closed */
 	uint32_t type;       /* S_IFDIR, S_IFREG, S_IFLNK */
+	atomic_uint
+		size; /* bytes, as told last; a guess that costs little when it is wrong; UINT_MAX: large */
 	bool hashed;
 	struct front_cache *cache; /* pages under a grant; NULL: none */
 	LONGLONG told_size;        /* bytes; what the kernel was told last; atomic */
@@ -465,6 +467,8 @@ void front_fill_stat(struct rdr_fuse *fuse, struct front_node *node, const FILE_
 		     struct stat *st);
 void front_fill_entry(struct rdr_fuse *fuse, struct front_node *parent, struct front_node *node,
 		      const FILE_STAT_INFORMATION *info, struct fuse_entry_param *e);
+/* Remembers the size. */
+void front_node_is_told(struct front_node *node, const FILE_STAT_INFORMATION *info);
 double front_attr_timeout(struct rdr_fuse *fuse, struct front_node *node);
 int64_t front_time_to_nt(const struct timespec *ts);
 /* Obtains the node for parent/name and answers with it. */

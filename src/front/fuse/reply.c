@@ -101,6 +101,14 @@ double front_attr_timeout(struct rdr_fuse *fuse, struct front_node *node)
 	return front_node_is_cached(fuse, node) && !front_node_is_granted(fuse, node) ? 0.0 : fuse->timeout;
 }
 
+void front_node_is_told(struct front_node *node, const FILE_STAT_INFORMATION *info)
+{
+	uint64_t size = (uint64_t)info->EndOfFile.QuadPart;
+
+	atomic_store_explicit(&node->size, size < UINT_MAX ? (unsigned int)size : UINT_MAX,
+			      memory_order_relaxed);
+}
+
 void front_fill_entry(struct rdr_fuse *fuse, struct front_node *parent, struct front_node *node,
 		      const FILE_STAT_INFORMATION *info, struct fuse_entry_param *e)
 {
@@ -111,6 +119,7 @@ void front_fill_entry(struct rdr_fuse *fuse, struct front_node *parent, struct f
 		e->entry_timeout = 0;
 	e->attr_timeout = front_attr_timeout(fuse, node);
 	front_fill_stat(fuse, node, info, &e->attr);
+	front_node_is_told(node, info);
 }
 
 static void reply_entry(struct front_request *r, struct front_node *parent, const char *name,

@@ -46,6 +46,7 @@ struct smb_creating {
 	struct smb_exchange *x;
 	struct smb_part *query; /* NULL: not asked */
 	struct smb_part *set;   /* NULL: nothing to set */
+	struct smb_part *read;  /* NULL: nothing to read */
 	struct smb_part *close; /* NULL: stays open */
 	struct smb_creating_lease lease;
 	struct smb_creating_oplock oplock;
@@ -164,6 +165,25 @@ static NTSTATUS smb_add_set(struct smb_creating *c)
 	return c->set != NULL ? STATUS_SUCCESS : STATUS_INSUFFICIENT_RESOURCES;
 }
 
+/* A small file's data, for an opener who is allowed to keep it: worth nothing without a lease. */
+static NTSTATUS smb_add_read(struct smb_creating *c)
+{
+	const NT_CREATE_PARAMETERS *params = &c->rxc->Create.NtCreateParameters;
+	const struct smb_negotiated *neg = &c->tree->session->conn->neg;
+	struct smb2_read_request req = {.length = c->ecp->ReadLength, .file_id = SMB2_FILE_ID_RELATED};
+
+	if (c->ecp->ReadBuffer == NULL || req.length > neg->max_read || c->lease.lease == NULL ||
+	    params->Disposition != FILE_OPEN || (params->DesiredAccess & FILE_READ_DATA) == 0)
+		return STATUS_SUCCESS;
+	c->read = smb_exchange_add(c->x, SMB2_READ, SMB2_HDR_SIZE + 64, req.length);
+	if (c->read == NULL)
+		return STATUS_INSUFFICIENT_RESOURCES;
+	c->read->len = smb2_read_request_encode(c->read->bytes, c->read->cap, &req);
+	c->read->read_to = c->ecp->ReadBuffer;
+	c->read->read_room = req.length;
+	return STATUS_SUCCESS;
+}
+
 static NTSTATUS smb_add_close(struct smb_exchange *x, struct smb2_file_id id, struct smb_part **out)
 {
 	struct smb2_close_request req = {.file_id = id};
@@ -230,6 +250,9 @@ static NTSTATUS smb_build_create(struct smb_creating *c, const UNICODE_STRING *p
 		status = smb_add_set(c);
 	if (status == STATUS_SUCCESS && c->ecp != NULL && (c->ecp->Requested & RX_QOC_STAT))
 		status = smb_add_query_all(c);
+	if (status == STATUS_SUCCESS && c->ecp != NULL && (c->ecp->Requested & RX_QOC_READ) &&
+	    !smb_may_close_at_once(c))
+		status = smb_add_read(c);
 	if (status == STATUS_SUCCESS && smb_may_close_at_once(c))
 		status = smb_add_close(c->x, SMB2_FILE_ID_RELATED, &c->close);
 	return status;
@@ -348,6 +371,10 @@ static void smb_answer_ecp(struct smb_creating *c, const struct smb_open *open, 
 	}
 	if (c->close != NULL)
 		c->ecp->Supplied |= RX_QOC_CLOSE;
+	if (c->read != NULL && c->read->status == STATUS_SUCCESS) {
+		c->ecp->ReadBytes = (ULONG)c->read->placed;
+		c->ecp->Supplied |= RX_QOC_READ;
+	}
 	if (c->set != NULL) {
 		c->ecp->SetStatus = c->set->status;
 		/* a server may say only at the close that it cannot delete */
