@@ -30,7 +30,7 @@
 	0x20 /* RDBSS fills FileId of Stat, and nothing else of it, when the open shares one that is there and no
 	      * server was asked */
 
-#define RX_QOC_GRANT 0x20 /* nothing is asked of the driver: BufferingState is what the opener is after */
+#define RX_QOC_GRANT 0x80 /* nothing is asked of the driver: BufferingState is what the opener is after */
 
 #define RX_QOC_READ \
 	0x40 /* read the first ReadLength bytes of what was opened: RDBSS keeps them for the first read, as long as the

@@ -199,7 +199,7 @@ NTSTATUS door_component_to_posix(const UNICODE_STRING *name, char *buffer, size_
 #define DOOR_QUERY_ID 0x20u   /* of the stat the file's id will do, where no server is asked for the open */
 #define DOOR_QUERY_SYMLINK 0x4u /* want the reparse data with the open */
 
-#define DOOR_QUERY_GRANT 0x20u /* only what may be kept of it (read_caching) */
+#define DOOR_QUERY_GRANT 0x80u /* only what may be kept of it (read_caching) */
 /* The first read_length bytes are wanted with the open: the first read may find them there. */
 #define DOOR_QUERY_READ 0x40u
 #define DOOR_QUERY_FRESH 0x10u /* somebody else has replaced the file: no open of it is shared */
