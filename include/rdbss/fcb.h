@@ -47,6 +47,10 @@ struct _NET_ROOT {
 		struct {
 			RX_MRX_NET_ROOT_MEMBERS
 		};
+		struct {
+			UCHAR BeforeSrvCall[FIELD_OFFSET(MRX_NET_ROOT, pSrvCall)];
+			PSRV_CALL SrvCall; /* pSrvCall, as what it is: drivers write both */
+		};
 	};
 	BOOLEAN UpperFinalizationDone;
 	RX_BLOCK_CONDITION Condition;
