@@ -298,3 +298,16 @@ def test_many_programs_see_the_last_write_of_each_other(place):
         thread.join(60)
     assert not any(thread.is_alive() for thread in programs)
     assert wrong == []
+
+
+def test_a_folder_is_empty_once_its_last_file_was_closed(place):
+    """A file is removed while it is open, then closed: its folder can be removed at once, though closing goes on behind."""
+    for i in range(20):
+        folder = str(place / f"empty{i}")
+        os.mkdir(folder)
+        descriptor = os.open(os.path.join(folder, "f"), os.O_CREAT | os.O_RDWR)
+        os.write(descriptor, b"x" * 5000)
+        os.unlink(os.path.join(folder, "f"))
+        os.write(descriptor, b"y" * 5000)
+        os.close(descriptor)
+        os.rmdir(folder)

@@ -116,7 +116,9 @@ struct front_nodes {
 	ULONG buckets;       /* of each; a power of two */
 	ULONG count;         /* nodes */
 	LIST_ENTRY all;
-	KEVENT left; /* a node's `leaving` went down */
+	uint32_t
+		departing; /* handles that the kernel has released and that are not closed yet; under mutex */
+	KEVENT left;       /* a node's `leaving` went down */
 };
 
 /* What listings told; see listing.c. */
@@ -145,6 +147,7 @@ struct front_file {
 	bool append;
 	bool cached;                  /* the kernel keeps pages for it */
 	bool listed;                  /* in node->files */
+	bool departs;                 /* counted in nodes.departing */
 	bool leaving;                 /* counted in node->leaving, which it has pinned */
 	struct front_dir *dir;        /* of a directory handle */
 	atomic_bool locks;            /* it has had one */
@@ -399,6 +402,8 @@ bool front_change_is_busy(struct rdr_fuse *fuse, struct front_node *dir);
 void front_name_is_removed(struct rdr_fuse *fuse, struct front_node *dir);
 /* The file itself was changed: before and after. */
 void front_node_changed(struct rdr_fuse *fuse, struct front_node *node);
+/* We took a name out of the folder within the time that listings are believed. */
+bool front_listing_removed_lately(struct rdr_fuse *fuse, const struct front_node *dir);
 void front_listing_node_gone(struct rdr_fuse *fuse, struct front_node *node);
 /* Somebody else changed dir/name; @name NULL: anything in the folder. */
 void front_listing_changed(struct rdr_fuse *fuse, struct front_node *dir, const UNICODE_STRING *name);
@@ -423,6 +428,8 @@ bool front_node_is_open(struct rdr_fuse *fuse, struct front_node *node);
  * Handles that could write, and were released a moment ago, are closed when this returns: a server gives a file new times
  * when such a handle closes, and the kernel does not wait for that.
  */
+/* Handles that were released before this call are closed, or a moment has passed. */
+void front_files_await_departing(struct rdr_fuse *fuse);
 void front_node_await_leaving(struct rdr_fuse *fuse, struct front_node *node);
 /* The kernel may have pages of it. */
 bool front_node_is_cached(struct rdr_fuse *fuse, struct front_node *node);

@@ -9,7 +9,8 @@
  */
 #include "fuse_int.h"
 
-#define LEAVING_LOOK (10ll * 10 * 1000) /* 10 ms in 100 ns */
+#define DEPARTING_LIMIT (5 * 1000 * 1000) /* 100 ns */
+#define LEAVING_LOOK (10ll * 10 * 1000)   /* 10 ms in 100 ns */
 #define LEAVING_LIMIT \
 	(2ull * 1000 * 10 * 1000) /* 2 s: a server that answers no close answers no change either */
 
@@ -44,6 +45,8 @@ static void file_unlist(struct rdr_fuse *fuse, struct front_file *f)
 	if (f->listed) {
 		RemoveEntryList(&f->node_link);
 		f->listed = false;
+		f->departs = true;
+		fuse->nodes.departing++;
 		f->leaving = f->can_write;
 		if (f->leaving) {
 			f->node->pins++;
@@ -60,6 +63,31 @@ static void file_has_left(struct rdr_fuse *fuse, struct front_node *node)
 	ExReleaseFastMutex(&fuse->nodes.mutex);
 	KeSetEvent(&fuse->nodes.left, IO_NO_INCREMENT, FALSE);
 	front_node_unpin(fuse, node);
+}
+
+/* Closed: what its close did at the server is done. */
+static void file_has_departed(struct rdr_fuse *fuse)
+{
+	ExAcquireFastMutex(&fuse->nodes.mutex);
+	fuse->nodes.departing--;
+	ExReleaseFastMutex(&fuse->nodes.mutex);
+	KeSetEvent(&fuse->nodes.left, IO_NO_INCREMENT, FALSE);
+}
+
+void front_files_await_departing(struct rdr_fuse *fuse)
+{
+	LARGE_INTEGER look = {.QuadPart = -LEAVING_LOOK};
+	ULONGLONG until = KeQueryInterruptTime() + DEPARTING_LIMIT;
+	bool departing = true;
+
+	while (departing && KeQueryInterruptTime() < until) {
+		KeClearEvent(&fuse->nodes.left);
+		ExAcquireFastMutex(&fuse->nodes.mutex);
+		departing = fuse->nodes.departing != 0;
+		ExReleaseFastMutex(&fuse->nodes.mutex);
+		if (departing) /* another who waits may clear the event before this thread sees it */
+			KeWaitForSingleObject(&fuse->nodes.left, Executive, KernelMode, FALSE, &look);
+	}
 }
 
 void front_node_await_leaving(struct rdr_fuse *fuse, struct front_node *node)
@@ -90,6 +118,8 @@ void front_file_put(struct rdr_fuse *fuse, struct front_file *f)
 	(void)door_close(f->file, NULL); /* close() was answered long ago: nobody to tell */
 	if (f->leaving)
 		file_has_left(fuse, f->node);
+	if (f->departs)
+		file_has_departed(fuse);
 	if (f->dir != NULL)
 		front_dir_free(f->dir);
 	ExFreePoolWithTag(f, FUSE_TAG_FILE);

@@ -71,9 +71,20 @@ void front_listings_init(struct rdr_fuse *fuse)
 	fuse->listings.floor = 0;
 }
 
+/* Locks: listings.mutex. */
 static bool removed_lately(struct rdr_fuse *fuse, const struct front_node *dir)
 {
 	return dir->removed_at != 0 && KeQueryInterruptTime() - dir->removed_at < life_of(fuse);
+}
+
+bool front_listing_removed_lately(struct rdr_fuse *fuse, const struct front_node *dir)
+{
+	bool lately;
+
+	ExAcquireFastMutex(&fuse->listings.mutex);
+	lately = removed_lately(fuse, dir);
+	ExReleaseFastMutex(&fuse->listings.mutex);
+	return lately;
 }
 
 /* ---- making one ------------------------------------------------------------------------------------- */

@@ -39,6 +39,9 @@ void front_op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t 
 	front_end(r);
 }
 
+#define REMOVE_TRIES 3
+#define REMOVE_MOMENT (5 * 10000) /* 100 ns */
+
 enum wanted { ANY, DIRECTORY, NO_DIRECTORY };
 
 /* 0 when the name was never looked up, or leads to something else than wanted. */
@@ -66,12 +69,48 @@ static void let_go(struct rdr_fuse *fuse, struct front_node *dir, const char *na
 	front_node_unpin(fuse, node);
 }
 
+static NTSTATUS remove_once(struct front_request *r, struct front_node *dir, const char *name,
+			    BOOLEAN directory)
+{
+	UNICODE_STRING path;
+	NTSTATUS status = front_node_path(r->fuse, dir, name, &path);
+
+	if (!NT_SUCCESS(status))
+		return status;
+	status = door_remove(r->fuse->volume, &r->caller, &path, directory,
+			     known_id(r->fuse, dir, name, directory ? DIRECTORY : NO_DIRECTORY));
+	door_name_free(&path);
+	return status;
+}
+
+/*
+ * A file that was removed while it was open is in its folder until it is closed, and the kernel does not wait for its own
+ * releases: a folder that is not empty may only not be empty yet.
+ */
+static NTSTATUS remove_folder_again(struct front_request *r, struct front_node *dir, const char *name)
+{
+	struct front_node *node = front_node_find(r->fuse, dir, name);
+	bool lately = node != NULL && front_listing_removed_lately(r->fuse, node);
+	LARGE_INTEGER moment = {.QuadPart = -REMOVE_MOMENT};
+	NTSTATUS status = STATUS_DIRECTORY_NOT_EMPTY;
+
+	if (node != NULL)
+		front_node_unpin(r->fuse, node);
+	for (unsigned int i = 0; lately && i < REMOVE_TRIES && status == STATUS_DIRECTORY_NOT_EMPTY; i++) {
+		front_files_await_departing(r->fuse);
+		status = remove_once(r, dir, name, TRUE);
+		if (status ==
+		    STATUS_DIRECTORY_NOT_EMPTY) /* a release may just have been read from the device */
+			(void)KeDelayExecutionThread(KernelMode, FALSE, &moment);
+	}
+	return status;
+}
+
 static void remove_name(fuse_req_t req, fuse_ino_t parent, const char *name, BOOLEAN directory)
 {
 	struct rdr_fuse *fuse = fuse_req_userdata(req);
 	struct front_node *dir = front_node_of(fuse, parent);
 	struct front_request *r = front_begin(req, dir, NULL);
-	UNICODE_STRING path;
 	NTSTATUS status;
 
 	if (r == NULL)
@@ -79,12 +118,9 @@ static void remove_name(fuse_req_t req, fuse_ino_t parent, const char *name, BOO
 	front_change_begin(fuse, dir, name, FRONT_REMOVES);
 	if (directory)
 		let_go(fuse, dir, name);
-	status = front_node_path(fuse, dir, name, &path);
-	if (NT_SUCCESS(status)) {
-		status = door_remove(fuse->volume, &r->caller, &path, directory,
-				     known_id(fuse, dir, name, directory ? DIRECTORY : NO_DIRECTORY));
-		door_name_free(&path);
-	}
+	status = remove_once(r, dir, name, directory);
+	if (status == STATUS_DIRECTORY_NOT_EMPTY && directory)
+		status = remove_folder_again(r, dir, name);
 	if (NT_SUCCESS(status))
 		front_name_removed(fuse, dir, name);
 	front_name_is_removed(fuse, dir);
