@@ -12,18 +12,17 @@ BEGIN { FS = "\t"; n = split(smb, peer, " ") }
 	if (!($1 in column)) { column[$1] = ++columns; label[columns] = $1 }
 	count[$2, $1]++
 	value[$2, $1] = $3
-	if ($3 ~ /^[0-9.eE+-]+$/) all[$2, $1, count[$2, $1]] = $3 + 0
+	if (number($3)) all[$2, $1, count[$2, $1]] = $3 + 0
+	else word[$2, $1] = $3
 }
 function number(v) { return v ~ /^[0-9.eE+-]+$/ }
 function show(v) { return number(v) ? (v >= 100 ? sprintf("%d", v) : sprintf("%.3g", v)) : (v == "" ? "-" : v) }
-# The median where a metric was measured several times.
+# The median where a metric was measured several times; a word if one of them was no number.
 function median(k, l,   c, i, j, t, v) {
 	c = count[k, l]
 	if (c < 2) return value[k, l]
-	for (i = 1; i <= c; i++) {
-		if (!((k, l, i) in all)) return value[k, l]
-		v[i] = all[k, l, i]
-	}
+	if ((k, l) in word) return word[k, l]
+	for (i = 1; i <= c; i++) v[i] = all[k, l, i]
 	for (i = 2; i <= c; i++) for (j = i; j > 1 && v[j] < v[j - 1]; j--) { t = v[j]; v[j] = v[j - 1]; v[j - 1] = t }
 	return v[int((c + 1) / 2)]
 }
