@@ -130,8 +130,9 @@ static NTSTATUS create_new_locked(struct mem_node *dir, const UNICODE_STRING *na
 	mem_node_dereference_locked(node);
 	if (!NT_SUCCESS(status))
 		return status;
-	mem_waits_changed_locked(dir, directory ? FILE_NOTIFY_CHANGE_DIR_NAME : FILE_NOTIFY_CHANGE_FILE_NAME,
-				 FILE_ACTION_ADDED, name, wake);
+	mem_watches_changed_locked(dir,
+				   directory ? FILE_NOTIFY_CHANGE_DIR_NAME : FILE_NOTIFY_CHANGE_FILE_NAME,
+				   FILE_ACTION_ADDED, name, wake);
 	return STATUS_SUCCESS;
 }
 
@@ -261,8 +262,8 @@ static NTSTATUS open_locked(struct mem_handle *handle, const struct mem_open *ho
 		mem_lease_revoke_locked(node, how->lease_key, MEM_LEASE_ALL);
 		*created = how->disposition == FILE_SUPERSEDE ? FILE_SUPERSEDED : FILE_OVERWRITTEN;
 		if (entry != NULL)
-			mem_waits_changed_locked(entry->parent, FILE_NOTIFY_CHANGE_SIZE, FILE_ACTION_MODIFIED,
-						 &entry->name, wake);
+			mem_watches_changed_locked(entry->parent, FILE_NOTIFY_CHANGE_SIZE,
+						   FILE_ACTION_MODIFIED, &entry->name, wake);
 	}
 	mem_lease_grant_locked(handle, how);
 	return STATUS_SUCCESS;
@@ -308,7 +309,7 @@ static void unlink_told_locked(struct mem_entry *entry, struct mem_wakeups *wake
 {
 	ULONG filter = entry->node->is_directory ? FILE_NOTIFY_CHANGE_DIR_NAME : FILE_NOTIFY_CHANGE_FILE_NAME;
 
-	mem_waits_changed_locked(entry->parent, filter, FILE_ACTION_REMOVED, &entry->name, wake);
+	mem_watches_changed_locked(entry->parent, filter, FILE_ACTION_REMOVED, &entry->name, wake);
 	mem_dir_unlink_locked(entry);
 }
 
@@ -381,7 +382,7 @@ static void told_modified_locked(struct mem_handle *handle, ULONG filter, struct
 	struct mem_entry *entry = mem_fs_entry_locked(handle);
 
 	if (entry != NULL && entry->linked)
-		mem_waits_changed_locked(entry->parent, filter, FILE_ACTION_MODIFIED, &entry->name, wake);
+		mem_watches_changed_locked(entry->parent, filter, FILE_ACTION_MODIFIED, &entry->name, wake);
 }
 
 /* Whoever has kept the data as it was hears of it before the change is answered. */
@@ -601,15 +602,15 @@ static NTSTATUS rename_locked(struct mem_handle *handle, const UNICODE_STRING *p
 		status = mem_dir_link_locked(dir, &last, node, NULL);
 		if (NT_SUCCESS(status)) {
 			mem_node_touch_locked(node, MEM_TOUCH_CHANGE);
-			mem_waits_changed_locked(dir, filter, FILE_ACTION_ADDED, &last, wake);
+			mem_watches_changed_locked(dir, filter, FILE_ACTION_ADDED, &last, wake);
 		}
 		return status;
 	}
-	mem_waits_changed_locked(old->parent, filter, FILE_ACTION_RENAMED_OLD_NAME, &old->name, wake);
+	mem_watches_changed_locked(old->parent, filter, FILE_ACTION_RENAMED_OLD_NAME, &old->name, wake);
 	status = mem_dir_move_locked(old, dir, &last, &moved);
 	if (!NT_SUCCESS(status))
 		return status;
-	mem_waits_changed_locked(dir, filter, FILE_ACTION_RENAMED_NEW_NAME, &last, wake);
+	mem_watches_changed_locked(dir, filter, FILE_ACTION_RENAMED_NEW_NAME, &last, wake);
 	return STATUS_SUCCESS;
 }
 

@@ -7,6 +7,7 @@
  * Dies when: RDBSS deallocates the FCB; the volume has forgotten the key with the last handle then.
  */
 #include "mem.h"
+#include "nt_count.h"
 
 #define MEM_TAG_GRANT 'GmeM'
 /* What a break leaves, as RDBSS carries it around, and whether the volume waits for an answer. */
@@ -104,6 +105,7 @@ void mem_lease_is_told(void *opener, void *key, ULONG state, bool acknowledge)
 	PMRX_SRV_CALL server = so->pVNetRoot->pNetRoot->pSrvCall;
 	PVOID context = (PVOID)(ULONG_PTR)(state | (acknowledge ? BREAK_ANSWER : 0));
 
+	nt_count_one(NT_COUNT_EVENT, "breaks_received", 0);
 	if (RxIsFcbAcquiredExclusive(so->pFcb))
 		RxIndicateChangeOfBufferingState(server, key, context);
 	else

@@ -159,6 +159,7 @@ NTSTATUS mrx_mem_notify(PRX_CONTEXT RxContext)
 {
 	PLOWIO_CONTEXT low = &RxContext->LowIoContext;
 	struct mem_handle *handle = handle_of(RxContext);
+	struct mem_wakeups wake;
 	NTSTATUS status;
 
 	if (handle == NULL)
@@ -166,11 +167,13 @@ NTSTATUS mrx_mem_notify(PRX_CONTEXT RxContext)
 	status = begin_wait(RxContext);
 	if (!NT_SUCCESS(status))
 		return status;
+	mem_wakeups_init(&wake);
 	InterlockedIncrement((volatile LONG *)&RxContext->ReferenceCount);
 	status = mem_fs_watch(handle, low->ParamsFor.NotifyChangeDirectory.CompletionFilter,
-			      low->ParamsFor.NotifyChangeDirectory.WatchTree, RxContext);
+			      low->ParamsFor.NotifyChangeDirectory.WatchTree, RxContext, &wake);
 	status = status == STATUS_PENDING ? settle_wait(RxContext, handle)
 					  : mem_pend_low_io(RxContext, status, 0);
+	mem_run_wakeups(&wake);
 	RxDereferenceAndDeleteRxContext(RxContext);
 	return status;
 }

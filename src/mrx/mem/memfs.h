@@ -172,13 +172,24 @@ struct mem_lock {
 	struct mem_wakeup *wakeup; /* of a waiter; made beforehand, so that granting cannot fail */
 };
 
+#define MEM_NEWS_BYTES 4096u
+
+/* Changes of one directory, as the interface tells them. */
+struct mem_news {
+	ULONG length; /* bytes used */
+	ULONG last;   /* offset of the last one */
+	UCHAR bytes[MEM_NEWS_BYTES]
+		__attribute__((aligned(8))); /* FILE_NOTIFY_INFORMATION after each other */
+};
+
 /* What one handle on a directory wants to hear of; lives from its first request to its cleanup. */
 struct mem_watch {
 	LIST_ENTRY link;
 	struct mem_handle *owner;
 	ULONG filter; /* FILE_NOTIFY_CHANGE_ bits */
 	bool tree;
-	bool missed;               /* something changed while no request was waiting */
+	bool missed;               /* more changed while no request was waiting than is known one by one */
+	struct mem_news *news;     /* changed while no request was waiting; NULL: nothing */
 	struct mem_wakeup *wakeup; /* of the waiting request, or NULL */
 };
 
@@ -187,8 +198,7 @@ struct mem_wakeup {
 	LIST_ENTRY link;
 	void *request;
 	NTSTATUS status;
-	ULONG action;        /* FILE_ACTION_ code of a watch, 0 of a lock */
-	UNICODE_STRING name; /* changed name relative to the watched directory; pool MEM_TAG_NAME */
+	struct mem_news *news; /* of a watch that succeeds; pool MEM_TAG_WATCH */
 };
 
 struct mem_wakeups {
@@ -282,19 +292,33 @@ void mem_lease_revoke_locked(struct mem_node *node, const void *key, ULONG bits)
  */
 bool mem_lease_break_locked(struct mem_node *node, const void *key, ULONG bits);
 
-/* waits.c - byte-range locks and change watches */
+/* waits.c - byte-range locks, and what is answered later */
 /* STATUS_SUCCESS, STATUS_LOCK_NOT_GRANTED, or STATUS_PENDING: `request` comes out of a wakeup later. */
 NTSTATUS mem_fs_lock(struct mem_handle *handle, const struct mem_range *range, bool wait, void *request);
 NTSTATUS mem_fs_unlock(struct mem_handle *handle, const struct mem_range *range, struct mem_wakeups *wake);
 void mem_fs_unlock_all(struct mem_handle *handle, const ULONG *key, struct mem_wakeups *wake);
 bool mem_fs_range_blocked_locked(struct mem_node *node, struct mem_handle *by, ULONG key, LONGLONG start,
 				 LONGLONG length, bool writing);
-NTSTATUS mem_fs_watch(struct mem_handle *handle, ULONG filter, bool tree, void *request);
 /* Takes a waiting lock or watch back; false: it has been granted or told already. */
 bool mem_fs_cancel_wait(struct mem_handle *handle, void *request);
 void mem_waits_drop_handle_locked(struct mem_handle *handle, struct mem_wakeups *wake);
-void mem_waits_changed_locked(struct mem_node *dir, ULONG filter, ULONG action, const UNICODE_STRING *name,
-			      struct mem_wakeups *wake);
 void mem_wakeups_init(struct mem_wakeups *wake);
+struct mem_wakeup *mem_wakeup_alloc(void *request);
+/* The request is ready; *from becomes NULL. */
+void mem_wakeup_hand_out(struct mem_wakeup **from, NTSTATUS status, struct mem_wakeups *wake);
+void mem_wakeup_free(struct mem_wakeup *wakeup);
+
+/* watches.c - who hears of changes in a directory */
+/* STATUS_PENDING: `request` comes out of a wakeup, perhaps out of @wake at once. */
+NTSTATUS mem_fs_watch(struct mem_handle *handle, ULONG filter, bool tree, void *request,
+		      struct mem_wakeups *wake);
+struct mem_wakeup *mem_watch_take_back_locked(struct mem_handle *handle, void *request);
+void mem_watch_drop_locked(struct mem_handle *handle, struct mem_wakeups *wake);
+/*
+ * Something named `name` changed in `dir`.  Watches of the directory hear the name; those of a whole tree above
+ * it hear that they should look, which the interface allows and which needs no path to be built here.
+ */
+void mem_watches_changed_locked(struct mem_node *dir, ULONG filter, ULONG action, const UNICODE_STRING *name,
+				struct mem_wakeups *wake);
 
 #endif

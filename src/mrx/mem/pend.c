@@ -101,23 +101,20 @@ NTSTATUS mem_pend_low_io(PRX_CONTEXT RxContext, NTSTATUS status, ULONG_PTR infor
 	return STATUS_PENDING;
 }
 
-/* One FILE_NOTIFY_INFORMATION in the caller's buffer; too small a buffer tells it to look for itself. */
+/* What changed, in the caller's buffer; too small a buffer tells it to look for itself. */
 static void answer_notify(PRX_CONTEXT RxContext, struct mem_wakeup *wakeup)
 {
 	PLOWIO_CONTEXT low = &RxContext->LowIoContext;
-	ULONG need = FIELD_OFFSET(FILE_NOTIFY_INFORMATION, FileName) + wakeup->name.Length;
-	PFILE_NOTIFY_INFORMATION info = low->ParamsFor.NotifyChangeDirectory.pNotificationBuffer;
+	PVOID buffer = low->ParamsFor.NotifyChangeDirectory.pNotificationBuffer;
 
 	if (wakeup->status != STATUS_SUCCESS) {
 		(void)mem_pend_low_io(RxContext, wakeup->status, 0);
-	} else if (info == NULL || need > low->ParamsFor.NotifyChangeDirectory.NotificationBufferLength) {
+	} else if (buffer == NULL ||
+		   wakeup->news->length > low->ParamsFor.NotifyChangeDirectory.NotificationBufferLength) {
 		(void)mem_pend_low_io(RxContext, STATUS_NOTIFY_ENUM_DIR, 0);
 	} else {
-		info->NextEntryOffset = 0;
-		info->Action = wakeup->action;
-		info->FileNameLength = wakeup->name.Length;
-		RtlCopyMemory(info->FileName, wakeup->name.Buffer, wakeup->name.Length);
-		(void)mem_pend_low_io(RxContext, STATUS_SUCCESS, need);
+		RtlCopyMemory(buffer, wakeup->news->bytes, wakeup->news->length);
+		(void)mem_pend_low_io(RxContext, STATUS_SUCCESS, wakeup->news->length);
 	}
 }
 
@@ -132,8 +129,6 @@ void mem_run_wakeups(struct mem_wakeups *wake)
 			answer_notify(RxContext, wakeup);
 		else
 			(void)mem_pend_low_io(RxContext, wakeup->status, 0);
-		if (wakeup->name.Buffer != NULL)
-			ExFreePoolWithTag(wakeup->name.Buffer, MEM_TAG_NAME);
-		ExFreePoolWithTag(wakeup, MEM_TAG_WATCH);
+		mem_wakeup_free(wakeup);
 	}
 }

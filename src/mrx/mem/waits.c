@@ -1,7 +1,7 @@
 /*
- * waits.c - requests that a memory volume answers later: byte-range locks and change watches.
+ * waits.c - requests that a memory volume answers later, and the locks of byte ranges among them (watches: watches.c).
  *
- * Owns:   struct mem_lock and struct mem_watch, from the request to unlock, answer or cleanup.
+ * Owns:   struct mem_lock, from the request to unlock or cleanup; struct mem_wakeup.
  * Locks:  the volume's mutex.
  *
  * What can be answered goes on the caller's struct mem_wakeups and is completed once no lock is held.
@@ -13,7 +13,7 @@ void mem_wakeups_init(struct mem_wakeups *wake)
 	InitializeListHead(&wake->list);
 }
 
-static struct mem_wakeup *wakeup_alloc(void *request)
+struct mem_wakeup *mem_wakeup_alloc(void *request)
 {
 	struct mem_wakeup *wakeup = ExAllocatePoolWithTag(NonPagedPool, sizeof(*wakeup), MEM_TAG_WATCH);
 
@@ -24,11 +24,18 @@ static struct mem_wakeup *wakeup_alloc(void *request)
 	return wakeup;
 }
 
-static void wakeup_hand_out(struct mem_wakeup **from, NTSTATUS status, struct mem_wakeups *wake)
+void mem_wakeup_hand_out(struct mem_wakeup **from, NTSTATUS status, struct mem_wakeups *wake)
 {
 	(*from)->status = status;
 	InsertTailList(&wake->list, &(*from)->link);
 	*from = NULL;
+}
+
+void mem_wakeup_free(struct mem_wakeup *wakeup)
+{
+	if (wakeup->news != NULL)
+		ExFreePoolWithTag(wakeup->news, MEM_TAG_WATCH);
+	ExFreePoolWithTag(wakeup, MEM_TAG_WATCH);
 }
 
 static bool overlap(const struct mem_range *a, LONGLONG start, LONGLONG length)
@@ -69,7 +76,7 @@ static void grant_waiters_locked(struct mem_node *node, struct mem_wakeups *wake
 		RemoveEntryList(&lock->link);
 		InsertTailList(&node->locks, &lock->link);
 		mem_lease_revoke_locked(node, lock->owner->key, MEM_LEASE_ALL);
-		wakeup_hand_out(&lock->wakeup, STATUS_SUCCESS, wake);
+		mem_wakeup_hand_out(&lock->wakeup, STATUS_SUCCESS, wake);
 	}
 }
 
@@ -90,7 +97,7 @@ NTSTATUS mem_fs_lock(struct mem_handle *handle, const struct mem_range *range, b
 		return STATUS_INSUFFICIENT_RESOURCES;
 	lock->owner = handle;
 	lock->range = *range;
-	lock->wakeup = wait ? wakeup_alloc(request) : NULL;
+	lock->wakeup = wait ? mem_wakeup_alloc(request) : NULL;
 	if (wait && lock->wakeup == NULL) {
 		ExFreePoolWithTag(lock, MEM_TAG_LOCK);
 		return STATUS_INSUFFICIENT_RESOURCES;
@@ -185,67 +192,10 @@ bool mem_fs_range_blocked_locked(struct mem_node *node, struct mem_handle *by, U
 	return false;
 }
 
-static struct mem_watch *watch_of_locked(struct mem_handle *handle)
-{
-	PLIST_ENTRY at;
-
-	for (at = handle->node->watches.Flink; at != &handle->node->watches; at = at->Flink) {
-		struct mem_watch *watch = CONTAINING_RECORD(at, struct mem_watch, link);
-
-		if (watch->owner == handle)
-			return watch;
-	}
-	return NULL;
-}
-
-static NTSTATUS watch_locked(struct mem_handle *handle, ULONG filter, bool tree, struct mem_wakeup **wakeup)
-{
-	struct mem_watch *watch = watch_of_locked(handle);
-
-	if (watch == NULL) {
-		watch = ExAllocatePoolWithTag(PagedPool, sizeof(*watch), MEM_TAG_WATCH);
-		if (watch == NULL)
-			return STATUS_INSUFFICIENT_RESOURCES;
-		RtlZeroMemory(watch, sizeof(*watch));
-		watch->owner = handle;
-		watch->filter = filter; /* the first request decides, as on NTFS */
-		watch->tree = tree;
-		InsertTailList(&handle->node->watches, &watch->link);
-	}
-	if (watch->wakeup != NULL)
-		return STATUS_DEVICE_BUSY;
-	if (watch->missed) {
-		watch->missed = false;
-		return STATUS_NOTIFY_ENUM_DIR;
-	}
-	watch->wakeup = *wakeup;
-	*wakeup = NULL;
-	return STATUS_PENDING;
-}
-
-NTSTATUS mem_fs_watch(struct mem_handle *handle, ULONG filter, bool tree, void *request)
-{
-	struct mem_wakeup *wakeup;
-	NTSTATUS status;
-
-	if (!handle->node->is_directory)
-		return STATUS_INVALID_PARAMETER;
-	wakeup = wakeup_alloc(request);
-	if (wakeup == NULL)
-		return STATUS_INSUFFICIENT_RESOURCES;
-	ExAcquireFastMutex(&handle->volume->mutex);
-	status = watch_locked(handle, filter, tree, &wakeup);
-	ExReleaseFastMutex(&handle->volume->mutex);
-	if (wakeup != NULL)
-		ExFreePoolWithTag(wakeup, MEM_TAG_WATCH);
-	return status;
-}
-
 bool mem_fs_cancel_wait(struct mem_handle *handle, void *request)
 {
 	struct mem_node *node = handle->node;
 	struct mem_wakeup *wakeup = NULL;
-	struct mem_watch *watch;
 	PLIST_ENTRY at;
 
 	ExAcquireFastMutex(&handle->volume->mutex);
@@ -259,11 +209,8 @@ bool mem_fs_cancel_wait(struct mem_handle *handle, void *request)
 			break;
 		}
 	}
-	watch = watch_of_locked(handle);
-	if (wakeup == NULL && watch != NULL && watch->wakeup != NULL && watch->wakeup->request == request) {
-		wakeup = watch->wakeup;
-		watch->wakeup = NULL;
-	}
+	if (wakeup == NULL)
+		wakeup = mem_watch_take_back_locked(handle, request);
 	ExReleaseFastMutex(&handle->volume->mutex);
 	if (wakeup == NULL)
 		return false;
@@ -275,7 +222,6 @@ bool mem_fs_cancel_wait(struct mem_handle *handle, void *request)
 void mem_waits_drop_handle_locked(struct mem_handle *handle, struct mem_wakeups *wake)
 {
 	struct mem_node *node = handle->node;
-	struct mem_watch *watch = watch_of_locked(handle);
 	PLIST_ENTRY at = node->lock_waiters.Flink;
 
 	while (at != &node->lock_waiters) {
@@ -285,54 +231,9 @@ void mem_waits_drop_handle_locked(struct mem_handle *handle, struct mem_wakeups 
 		if (lock->owner != handle)
 			continue;
 		RemoveEntryList(&lock->link);
-		wakeup_hand_out(&lock->wakeup, STATUS_RANGE_NOT_LOCKED, wake);
+		mem_wakeup_hand_out(&lock->wakeup, STATUS_RANGE_NOT_LOCKED, wake);
 		ExFreePoolWithTag(lock, MEM_TAG_LOCK);
 	}
 	unlock_matching_locked(handle, NULL, wake);
-	if (watch != NULL) {
-		RemoveEntryList(&watch->link);
-		if (watch->wakeup != NULL)
-			wakeup_hand_out(&watch->wakeup, STATUS_NOTIFY_CLEANUP, wake);
-		ExFreePoolWithTag(watch, MEM_TAG_WATCH);
-	}
-}
-
-static void tell_watch(struct mem_watch *watch, ULONG action, const UNICODE_STRING *name,
-		       struct mem_wakeups *wake)
-{
-	struct mem_wakeup *wakeup = watch->wakeup;
-
-	if (wakeup == NULL) {
-		watch->missed = true;
-		return;
-	}
-	wakeup->action = action;
-	wakeup->name.Buffer =
-		name == NULL ? NULL : ExAllocatePoolWithTag(PagedPool, name->Length, MEM_TAG_NAME);
-	if (wakeup->name.Buffer == NULL) {
-		wakeup_hand_out(&watch->wakeup, STATUS_NOTIFY_ENUM_DIR, wake); /* "look yourself" */
-		return;
-	}
-	wakeup->name.Length = wakeup->name.MaximumLength = name->Length;
-	RtlCopyMemory(wakeup->name.Buffer, name->Buffer, name->Length);
-	wakeup_hand_out(&watch->wakeup, STATUS_SUCCESS, wake);
-}
-
-/*
- * Something named `name` changed in `dir`.  Watches of the directory hear the name; those of a whole tree above
- * it hear that they should look, which the interface allows and which needs no path to be built here.
- */
-void mem_waits_changed_locked(struct mem_node *dir, ULONG filter, ULONG action, const UNICODE_STRING *name,
-			      struct mem_wakeups *wake)
-{
-	struct mem_node *at;
-	PLIST_ENTRY link;
-
-	for (at = dir; at != NULL; at = at->dir.parent)
-		for (link = at->watches.Flink; link != &at->watches; link = link->Flink) {
-			struct mem_watch *watch = CONTAINING_RECORD(link, struct mem_watch, link);
-
-			if ((watch->filter & filter) && (at == dir || watch->tree))
-				tell_watch(watch, action, at == dir ? name : NULL, wake);
-		}
+	mem_watch_drop_locked(handle, wake);
 }
