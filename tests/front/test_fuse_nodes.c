@@ -299,6 +299,32 @@ static void test_modes(void **state)
 	assert_true(S_ISLNK(st.st_mode));
 }
 
+/*
+ * A node knows what the kernel was told of it, whole; an entry of a listing, which is shown beside the folder's node,
+ * is not told of the folder.
+ */
+static void test_what_the_kernel_was_told(void **state)
+{
+	FILE_STAT_INFORMATION info = {.FileAttributes = FILE_ATTRIBUTE_NORMAL,
+				      .EndOfFile.QuadPart = 5ll << 32,
+				      .LastWriteTime.QuadPart = 77};
+	struct front_node *dir = look_dir(fuse.root, "d", 2), *file = look_file(dir, "f", 3);
+	struct fuse_entry_param e;
+	struct stat st;
+
+	(void)state;
+	front_fill_stat(&fuse, dir, &info, &st);
+	assert_int_equal(st.st_size, 5ll << 32);
+	assert_int_equal(dir->told_size, 0);
+	assert_int_equal(dir->told_time, 0);
+	front_fill_entry(&fuse, dir, file, &info, &e);
+	assert_int_equal(file->told_size, 5ll << 32);
+	assert_int_equal(file->told_time, 77);
+	info.EndOfFile.QuadPart = 6;
+	front_node_is_told(file, &info);
+	assert_int_equal(file->told_size, 6);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, enter, leave)
 
 /* What the front end would tell the kernel is taken from its queue: which names, which numbers. */
@@ -397,6 +423,7 @@ int main(void)
 		T(test_many_nodes),
 		T(test_times),
 		T(test_modes),
+		T(test_what_the_kernel_was_told),
 	};
 
 	return cmocka_run_group_tests(tests, start, stop);

@@ -11,7 +11,7 @@
 #include "fuse_int.h"
 
 #define NOTICE_PATIENCE (100 * 10000) /* 100 ns: no more than that for the kernel to hear of a change */
-#define SMALL_FILE 65536u             /* bytes: what one credit pays for */
+#define SMALL_FILE 65536              /* bytes: what one credit pays for */
 #define SHARE_ALL (FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE)
 
 static ACCESS_MASK access_of(int flags)
@@ -119,21 +119,21 @@ static NTSTATUS open_node(struct front_request *r, struct front_node *node, stru
  */
 static void tell_change(struct rdr_fuse *fuse, struct front_node *node, const FILE_STAT_INFORMATION *stat)
 {
-	if (__atomic_load_n(&node->told_size, __ATOMIC_RELAXED) != stat->EndOfFile.QuadPart ||
-	    __atomic_load_n(&node->told_time, __ATOMIC_RELAXED) != stat->LastWriteTime.QuadPart)
+	if (atomic_load_explicit(&node->told_size, memory_order_relaxed) != stat->EndOfFile.QuadPart ||
+	    atomic_load_explicit(&node->told_time, memory_order_relaxed) != stat->LastWriteTime.QuadPart)
 		front_notify_attributes(fuse, front_ino_of(fuse, node), NOTICE_PATIENCE);
 }
 
 /* A small file that is only read comes along with its open, unless the kernel has its pages. */
 static void ask_for_data(struct rdr_fuse *fuse, struct front_node *node, int flags, struct door_open *open)
 {
-	unsigned int size = atomic_load_explicit(&node->size, memory_order_relaxed);
+	LONGLONG size = atomic_load_explicit(&node->told_size, memory_order_relaxed);
 
 	if ((flags & O_ACCMODE) != O_RDONLY || (flags & (O_TRUNC | O_DIRECT)) || fuse->options.cache_none ||
-	    size == 0 || size > SMALL_FILE || front_node_is_granted(fuse, node))
+	    size <= 0 || size > SMALL_FILE || front_node_is_granted(fuse, node))
 		return;
 	open->query |= DOOR_QUERY_READ;
-	open->read_length = size;
+	open->read_length = (ULONG)size;
 }
 
 void front_op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)

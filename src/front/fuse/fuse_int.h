@@ -57,12 +57,11 @@ struct front_node {
 	uint32_t pins;       /* requests that use it now; the root has one for life */
 	uint32_t leaving;    /* handles that could write, released by the kernel and not yet closed */
 	uint32_t type;       /* S_IFDIR, S_IFREG, S_IFLNK */
-	atomic_uint
-		size; /* bytes, as told last; a guess that costs little when it is wrong; UINT_MAX: large */
 	bool hashed;
 	struct front_cache *cache; /* pages under a grant; NULL: none */
-	LONGLONG told_size;        /* bytes; what the kernel was told last; atomic */
-	LONGLONG told_time;        /* of the last write; the same */
+	/* what the kernel was told last; a guess, which costs a message or a notice when it is wrong */
+	atomic_llong told_size; /* bytes */
+	atomic_llong told_time; /* of the last write; 100 ns */
 
 	/* under listings.mutex */
 	ULONGLONG removed_at;          /* interrupt time of our last removal from the folder */
@@ -470,11 +469,12 @@ void front_locks_end(struct rdr_fuse *fuse, struct front_file *f);
 
 /* reply.c */
 uint32_t front_type_of(const FILE_STAT_INFORMATION *stat);
+/* @node: whose number is shown where the server gives none; it does not learn that it was told anything. */
 void front_fill_stat(struct rdr_fuse *fuse, struct front_node *node, const FILE_STAT_INFORMATION *info,
 		     struct stat *st);
 void front_fill_entry(struct rdr_fuse *fuse, struct front_node *parent, struct front_node *node,
 		      const FILE_STAT_INFORMATION *info, struct fuse_entry_param *e);
-/* Remembers the size. */
+/* The kernel is about to be told so: remembers the size and the time of the last write. */
 void front_node_is_told(struct front_node *node, const FILE_STAT_INFORMATION *info);
 double front_attr_timeout(struct rdr_fuse *fuse, struct front_node *node);
 int64_t front_time_to_nt(const struct timespec *ts);

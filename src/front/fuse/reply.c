@@ -80,8 +80,6 @@ void front_fill_stat(struct rdr_fuse *fuse, struct front_node *node, const FILE_
 			st->st_mode &= ~(mode_t)0222;
 		break;
 	}
-	__atomic_store_n(&node->told_size, info->EndOfFile.QuadPart, __ATOMIC_RELAXED);
-	__atomic_store_n(&node->told_time, info->LastWriteTime.QuadPart, __ATOMIC_RELAXED);
 	time_to_posix(&info->LastAccessTime, &st->st_atim);
 	time_to_posix(&info->LastWriteTime, &st->st_mtim);
 	time_to_posix(info->ChangeTime.QuadPart != 0 ? &info->ChangeTime : &info->LastWriteTime,
@@ -103,10 +101,8 @@ double front_attr_timeout(struct rdr_fuse *fuse, struct front_node *node)
 
 void front_node_is_told(struct front_node *node, const FILE_STAT_INFORMATION *info)
 {
-	uint64_t size = (uint64_t)info->EndOfFile.QuadPart;
-
-	atomic_store_explicit(&node->size, size < UINT_MAX ? (unsigned int)size : UINT_MAX,
-			      memory_order_relaxed);
+	atomic_store_explicit(&node->told_size, info->EndOfFile.QuadPart, memory_order_relaxed);
+	atomic_store_explicit(&node->told_time, info->LastWriteTime.QuadPart, memory_order_relaxed);
 }
 
 void front_fill_entry(struct rdr_fuse *fuse, struct front_node *parent, struct front_node *node,
