@@ -252,6 +252,7 @@ struct _FOBX {
 	struct rx_ahead *
 		Ahead; /* core/cache; NULL until its reads follow each other, or its data came with the open */
 	ULONG WriteBehindFailuresSeen; /* of the file's write-behind; under its mutex */
+	volatile LONG CleanupBegun;    /* core/dispatch: its handle is being closed */
 };
 
 /* Names of a file under its share. */

@@ -459,7 +459,7 @@ static void test_news_of_a_folder(void **state)
 	wait_for_news(&news, folder, NULL);
 	assert_int_equal(door_close(folder, NULL), STATUS_SUCCESS);
 	assert_true(is_told(&news));
-	assert_true(news.status == STATUS_NOTIFY_CLEANUP || news.status == STATUS_CANCELLED);
+	assert_int_equal(news.status, STATUS_NOTIFY_CLEANUP);
 }
 
 int main(void)

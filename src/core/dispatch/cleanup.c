@@ -113,8 +113,10 @@ NTSTATUS NTAPI rx_common_cleanup(PRX_CONTEXT rxc, PIRP irp)
 	if ((nt_file_flags(file) & FO_CLEANUP_COMPLETE) != 0)
 		return STATUS_SUCCESS;
 	/* before the FCB is taken: a notify's completion must not have to wait for it */
-	if (fobx != NULL)
+	if (fobx != NULL) {
+		(void)InterlockedExchange(&fobx->CleanupBegun, TRUE); /* it says how it ended */
 		(void)rx_cancel_matching(rxc->RxDeviceObject, rx_cleanup_is_notify_of, fobx);
+	}
 
 	status = rx_acquire_fcb_exclusive(rxc);
 	ASSERT(status == STATUS_SUCCESS); /* a cleanup waits */

@@ -131,11 +131,11 @@ static NTSTATUS rx_dir_query(PRX_CONTEXT rxc, PIRP irp)
 
 static NTSTATUS NTAPI rx_notify_complete(PRX_CONTEXT rxc)
 {
+	PFOBX fobx = (PFOBX)rxc->pFobx; /* the IRP keeps its file object */
 	NTSTATUS status = rxc->StoredStatus;
 
-	/* the directory was closed under the wait: that is how NT says it */
-	if (status == STATUS_CANCELLED &&
-	    (nt_file_flags(rxc->CurrentIrpSp->FileObject) & FO_CLEANUP_COMPLETE) != 0)
+	/* the handle was closed under the wait: that is how NT says it */
+	if (status == STATUS_CANCELLED && InterlockedExchangeAdd(&fobx->CleanupBegun, 0) != 0)
 		status = STATUS_NOTIFY_CLEANUP;
 	rxc->CurrentIrp->IoStatus.Information = NT_ERROR(status) ? 0 : rxc->InformationToReturn;
 	return status;

@@ -36,7 +36,7 @@ NTSTATUS door_object_cleanup(struct door *door, PFILE_OBJECT object, const struc
 {
 	NTSTATUS status = simple(door, object, caller, IRP_MJ_CLEANUP);
 
-	nt_file_set_flags(object, FO_CLEANUP_COMPLETE); /* a wait for a change that ends now looks at it */
+	nt_file_set_flags(object, FO_CLEANUP_COMPLETE); /* also when there was no memory to ask the driver */
 	return status;
 }
 
