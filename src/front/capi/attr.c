@@ -69,7 +69,7 @@ void capi_fill_stat(const FILE_STAT_INFORMATION *info, struct stat *st)
 
 int rdbss_stat(struct rdbss_mount *mount, const char *path, struct stat *st)
 {
-	struct door_caller caller = capi_caller();
+	struct door_caller caller = capi_caller(__func__);
 	FILE_STAT_INFORMATION info;
 	struct capi_thread thread;
 	UNICODE_STRING name;
@@ -92,7 +92,7 @@ int rdbss_stat(struct rdbss_mount *mount, const char *path, struct stat *st)
 
 int rdbss_fstat(struct rdbss_file *file, struct stat *st)
 {
-	struct door_caller caller = capi_caller();
+	struct door_caller caller = capi_caller(__func__);
 	FILE_STAT_INFORMATION info;
 	struct capi_thread thread;
 	int error = capi_enter(&thread);
@@ -128,7 +128,7 @@ static NTSTATUS open_for_change(struct rdbss_mount *mount, const struct door_cal
 
 int rdbss_truncate(struct rdbss_mount *mount, const char *path, off_t size)
 {
-	struct door_caller caller = capi_caller();
+	struct door_caller caller = capi_caller(__func__);
 	struct capi_thread thread;
 	struct door_opened opened;
 	NTSTATUS status;
@@ -184,7 +184,7 @@ static void take_time(const struct timespec *ts, LARGE_INTEGER *t)
 
 int rdbss_utimens(struct rdbss_mount *mount, const char *path, const struct timespec times[2])
 {
-	struct door_caller caller = capi_caller();
+	struct door_caller caller = capi_caller(__func__);
 	FILE_BASIC_INFORMATION basic;
 	struct capi_thread thread;
 	int error = capi_enter(&thread);
@@ -201,7 +201,7 @@ int rdbss_utimens(struct rdbss_mount *mount, const char *path, const struct time
 
 int rdbss_chmod(struct rdbss_mount *mount, const char *path, mode_t mode)
 {
-	struct door_caller caller = capi_caller();
+	struct door_caller caller = capi_caller(__func__);
 	FILE_BASIC_INFORMATION basic;
 	struct capi_thread thread;
 	int error = capi_enter(&thread);

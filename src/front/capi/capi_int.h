@@ -57,7 +57,11 @@ struct capi_thread {
 /* Return: 0, or a negative errno when the library is not initialised. */
 int capi_enter(struct capi_thread *thread);
 void capi_leave(struct capi_thread *thread);
-struct door_caller capi_caller(void);
+/*
+ * Who asks, and for what: @operation is the name of the entry point, a constant. Counted as one such operation; messages
+ * that it waits for count under its name.
+ */
+struct door_caller capi_caller(const char *operation);
 /* 0 for success, else a negative errno; remembers the status for rdbss_last_status(). */
 int capi_result(NTSTATUS status);
 NTSTATUS capi_driver_get(const char *scheme, struct capi_driver **out);
@@ -73,8 +77,9 @@ void capi_target_free(struct capi_target *target);
 NTSTATUS capi_path(struct rdbss_mount *mount, const char *path, UNICODE_STRING *name);
 
 /* file.c */
-/* NULL: no memory.  @out NULL: the caller does not want to cancel it. */
-struct rdbss_op *capi_op_create(rdbss_done_fn done, void *context, struct rdbss_op **out);
+/* NULL: no memory.  @operation: as for capi_caller().  @out NULL: the caller does not want to cancel it. */
+struct rdbss_op *capi_op_create(const char *operation, rdbss_done_fn done, void *context,
+				struct rdbss_op **out);
 struct door_caller *capi_op_caller(struct rdbss_op *op);
 void capi_op_done(void *op, NTSTATUS status, ULONG_PTR information);
 

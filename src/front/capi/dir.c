@@ -23,7 +23,7 @@ struct rdbss_dir {
 
 int rdbss_opendir(struct rdbss_mount *mount, const char *path, struct rdbss_dir **out)
 {
-	struct door_caller caller = capi_caller();
+	struct door_caller caller = capi_caller(__func__);
 	struct door_open open = {.access = FILE_LIST_DIRECTORY | FILE_READ_ATTRIBUTES | SYNCHRONIZE,
 				 .share = CAPI_SHARE_ALL,
 				 .disposition = FILE_OPEN,
@@ -65,12 +65,13 @@ int rdbss_opendir(struct rdbss_mount *mount, const char *path, struct rdbss_dir 
 
 int rdbss_closedir(struct rdbss_dir *dir)
 {
+	struct door_caller caller = capi_caller(__func__);
 	struct capi_thread thread;
 	int error = capi_enter(&thread);
 
 	if (error != 0)
 		return error;
-	error = capi_result(door_close(dir->file, NULL));
+	error = capi_result(door_close(dir->file, &caller));
 	atomic_fetch_sub(&dir->mount->handles, 1);
 	ExFreePoolWithTag(dir, CAPI_TAG_DIR);
 	capi_leave(&thread);
@@ -79,7 +80,7 @@ int rdbss_closedir(struct rdbss_dir *dir)
 
 static NTSTATUS fetch(struct rdbss_dir *dir)
 {
-	struct door_caller caller = capi_caller();
+	struct door_caller caller = capi_caller("rdbss_readdir");
 	NTSTATUS status;
 
 	dir->offset = 0;

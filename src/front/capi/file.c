@@ -39,7 +39,7 @@ static ULONG disposition_of(int flags)
 static NTSTATUS open_path(struct rdbss_mount *mount, const char *path, int flags, mode_t mode,
 			  struct door_opened *opened)
 {
-	struct door_caller caller = capi_caller();
+	struct door_caller caller = capi_caller("rdbss_open");
 	struct door_open open = {.access = access_of(flags),
 				 .attributes = mode & 0222 || !(flags & O_CREAT) ? FILE_ATTRIBUTE_NORMAL
 										 : FILE_ATTRIBUTE_READONLY,
@@ -106,7 +106,7 @@ int rdbss_open(struct rdbss_mount *mount, const char *path, int flags, mode_t mo
 
 int rdbss_close(struct rdbss_file *file)
 {
-	struct door_caller caller = capi_caller();
+	struct door_caller caller = capi_caller(__func__);
 	struct capi_thread thread;
 	int error = capi_enter(&thread);
 
@@ -121,7 +121,7 @@ int rdbss_close(struct rdbss_file *file)
 
 ssize_t rdbss_pread(struct rdbss_file *file, void *buffer, size_t count, off_t offset)
 {
-	struct door_caller caller = capi_caller();
+	struct door_caller caller = capi_caller(__func__);
 	struct capi_thread thread;
 	NTSTATUS status = STATUS_SUCCESS;
 	size_t have = 0;
@@ -153,7 +153,7 @@ ssize_t rdbss_pread(struct rdbss_file *file, void *buffer, size_t count, off_t o
 
 ssize_t rdbss_pwrite(struct rdbss_file *file, const void *buffer, size_t count, off_t offset)
 {
-	struct door_caller caller = capi_caller();
+	struct door_caller caller = capi_caller(__func__);
 	struct capi_thread thread;
 	NTSTATUS status = STATUS_SUCCESS;
 	size_t have = 0;
@@ -216,7 +216,8 @@ void capi_op_done(void *context, NTSTATUS status, ULONG_PTR information)
 	ExQueueWorkItem(&op->later, CriticalWorkQueue);
 }
 
-struct rdbss_op *capi_op_create(rdbss_done_fn done, void *context, struct rdbss_op **out)
+struct rdbss_op *capi_op_create(const char *operation, rdbss_done_fn done, void *context,
+				struct rdbss_op **out)
 {
 	struct rdbss_op *op = ExAllocatePoolWithTag(NonPagedPool, sizeof(*op), CAPI_TAG_OP);
 
@@ -224,7 +225,7 @@ struct rdbss_op *capi_op_create(rdbss_done_fn done, void *context, struct rdbss_
 		return NULL;
 	RtlZeroMemory(op, sizeof(*op));
 	door_cancel_init(&op->cancel);
-	op->caller = capi_caller();
+	op->caller = capi_caller(operation);
 	op->caller.cancel = &op->cancel;
 	atomic_init(&op->refs, out != NULL ? 2 : 1);
 	op->done = done;
@@ -253,7 +254,7 @@ int rdbss_pread_async(struct rdbss_file *file, void *buffer, size_t count, off_t
 	error = capi_enter(&thread);
 	if (error != 0)
 		return error;
-	op = capi_op_create(done, context, out);
+	op = capi_op_create(__func__, done, context, out);
 	if (op != NULL)
 		door_read_async(file->file, &op->caller, buffer, (ULONG)count, (uint64_t)offset, capi_op_done,
 				op);
@@ -277,7 +278,7 @@ int rdbss_pwrite_async(struct rdbss_file *file, const void *buffer, size_t count
 	error = capi_enter(&thread);
 	if (error != 0)
 		return error;
-	op = capi_op_create(done, context, out);
+	op = capi_op_create(__func__, done, context, out);
 	if (op != NULL)
 		door_write_async(file->file, &op->caller, buffer, (ULONG)count,
 				 file->append ? DOOR_APPEND : (uint64_t)offset, capi_op_done, op);
@@ -311,7 +312,7 @@ void rdbss_op_free(struct rdbss_op *op)
 
 int rdbss_fsync(struct rdbss_file *file)
 {
-	struct door_caller caller = capi_caller();
+	struct door_caller caller = capi_caller(__func__);
 	struct capi_thread thread;
 	int error = capi_enter(&thread);
 
@@ -324,7 +325,7 @@ int rdbss_fsync(struct rdbss_file *file)
 
 int rdbss_ftruncate(struct rdbss_file *file, off_t size)
 {
-	struct door_caller caller = capi_caller();
+	struct door_caller caller = capi_caller(__func__);
 	struct capi_thread thread;
 	int error;
 

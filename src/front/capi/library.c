@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "front/capi/capi_int.h"
+#include "nt_count.h"
 
 struct capi_driver {
 	const struct door_driver *which;
@@ -96,13 +97,14 @@ void capi_leave(struct capi_thread *thread)
 	thread->adopted = false;
 }
 
-struct door_caller capi_caller(void)
+struct door_caller capi_caller(const char *operation)
 {
-	struct door_caller caller = {.cancel = NULL};
+	struct door_caller caller = {.requester.operation = operation};
 
 	caller.requester.pid = getpid();
 	caller.requester.uid = getuid();
 	caller.requester.gid = getgid();
+	nt_count_one(NT_COUNT_REQUEST, operation, 0);
 	return caller;
 }
 

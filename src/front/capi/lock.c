@@ -37,7 +37,7 @@ static void wake(void *context, NTSTATUS status, ULONG_PTR information)
 
 int rdbss_lock(struct rdbss_file *file, int type, off_t start, off_t length, int wait)
 {
-	struct door_caller caller = capi_caller();
+	struct door_caller caller = capi_caller(__func__);
 	struct capi_thread thread;
 	struct door_range range;
 	struct waiting waiting;
@@ -71,7 +71,7 @@ int rdbss_lock_async(struct rdbss_file *file, int type, off_t start, off_t lengt
 	error = capi_enter(&thread);
 	if (error != 0)
 		return error;
-	op = capi_op_create(done, context, out);
+	op = capi_op_create(__func__, done, context, out);
 	if (op != NULL)
 		door_record_lock(file->file, capi_op_caller(op), &range, true, capi_op_done, op);
 	else
@@ -82,7 +82,7 @@ int rdbss_lock_async(struct rdbss_file *file, int type, off_t start, off_t lengt
 
 int rdbss_lock_test(struct rdbss_file *file, int *type, off_t start, off_t length)
 {
-	struct door_caller caller = capi_caller();
+	struct door_caller caller = capi_caller(__func__);
 	struct capi_thread thread;
 	struct door_range range;
 	int error;

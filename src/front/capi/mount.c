@@ -26,7 +26,7 @@ NTSTATUS capi_path(struct rdbss_mount *mount, const char *path, UNICODE_STRING *
 static NTSTATUS connect(const struct capi_target *target, const struct rdbss_mount_options *options,
 			struct rdbss_mount *mount)
 {
-	struct door_caller caller = capi_caller();
+	struct door_caller caller = capi_caller("rdbss_mount");
 	struct door_connect c = {.server = target->server,
 				 .port = target->port,
 				 .share = target->share,
@@ -120,7 +120,7 @@ int rdbss_unmount(struct rdbss_mount *mount)
 
 int rdbss_statvfs(struct rdbss_mount *mount, struct statvfs *st)
 {
-	struct door_caller caller = capi_caller();
+	struct door_caller caller = capi_caller(__func__);
 	struct door_open open = {.path = mount->root,
 				 .access = FILE_READ_ATTRIBUTES | SYNCHRONIZE,
 				 .share = CAPI_SHARE_ALL,

@@ -5,7 +5,7 @@
 
 int rdbss_mkdir(struct rdbss_mount *mount, const char *path, mode_t mode)
 {
-	struct door_caller caller = capi_caller();
+	struct door_caller caller = capi_caller(__func__);
 	struct door_open open = {.access = FILE_READ_ATTRIBUTES | SYNCHRONIZE,
 				 .attributes = FILE_ATTRIBUTE_NORMAL,
 				 .share = CAPI_SHARE_ALL,
@@ -30,9 +30,9 @@ int rdbss_mkdir(struct rdbss_mount *mount, const char *path, mode_t mode)
 	return error;
 }
 
-static int remove_name(struct rdbss_mount *mount, const char *path, BOOLEAN directory)
+static int remove_name(const char *operation, struct rdbss_mount *mount, const char *path, BOOLEAN directory)
 {
-	struct door_caller caller = capi_caller();
+	struct door_caller caller = capi_caller(operation);
 	struct capi_thread thread;
 	UNICODE_STRING name;
 	NTSTATUS status;
@@ -52,20 +52,20 @@ static int remove_name(struct rdbss_mount *mount, const char *path, BOOLEAN dire
 
 int rdbss_rmdir(struct rdbss_mount *mount, const char *path)
 {
-	return remove_name(mount, path, TRUE);
+	return remove_name(__func__, mount, path, TRUE);
 }
 
 int rdbss_unlink(struct rdbss_mount *mount, const char *path)
 {
-	return remove_name(mount, path, FALSE);
+	return remove_name(__func__, mount, path, FALSE);
 }
 
 enum pair_operation { PAIR_RENAME, PAIR_RENAME_REPLACE, PAIR_LINK };
 
-static int two_names(struct rdbss_mount *mount, const char *from, const char *to,
-		     enum pair_operation operation)
+static int two_names(const char *operation, struct rdbss_mount *mount, const char *from, const char *to,
+		     enum pair_operation pair)
 {
-	struct door_caller caller = capi_caller();
+	struct door_caller caller = capi_caller(operation);
 	UNICODE_STRING a = {0}, b = {0};
 	struct capi_thread thread;
 	NTSTATUS status;
@@ -77,7 +77,7 @@ static int two_names(struct rdbss_mount *mount, const char *from, const char *to
 	if (NT_SUCCESS(status))
 		status = capi_path(mount, to, &b);
 	if (NT_SUCCESS(status)) {
-		switch (operation) {
+		switch (pair) {
 		case PAIR_RENAME:
 			status = door_rename(mount->volume, &caller, &a, &b, 0, 0, 0);
 			break;
@@ -100,17 +100,18 @@ int rdbss_rename(struct rdbss_mount *mount, const char *from, const char *to, un
 {
 	if (flags & ~RDBSS_RENAME_NOREPLACE)
 		return -EINVAL;
-	return two_names(mount, from, to, flags & RDBSS_RENAME_NOREPLACE ? PAIR_RENAME : PAIR_RENAME_REPLACE);
+	return two_names(__func__, mount, from, to,
+			 flags & RDBSS_RENAME_NOREPLACE ? PAIR_RENAME : PAIR_RENAME_REPLACE);
 }
 
 int rdbss_link(struct rdbss_mount *mount, const char *existing, const char *path)
 {
-	return two_names(mount, existing, path, PAIR_LINK);
+	return two_names(__func__, mount, existing, path, PAIR_LINK);
 }
 
 int rdbss_symlink(struct rdbss_mount *mount, const char *target, const char *path)
 {
-	struct door_caller caller = capi_caller();
+	struct door_caller caller = capi_caller(__func__);
 	struct capi_thread thread;
 	UNICODE_STRING name;
 	NTSTATUS status;
@@ -130,7 +131,7 @@ int rdbss_symlink(struct rdbss_mount *mount, const char *target, const char *pat
 
 ssize_t rdbss_readlink(struct rdbss_mount *mount, const char *path, char *target, size_t size)
 {
-	struct door_caller caller = capi_caller();
+	struct door_caller caller = capi_caller(__func__);
 	struct capi_thread thread;
 	UNICODE_STRING name;
 	NTSTATUS status;
