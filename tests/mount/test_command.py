@@ -172,6 +172,54 @@ def test_list_shows_what_is_mounted_and_forgets_the_dead():
     one.unmount()
 
 
+def test_the_second_mount_point_is_known():
+    """list names both directories of one daemon, status answers for both, umount of the second ends that one alone."""
+    second = tempfile.mkdtemp(prefix="rdr-mnt-", dir="/tmp")
+    mount = rig.Mount("mem:twice", arguments=("--also", second))
+    try:
+        lines = [json.loads(line) for line in rig.rdr("list", "--json").stdout.splitlines()]
+        found = {line["directory"]: line for line in lines}
+        assert found[mount.path]["pid"] == found[second]["pid"] == mount.pid
+        assert found[second]["source"] == "mem:twice"
+        assert f"mem:twice on {second} (pid {mount.pid})" in rig.rdr("list").stdout
+        status = rig.rdr("status", second)
+        assert status.returncode == 0 and f"mem:twice on {mount.path} and {second} (pid {mount.pid}" in status.stdout
+        assert rig.rdr("status", "--check", second).returncode == 0
+
+        with open(os.path.join(second, "held"), "w", encoding="ascii"):
+            done = rig.rdr("umount", second, timeout=10)
+            assert done.returncode == 32 and f"rdr umount -f {second}" in done.stderr
+            assert second in rig.mounts()
+        done = rig.rdr("umount", second, timeout=10)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout == f"{second} unmounted; {mount.path} stays\n"
+        assert second not in rig.mounts() and mount.alive()
+        assert os.listdir(mount.path) == ["held"]
+        rig.wait_until("the end of its session", 10, lambda: "and " + second not in rig.rdr("status", mount.path).stdout)
+        assert second not in rig.rdr("list").stdout
+        assert rig.rdr("status", second).returncode == 1
+        assert rig.rdr("umount", second).returncode == 1
+    finally:
+        mount.unmount()
+        os.rmdir(second)
+
+
+def test_the_second_mount_point_goes_by_force():
+    """umount -f takes it away while somebody is in it; the first one stays, and ends without a leak."""
+    second = tempfile.mkdtemp(prefix="rdr-mnt-", dir="/tmp")
+    mount = rig.Mount("mem:twice", arguments=("--also", second))
+    try:
+        with open(os.path.join(second, "held"), "w", encoding="ascii"):
+            done = rig.rdr("umount", "-f", "-q", second, timeout=10)
+            assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+            assert second not in rig.mounts()
+            assert second not in rig.rdr("list").stdout
+            assert os.listdir(mount.path) == ["held"]
+    finally:
+        mount.unmount()
+        os.rmdir(second)
+
+
 def kinds(status):
     counted = {}
     for entry in status["objects"]:

@@ -21,6 +21,7 @@ struct rdr_also {
 	struct rdr_fuse *fuse;
 	pthread_t thread;
 	bool has_thread;
+	bool ended; /* atomic: nobody is served there any more */
 };
 
 static void also_ready(void *context, NTSTATUS status)
@@ -43,6 +44,7 @@ static void *also_run(void *argument)
 	result = rdr_fuse_run(also->fuse);
 	if (result < 0)
 		rdr_warn("%s: FUSE failed: %s", also->serve->request->also, strerror(-result));
+	__atomic_store_n(&also->ended, true, __ATOMIC_RELEASE);
 	nt_release_thread();
 	return NULL;
 }
@@ -71,6 +73,14 @@ int rdr_also_start(struct serve *serve, struct rdr_error *error)
 		return rdr_fail(error, RDR_SYSTEM, "cannot start a thread: %s", strerror(why));
 	also->has_thread = true;
 	return 0;
+}
+
+/* The second mount point while it is served; NULL: there is none.  Any thread between start and stop. */
+const char *rdr_also_directory(const struct serve *serve)
+{
+	const struct rdr_also *also = serve->also;
+
+	return also == NULL || __atomic_load_n(&also->ended, __ATOMIC_ACQUIRE) ? NULL : serve->request->also;
 }
 
 void rdr_also_stop(struct serve *serve)

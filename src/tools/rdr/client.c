@@ -191,7 +191,7 @@ static void read_hello(struct rdr_peer *peer)
 
 static bool is_wanted(const struct rdr_peer *peer, const char *wanted)
 {
-	return wanted != NULL && peer->hello != NULL && strcmp(rdr_peer_directory(peer), wanted) == 0;
+	return wanted != NULL && peer->hello != NULL && rdr_peer_serves(peer, wanted);
 }
 
 /* Reads all answers side by side, so that one daemon that is stuck does not stand for all. */
@@ -244,7 +244,7 @@ static struct rdr_peer *keep_known(struct rdr_peer *peers)
 
 /**
  * rdr_peers_find - every daemon of this user that answers
- * @wanted:      the directory that is looked for: its daemon's answer ends the search; NULL: all of them
+ * @wanted:      the directory that is looked for, a second one too: its daemon's answer ends the search; NULL: all of them
  * @remove_dead: take sockets without a process away
  *
  * Return: a list for rdr_peers_free(); NULL when there is none.
@@ -291,4 +291,29 @@ void rdr_peers_free(struct rdr_peer *peers)
 const char *rdr_peer_directory(const struct rdr_peer *peer)
 {
 	return rdr_json_get_string(peer->hello, "directory", "");
+}
+
+/* The second directory that the daemon serves (rdr mount --also), while it is mounted; NULL: none. */
+const char *rdr_peer_also(const struct rdr_peer *peer)
+{
+	const char *also = rdr_json_get_string(peer->hello, "also", NULL);
+	struct rdr_mount_entry entry;
+	bool mounted;
+
+	if (also == NULL)
+		return NULL;
+	/* taken away while somebody is in it, it is still served */
+	mounted = rdr_mount_find(also, &entry) && rdr_mount_is_ours(&entry);
+	rdr_mount_entry_free(&entry);
+	return mounted ? also : NULL;
+}
+
+bool rdr_peer_serves(const struct rdr_peer *peer, const char *absolute)
+{
+	const char *also;
+
+	if (strcmp(rdr_peer_directory(peer), absolute) == 0)
+		return true;
+	also = rdr_peer_also(peer);
+	return also != NULL && strcmp(also, absolute) == 0;
 }

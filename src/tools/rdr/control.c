@@ -92,10 +92,14 @@ static void send_refusal(int fd, const char *why)
 
 static void put_identity(const struct rdr_control *control, struct rdr_json *json)
 {
+	const char *also = control->info.also(control->info.context);
+
 	rdr_json_string(json, "version", RDR_VERSION);
 	rdr_json_number(json, "pid", getpid());
 	rdr_json_string(json, "source", control->info.source);
 	rdr_json_string(json, "directory", control->info.directory);
+	if (also != NULL)
+		rdr_json_string(json, "also", also);
 }
 
 /* Takes over @fd when it returns TRUE: it waits for the verdict. */

@@ -5,6 +5,28 @@
 
 #include <string.h>
 
+static void print_mount(const struct rdr_peer *peer, const char *directory, bool json)
+{
+	const char *source = rdr_json_get_string(peer->hello, "source", "?");
+	long pid = (long)rdr_json_get_number(peer->hello, "pid", 0);
+	struct rdr_json line = {0};
+
+	if (!json) {
+		printf("%s on %s (pid %ld)\n", source, directory, pid);
+		return;
+	}
+	rdr_json_open(&line, NULL, '{');
+	rdr_json_number(&line, "rdr", RDR_CONTROL_VERSION);
+	rdr_json_string(&line, "source", source);
+	rdr_json_string(&line, "directory", directory);
+	rdr_json_number(&line, "pid", pid);
+	rdr_json_string(&line, "version", rdr_json_get_string(peer->hello, "version", "?"));
+	rdr_json_close(&line, '}');
+	if (!line.failed)
+		puts(line.text);
+	rdr_json_free(&line);
+}
+
 int rdr_verb_list(int argc, char **argv)
 {
 	bool json = false;
@@ -20,25 +42,11 @@ int rdr_verb_list(int argc, char **argv)
 	struct rdr_peer *peers = rdr_peers_find(NULL, true);
 
 	for (const struct rdr_peer *peer = peers; peer != NULL; peer = peer->next) {
-		const char *source = rdr_json_get_string(peer->hello, "source", "?");
-		long pid = (long)rdr_json_get_number(peer->hello, "pid", 0);
+		const char *also = rdr_peer_also(peer);
 
-		if (json) {
-			struct rdr_json line = {0};
-
-			rdr_json_open(&line, NULL, '{');
-			rdr_json_number(&line, "rdr", RDR_CONTROL_VERSION);
-			rdr_json_string(&line, "source", source);
-			rdr_json_string(&line, "directory", rdr_peer_directory(peer));
-			rdr_json_number(&line, "pid", pid);
-			rdr_json_string(&line, "version", rdr_json_get_string(peer->hello, "version", "?"));
-			rdr_json_close(&line, '}');
-			if (!line.failed)
-				puts(line.text);
-			rdr_json_free(&line);
-		} else {
-			printf("%s on %s (pid %ld)\n", source, rdr_peer_directory(peer), pid);
-		}
+		print_mount(peer, rdr_peer_directory(peer), json);
+		if (also != NULL)
+			print_mount(peer, also, json);
 	}
 	rdr_peers_free(peers);
 	return RDR_OK;

@@ -221,6 +221,8 @@ struct rdr_control;
 struct rdr_control_info {
 	const char *source;
 	const char *directory;
+	/* a second directory that the daemon serves now, or NULL */
+	const char *(*also)(void *context);
 	/* appends the members of a status answer; called on the control thread; never waits for a server */
 	void (*status)(void *context, struct rdr_json *json);
 	/* the same of a check answer: whether the objects agree with each other */
@@ -256,6 +258,8 @@ struct rdr_peer {
 struct rdr_peer *rdr_peers_find(const char *wanted, bool remove_dead);
 void rdr_peers_free(struct rdr_peer *peers);
 const char *rdr_peer_directory(const struct rdr_peer *peer);
+const char *rdr_peer_also(const struct rdr_peer *peer);
+bool rdr_peer_serves(const struct rdr_peer *peer, const char *absolute);
 int rdr_peer_ask(const struct rdr_peer *peer, const char *command, bool force, int timeout_ms,
 		 struct rdr_json_value **answer, char **raw, struct rdr_error *error);
 

@@ -204,11 +204,17 @@ static void control_end(void *context)
 	nt_release_thread();
 }
 
+static const char *control_also(void *context)
+{
+	return rdr_also_directory(context);
+}
+
 static int start_control(struct serve *serve, struct rdr_error *error)
 {
 	const struct rdr_control_info info = {
 		.source = serve->request->source,
 		.directory = serve->request->directory,
+		.also = control_also,
 		.status = control_status,
 		.check = control_check,
 		.stats = control_stats,

@@ -41,6 +41,7 @@ int rdr_serve_mount(struct serve *serve, const char *directory, struct door_volu
 
 /* also.c */
 int rdr_also_start(struct serve *serve, struct rdr_error *error);
+const char *rdr_also_directory(const struct serve *serve);
 void rdr_also_stop(struct serve *serve);
 
 void rdr_probe_begin(struct serve *serve);

@@ -114,8 +114,11 @@ static void print_status(const struct rdr_json_value *answer)
 	const struct rdr_json_value *counters = rdr_json_member(answer, "counters");
 	const struct rdr_json_value *objects = rdr_json_member(answer, "objects");
 
-	printf("%s on %s (pid %.0f, rdr %s)\n", rdr_json_get_string(answer, "source", "?"),
-	       rdr_json_get_string(answer, "directory", "?"), rdr_json_get_number(answer, "pid", 0),
+	const char *also = rdr_json_get_string(answer, "also", NULL);
+
+	printf("%s on %s%s%s (pid %.0f, rdr %s)\n", rdr_json_get_string(answer, "source", "?"),
+	       rdr_json_get_string(answer, "directory", "?"), also != NULL ? " and " : "",
+	       also != NULL ? also : "", rdr_json_get_number(answer, "pid", 0),
 	       rdr_json_get_string(answer, "version", "?"));
 	if (counters != NULL)
 		printf("  requests %.0f, interrupted %.0f, read %.0f bytes, written %.0f bytes, "
@@ -269,7 +272,7 @@ int rdr_verb_status(int argc, char **argv)
 	struct rdr_peer *peers = rdr_peers_find(absolute, false);
 
 	for (struct rdr_peer *peer = peers; peer != NULL; peer = peer->next) {
-		if (absolute != NULL && strcmp(absolute, rdr_peer_directory(peer)) != 0)
+		if (absolute != NULL && !rdr_peer_serves(peer, absolute))
 			continue;
 		found = true;
 		code |= show(peer, question, json);

@@ -16,7 +16,7 @@
 static struct rdr_peer *find_peer(struct rdr_peer *peers, const char *absolute)
 {
 	for (struct rdr_peer *peer = peers; peer != NULL; peer = peer->next) {
-		if (strcmp(rdr_peer_directory(peer), absolute) == 0)
+		if (rdr_peer_serves(peer, absolute))
 			return peer;
 	}
 	return NULL;
@@ -48,6 +48,23 @@ static int detach(const char *absolute, struct rdr_error *error)
 	return code;
 }
 
+/* The second directory of a daemon goes alone: what is served in the first one stays. */
+static int unmount_also(const struct rdr_peer *peer, const char *absolute, bool force, bool quiet,
+			struct rdr_error *error)
+{
+	int code = rdr_detach(absolute, force, error);
+
+	if (code == RDR_MOUNT_FAILED)
+		rdr_fail(error, code,
+			 "cannot unmount %s: the mount is in use; close what is open there, or run: rdr "
+			 "umount -f "
+			 "%s",
+			 absolute, absolute);
+	else if (code == 0 && !quiet)
+		printf("%s unmounted; %s stays\n", absolute, rdr_peer_directory(peer));
+	return code;
+}
+
 static int unmount(const char *absolute, bool force, bool quiet, struct rdr_error *error)
 {
 	struct rdr_mount_entry entry;
@@ -69,6 +86,8 @@ static int unmount(const char *absolute, bool force, bool quiet, struct rdr_erro
 		if (code == 0)
 			rdr_warn("%s unmounted; its daemon did not answer, so there is no verdict on leaks",
 				 absolute);
+	} else if (strcmp(rdr_peer_directory(peer), absolute) != 0) {
+		code = unmount_also(peer, absolute, force, quiet, error);
 	} else {
 		code = rdr_peer_ask(peer, "umount", force, VERDICT_MS, &answer, NULL, error);
 		if (code == 0) {
