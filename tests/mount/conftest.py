@@ -8,6 +8,7 @@ import pytest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
+import coherence  # noqa: E402
 import rig  # noqa: E402
 
 # seconds a test may take, unless it says otherwise with the marker `limit`
@@ -128,3 +129,9 @@ def pytest_sessionfinish(session):
     """Whatever happened: nothing of ours stays mounted."""
     for mount in list(rig.Mount.active):
         mount.discard()
+
+
+def pytest_terminal_summary(terminalreporter):
+    """What is published stands at the end, also when all is well."""
+    for line in coherence.published:
+        terminalreporter.write_line("published: " + line)

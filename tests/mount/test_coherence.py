@@ -8,75 +8,24 @@ clients of it (rdr mount --also). Two rules:
 - everything else (clean pages under a read lease, attributes, names) is late by the way of a message, and where there
   is none by the time that it is trusted (actimeo, 1 s). The delays are published.
 
-A client of mem: that never answers is in tests/mrx/mem/test_clients.c: its two clients are one process.
+Each case has 100 trials, 10,000 with RDR_LONG. A client of mem: that never answers is in tests/mrx/mem/test_clients.c: its
+two clients are one process.
 """
 
+import fcntl
 import mmap
 import os
 import shutil
 import signal
-import tempfile
+import threading
 import time
 
 import pytest
 
 import rig
+from coherence import SOON, TRIALS, Folder, SmbClient, World, asleep, exists, get, late, publish, put, say, trials
 
-pytestmark = pytest.mark.limit(1200 if rig.LONG else 120)
-
-TRIALS = 10000 if rig.LONG else 100
-PATIENCE = 240 if rig.LONG else 2  # s for the trials of a case that is late by a second each
-SOON = 3  # s: attributes and names are trusted for one
-
-
-def trials():
-    """As many as the time allows, at least three."""
-    began = time.monotonic()
-    for i in range(1, TRIALS + 1):
-        yield i
-        if i >= 3 and time.monotonic() - began > PATIENCE:
-            return
-
-
-def publish(what, kind, delays):
-    """Each delay is within SOON, or late() had failed; how soon is for a quiet machine to say."""
-    delays.sort()
-    print(f"{kind}: {what}: {len(delays)} trials, median {delays[len(delays) // 2] * 1000:.2f} ms, "
-          f"99 % {delays[max(0, len(delays) * 99 // 100 - 1)] * 1000:.2f} ms, worst {delays[-1] * 1000:.2f} ms")
-    assert len(delays) >= 3
-
-
-def late(what, seen):
-    """Seconds until something is seen."""
-    began = time.monotonic()
-    while not seen():
-        assert time.monotonic() - began < SOON, f"stale for {SOON} s: {what}"
-    return time.monotonic() - began
-
-
-class World:
-    """Two clients of one volume."""
-
-    def __init__(self, kind, samba):
-        self.kind = kind
-        self.samba = samba
-        self.second = None
-        if kind == "mem":
-            self.second = tempfile.mkdtemp(prefix="rdr-mnt-", dir="/tmp")
-            self.mounts = [rig.Mount("mem:coherence", arguments=("--also", self.second))]
-            self.paths = [self.mounts[0].path, self.second]
-        else:
-            self.mounts = [rig.Mount(samba.unc(), f"credentials={samba.credentials}") for _ in range(2)]
-            self.paths = [mount.path for mount in self.mounts]
-
-    def end(self):
-        try:
-            for mount in self.mounts:
-                mount.unmount()
-        finally:
-            if self.second is not None:
-                assert self.second not in rig.mounts()
-                os.rmdir(self.second)
+pytestmark = pytest.mark.limit(3000 if TRIALS > 1000 else 120)
 
 
 @pytest.fixture(scope="module", params=["mem", "smb"])
@@ -86,32 +35,11 @@ def world(request):
     made.end()
 
 
-class Folder:
-    """The same fresh folder, as each client sees it."""
-
-    def __init__(self, world, name):
-        self.kind = world.kind
-        self.samba = world.samba
-        self.name = name
-        self.a, self.b = (os.path.join(path, name) for path in world.paths)
-        self.disk = os.path.join(world.samba.disk(), name) if world.samba else None
-
-    def at_a(self, name):
-        return os.path.join(self.a, name)
-
-    def at_b(self, name):
-        return os.path.join(self.b, name)
-
-    def at_server(self):
-        """What the server has, as somebody sees it who believes nothing."""
-        return sorted(os.listdir(self.disk if self.disk else self.b))
-
-
 @pytest.fixture
 def folder(world, request):
     made = Folder(world, "c" + str(abs(hash(request.node.nodeid)) % 10**8))
     os.mkdir(made.a)
-    rig.wait_until("the folder at the other client", SOON, lambda: os.path.isdir(made.b))
+    late("the folder at the other client", lambda: os.path.isdir(made.b))
     yield made
 
 
@@ -123,37 +51,13 @@ def share(folder):
     return folder
 
 
-def put(path, data):
-    with open(path, "wb") as file:
-        file.write(data)
-
-
-def get(path):
-    with open(path, "rb") as file:
-        return file.read()
-
-
-def exists(path):
-    try:
-        os.stat(path)
-        return True
-    except FileNotFoundError:
-        return False
-
-
-def smbclient(samba, command, check=True):
-    return rig.run("smbclient", "//127.0.0.1/share", "-p", str(samba.port), "-A", samba.credentials,
-                   "-s", samba.directory + "/smb.conf", "-c", command, timeout=60, check=check)
-
-
-def need(tool):
-    if shutil.which(tool) is None:
-        pytest.fail(f"{tool} is not installed")
-
-
-def asleep(path):
-    """A file that was read and closed: its handle stays open at the server for a while, unless somebody minds."""
-    get(path)
+@pytest.fixture
+def smbclient(share):
+    if shutil.which("smbclient") is None:
+        pytest.fail("smbclient is not installed")
+    made = SmbClient(share.samba, share.name)
+    yield made
+    made.end()
 
 
 # ---- never stale ----
@@ -161,10 +65,9 @@ def asleep(path):
 
 def test_data_that_is_written_later_is_there_when_the_other_opens(folder):
     """A writes and keeps the file open, nothing is flushed; B opens and reads all of it. In turn, so that both lose it."""
-    put(folder.at_a("f"), b"%08d" % 0)
-    rig.wait_until("the file", SOON, lambda: exists(folder.at_b("f")))
+    folder.make("f", b"%08d" % 0)
     for i in trials():
-        writer, reader = (folder.at_a("f"), folder.at_b("f")) if i % 2 else (folder.at_b("f"), folder.at_a("f"))
+        writer, reader = folder.in_turn(i, "f")
         with open(writer, "r+b", buffering=0) as file:
             file.write(b"%08d" % i)
             descriptor = os.open(reader, os.O_RDWR)
@@ -182,57 +85,164 @@ def test_an_open_brings_what_another_keeps_back(folder):
         with open(folder.at_b(name), "wb", buffering=0) as writer:
             data = b"%08d" % i * 1000
             writer.write(data)
-            rig.wait_until("the name", SOON, lambda: exists(folder.at_a(name)))
+            late("the name", lambda: exists(folder.at_a(name)))
             os.stat(folder.at_a(name))
             assert get(folder.at_a(name)) == data
             writer.write(data)  # the grant is gone, or smaller: the break was answered
-            rig.wait_until("the rest", SOON, lambda: get(folder.at_a(name)) == data + data)
+            late("the rest", lambda: get(folder.at_a(name)) == data + data)
+        os.unlink(folder.at_b(name))
 
 
 def test_a_writer_is_interrupted_again_and_again(folder):
-    """A writes a megabyte in pieces; B opens meanwhile after each: he sees every piece that was written, and A loses none."""
-    size, count = 16384, 64
+    """A writes a file in pieces; B opens meanwhile after each: he sees every piece that was written, and A loses none."""
+    size = 4096
     with open(folder.at_a("f"), "w+b", buffering=0) as writer:
-        for i in range(count):
-            os.pwrite(writer.fileno(), bytes([i + 1]) * size, i * size)
-            if i == 0:
-                rig.wait_until("the file", SOON, lambda: exists(folder.at_b("f")))
+        for i in trials():
+            os.pwrite(writer.fileno(), bytes([i % 256]) * size, (i - 1) * size)
+            if i == 1:
+                late("the file", lambda: exists(folder.at_b("f")))
             descriptor = os.open(folder.at_b("f"), os.O_RDWR)
-            assert os.pread(descriptor, size + 1, i * size) == bytes([i + 1]) * size
-            assert os.fstat(descriptor).st_size == (i + 1) * size
+            assert os.pread(descriptor, size + 1, (i - 1) * size) == bytes([i % 256]) * size
+            assert os.fstat(descriptor).st_size == i * size
             os.close(descriptor)
-    assert get(folder.at_b("f")) == b"".join(bytes([i + 1]) * size for i in range(count))
+    assert get(folder.at_b("f")) == b"".join(bytes([i % 256]) * size for i in trials())
+
+
+def test_a_writer_is_killed_with_data_that_is_kept_back(folder):
+    """A process writes at A and is killed while it has the file open; B opens the file at once: nothing is missing."""
+    folder.make("f", b"%08d" % 0)
+    for i in trials():
+        written, tell = os.pipe()
+        child = os.fork()
+        if child == 0:
+            descriptor = os.open(folder.at_a("f"), os.O_RDWR)
+            os.pwrite(descriptor, b"%08d" % i * 1000, 0)
+            os.write(tell, b".")
+            signal.pause()
+            os._exit(1)
+        assert os.read(written, 1) == b"."
+        os.kill(child, signal.SIGKILL)
+        if i % 2:
+            os.waitpid(child, 0)
+        descriptor = os.open(folder.at_b("f"), os.O_RDWR)
+        assert os.pread(descriptor, 9000, 0) == b"%08d" % i * 1000
+        os.close(descriptor)
+        if not i % 2:
+            os.waitpid(child, 0)
+        os.close(written)
+        os.close(tell)
+
+
+def test_a_truncation_ends_what_another_keeps_back(folder):
+    """A keeps back 8 KiB; B cuts the file to some bytes of it: those stay, and the rest does not come back when A closes."""
+    folder.make("f", b"")
+    for i in trials():
+        keeper, cutter = folder.in_turn(i, "f")
+        data = b"%08d" % i * 1000
+        with open(keeper, "r+b", buffering=0) as writer:
+            writer.write(data)
+            os.truncate(cutter, i % 100)
+            assert get(cutter) == data[:i % 100]
+        with open(cutter, "r+b", buffering=0) as reader:
+            assert reader.read() == data[:i % 100]
+
+
+def test_a_renamed_file_has_what_another_keeps_back(folder):
+    """A keeps data back; B renames the file, over one that A has just read, and reads by the new name all that A wrote."""
+    folder.make("f", b"")
+    for i in trials():
+        keeper, mover = folder.in_turn(i, "f")
+        _, place = folder.in_turn(i, "g")
+        with open(keeper, "r+b", buffering=0) as writer:
+            writer.write(b"%08d" % i)
+            os.rename(mover, place)
+            descriptor = os.open(place, os.O_RDWR)
+            assert os.pread(descriptor, 100, 0) == b"%08d" % i
+            os.close(descriptor)
+        os.rename(place, mover)
+        late("the name", lambda keeper=keeper: exists(keeper))
+
+
+def test_a_lock_goes_with_the_data(folder):
+    """
+    A locks, changes and unlocks; B cannot lock meanwhile, can afterwards, and then reads what A wrote through a descriptor
+    that it had before and with pages that it had before. In turn.
+    """
+    folder.make("f", b"%08d" % 0)
+    both = [os.open(path, os.O_RDWR) for path in (folder.at_a("f"), folder.at_b("f"))]
+    for i in trials():
+        one, other = both if i % 2 else reversed(both)
+        fcntl.lockf(one, fcntl.LOCK_EX | fcntl.LOCK_NB, 8, 0)
+        assert os.pread(one, 8, 0) == b"%08d" % (i - 1)
+        with pytest.raises((BlockingIOError, PermissionError)):
+            fcntl.lockf(other, fcntl.LOCK_EX | fcntl.LOCK_NB, 8, 0)
+        os.pwrite(one, b"%08d" % i, 0)
+        os.ftruncate(one, 8 + i % 100)
+        fcntl.lockf(one, fcntl.LOCK_UN, 8, 0)
+        fcntl.lockf(other, fcntl.LOCK_SH | fcntl.LOCK_NB, 8, 0)
+        assert os.pread(other, 8, 0) == b"%08d" % i
+        assert os.fstat(other).st_size == 8 + i % 100
+        fcntl.lockf(other, fcntl.LOCK_UN, 8, 0)
+    for descriptor in both:
+        os.close(descriptor)
+
+
+def take_turns(folder, name, until, result):
+    """One writes and keeps it back, the other opens and has it: that is a break. In turn; how often."""
+    turns = 0
+    try:
+        while time.monotonic() < until:
+            one, other = folder.in_turn(turns, name)
+            writer = os.open(one, os.O_RDWR)
+            os.pwrite(writer, b"%08d" % turns, 0)
+            reader = os.open(other, os.O_RDWR)
+            assert os.pread(reader, 100, 0) == b"%08d" % turns
+            os.close(reader)
+            os.close(writer)
+            turns += 1
+        result.append(turns)
+    except (AssertionError, OSError) as error:
+        result.append(error)
 
 
 def test_many_breaks_a_second(folder):
-    """Both open, write and close in turn as fast as they can: each open finds what the other wrote last."""
-    seconds = 30 if rig.LONG else 2
-    put(folder.at_a("f"), b"%08d" % 0)
-    rig.wait_until("the file", SOON, lambda: exists(folder.at_b("f")))
-    began = time.monotonic()
-    turns = 0
-    while time.monotonic() - began < seconds:
-        descriptor = os.open((folder.at_a if turns % 2 else folder.at_b)("f"), os.O_RDWR)
-        assert os.pread(descriptor, 100, 0) == b"%08d" % turns
-        turns += 1
-        os.pwrite(descriptor, b"%08d" % turns, 0)
-        os.close(descriptor)
-    print(f"{folder.kind}: {turns / (time.monotonic() - began):.0f} changes of the writer a second")
-    assert turns >= 10
+    """
+    Clients take a file that is being written from each other as fast as they can, four files at once: each open finds what
+    was written last, and costs the other his lease, if he had one yet. For 30 s and 1,000 times a second with RDR_LONG, where the server is in
+    this process.
+    """
+    seconds = 30 if rig.LONG else 1
+    names = [f"f{i}" for i in range(4)]
+    for name in names:
+        folder.make(name, b"")
+    before, began, results = folder.world.breaks(), time.monotonic(), []
+    workers = [threading.Thread(target=take_turns, args=(folder, name, began + seconds, results)) for name in names]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    took, breaks = time.monotonic() - began, folder.world.breaks() - before
+    assert all(isinstance(turns, int) for turns in results), results
+    say(f"{folder.kind}: {sum(results) / took:.0f} changes of the writer and {breaks / took:.0f} breaks a second, for {took:.0f} s")
+    assert min(results) >= 10
+    assert breaks >= sum(results) // 3
+    assert breaks >= 1000 * took or not rig.LONG or folder.kind != "mem"
 
 
 def test_a_sleeping_handle_does_not_keep_others_from_the_file(folder):
     """B deletes, renames and replaces files that A has only just closed: no error, and soon they are really gone."""
-    names = ("gone", "old", "target")
-    for _ in range(3):
+    kinds, many = ("gone", "old", "target"), 34
+    for _ in trials(len(kinds) * many):
+        names = [f"{kind}{i}" for kind in kinds for i in range(many)]
         for name in names:
             put(folder.at_b(name), b"1")
         rig.wait_until("the names at A", SOON, lambda: all(exists(folder.at_a(name)) for name in names))
         for name in names:
             asleep(folder.at_a(name))
-        os.unlink(folder.at_b("gone"))
-        os.rename(folder.at_b("old"), folder.at_b("target"))
-        os.unlink(folder.at_b("target"))
+        for i in range(many):
+            os.unlink(folder.at_b(f"gone{i}"))
+            os.rename(folder.at_b(f"old{i}"), folder.at_b(f"target{i}"))
+            os.unlink(folder.at_b(f"target{i}"))
         # a server need not ask for the handle before a deletion (Samba does not): it goes by itself
         rig.wait_until("the end of the files", SOON, lambda: folder.at_server() == [])
         rig.wait_until("the end of the names at A", SOON, lambda: not any(exists(folder.at_a(name)) for name in names))
@@ -240,15 +250,12 @@ def test_a_sleeping_handle_does_not_keep_others_from_the_file(folder):
 
 def test_both_append_and_nothing_is_lost(folder):
     """Opens in turn, each writing its line at the end that it finds."""
-    put(folder.at_a("log"), b"")
-    rig.wait_until("the file", SOON, lambda: exists(folder.at_b("log")))
+    folder.make("log", b"")
     lines = []
-    for i in range(50):
-        for place in (folder.a, folder.b):
-            line = b"%s %d\n" % (os.fsencode(os.path.basename(os.path.dirname(place))), i)
-            with open(os.path.join(place, "log"), "ab", buffering=0) as file:
-                file.write(line)
-            lines.append(line)
+    for i in trials():
+        lines.append(b"%s %d\n" % (b"a" if i % 2 else b"b", i))
+        with open(folder.in_turn(i, "log")[0], "ab", buffering=0) as file:
+            file.write(lines[-1])
     assert get(os.path.join(folder.disk or folder.b, "log")) == b"".join(lines)
 
 
@@ -257,15 +264,17 @@ def test_both_append_and_nothing_is_lost(folder):
 
 def test_an_open_file_shows_soon_what_the_other_wrote(folder):
     """A keeps a file open and reads it; B writes. The break of a read lease is waited for by nobody."""
-    put(folder.at_b("f"), b"%08d" % 0)
-    rig.wait_until("the file", SOON, lambda: exists(folder.at_a("f")))
-    delays = []
+    folder.make("f", b"%08d" % 0)
+    content, size = [], []
     with open(folder.at_a("f"), "rb", buffering=0) as reader, open(folder.at_b("f"), "r+b", buffering=0) as writer:
         for i in trials():
             os.pread(reader.fileno(), 8, 0)
             os.pwrite(writer.fileno(), b"%08d" % i, 0)
-            delays.append(late("content", lambda i=i: os.pread(reader.fileno(), 8, 0) == b"%08d" % i))
-    publish("a read of an open file after another client's write", folder.kind, delays)
+            content.append(late("content", lambda i=i: os.pread(reader.fileno(), 8, 0) == b"%08d" % i))
+            os.ftruncate(writer.fileno(), 8 + i % 100)
+            size.append(late("size", lambda i=i: os.fstat(reader.fileno()).st_size == 8 + i % 100))
+    publish("a read of an open file after another client's write", folder.kind, content)
+    publish("the size of an open file after another client's truncation", folder.kind, size)
 
 
 def test_a_file_opened_again_has_what_the_other_wrote(folder):
@@ -273,8 +282,7 @@ def test_a_file_opened_again_has_what_the_other_wrote(folder):
     A opens, reads and closes; B replaces the content; A's next open reads it. The handle that A keeps asleep, and its
     pages, cost no message: that they are old A hears from the break, for which the server does not make B wait.
     """
-    put(folder.at_b("f"), b"%08d" % 0)
-    rig.wait_until("the file", SOON, lambda: exists(folder.at_a("f")))
+    folder.make("f", b"%08d" % 0)
     delays = []
     for i in trials():
         asleep(folder.at_a("f"))
@@ -286,8 +294,7 @@ def test_a_file_opened_again_has_what_the_other_wrote(folder):
 
 def test_a_mapping_shows_soon_what_the_other_wrote(folder):
     """A reads through a mapping of the whole file, which B overwrites."""
-    put(folder.at_b("f"), b"%08d" % 0)
-    rig.wait_until("the file", SOON, lambda: exists(folder.at_a("f")))
+    folder.make("f", b"%08d" % 0)
     delays = []
     with open(folder.at_a("f"), "rb") as file, mmap.mmap(file.fileno(), 8, prot=mmap.PROT_READ) as mapping:
         assert mapping[:] == b"%08d" % 0
@@ -300,23 +307,23 @@ def test_a_mapping_shows_soon_what_the_other_wrote(folder):
 
 def test_sizes_follow(folder):
     """B makes a file longer and shorter; A looks at its size, and an open finds as much."""
-    put(folder.at_b("f"), b"")
-    rig.wait_until("the file", SOON, lambda: exists(folder.at_a("f")))
+    folder.make("f", b"")
+    folder.in_use()
     grown, cut = [], []
     for i in trials():
-        put(folder.at_b("f"), b"x" * (1000 + i))
-        grown.append(late("growth", lambda i=i: os.stat(folder.at_a("f")).st_size == 1000 + i))
+        put(folder.at_b("f"), b"x" * (1000 + i % 1000))
+        grown.append(late("growth", lambda i=i: os.stat(folder.at_a("f")).st_size == 1000 + i % 1000))
         os.truncate(folder.at_b("f"), i % 7)
         cut.append(late("truncation", lambda i=i: os.stat(folder.at_a("f")).st_size == i % 7))
-        rig.wait_until("the content", SOON, lambda i=i: get(folder.at_a("f")) == b"x" * (i % 7))
+        late("the content", lambda i=i: get(folder.at_a("f")) == b"x" * (i % 7))
     publish("a size after another client's write and close", folder.kind, grown)
     publish("a size after another client's truncation", folder.kind, cut)
 
 
 def test_times_follow(folder):
     """B sets a file's times; A sees them."""
-    put(folder.at_b("f"), b"")
-    rig.wait_until("the file", SOON, lambda: exists(folder.at_a("f")))
+    folder.make("f", b"")
+    folder.in_use()
     delays = []
     for i in trials():
         os.utime(folder.at_b("f"), (10**9 + i, 10**9 + 2 * i))
@@ -326,6 +333,7 @@ def test_times_follow(folder):
 
 def test_names_follow(folder):
     """New, renamed and removed names of B reach A, by look-up and in a listing."""
+    folder.in_use()
     new, renamed, removed = [], [], []
     for i in trials():
         assert not exists(folder.at_a(f"n{i}")) and f"n{i}" not in os.listdir(folder.a)
@@ -341,23 +349,62 @@ def test_names_follow(folder):
     publish("a removed name", folder.kind, removed)
 
 
-# ---- the third client, and the server ----
+# ---- the third client ----
 
 
-def test_a_third_client_is_not_kept_from_a_file_either(share):
-    """smbclient replaces and deletes a file that A has only just closed."""
-    need("smbclient")
+def test_a_third_client_reads_what_is_kept_back(share, smbclient):
+    """A writes and keeps the file open; smbclient fetches it and has all of it."""
+    local = os.path.join(share.samba.directory, "fetched")
+    with open(share.at_a("f"), "w+b", buffering=0) as writer:
+        for i in trials():
+            os.pwrite(writer.fileno(), b"%08d" % i * 1000, 0)
+            smbclient.do(f"get f {local}")
+            assert get(local) == b"%08d" % i * 1000
+
+
+def test_a_third_client_is_kept_out_by_a_lock(share, smbclient):
+    """What A has locked smbclient cannot read; what A unlocks it can, and has what A wrote."""
+    local = os.path.join(share.samba.directory, "fetched")
+    with open(share.at_a("f"), "w+b", buffering=0) as writer:
+        for i in trials():
+            fcntl.lockf(writer, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.pwrite(writer.fileno(), b"%08d" % i, 0)
+            assert "NT_STATUS_FILE_LOCK_CONFLICT" in smbclient.do(f"get f {local}")
+            fcntl.lockf(writer, fcntl.LOCK_UN)
+            smbclient.do(f"get f {local}")
+            assert get(local) == b"%08d" % i
+
+
+def test_a_third_client_s_changes_show(share, smbclient):
+    """
+    smbclient replaces, renames and deletes a file that A has only just closed: it may, and A sees each soon. A file whose
+    handle sleeps at A is deleted when that ends; how soon a name goes is measured with files that A only looks at.
+    """
     local = os.path.join(share.samba.directory, "local")
-    for i in range(5):
-        put(share.at_a("f"), b"a%d" % i)
-        asleep(share.at_a("f"))
+    share.in_use()
+    content, size, renamed, removed = [], [], [], []
+    for i in trials():
+        put(share.at_a(f"f{i}"), b"a%d" % i)
+        asleep(share.at_a(f"f{i}"))
         put(local, b"smbclient %d" % i)
-        smbclient(share.samba, f"put {local} {share.name}/f")
-        assert get(share.at_a("f")) == b"smbclient %d" % i
-        asleep(share.at_a("f"))
-        smbclient(share.samba, f"del {share.name}/f")
-        rig.wait_until("the end of the file", SOON, lambda: share.at_server() == [])
-        rig.wait_until("the end of the name", SOON, lambda: not exists(share.at_a("f")))
+        assert "NT_STATUS" not in smbclient.do(f"put {local} f{i}")
+        content.append(late("content", lambda i=i: get(share.at_a(f"f{i}")) == b"smbclient %d" % i))
+        put(local, b"x" * (100 + i % 100))
+        assert "NT_STATUS" not in smbclient.do(f"put {local} f{i}")
+        size.append(late("size", lambda i=i: os.stat(share.at_a(f"f{i}")).st_size == 100 + i % 100))
+        asleep(share.at_a(f"f{i}"))
+        assert "NT_STATUS" not in smbclient.do(f"rename f{i} g{i}")
+        renamed.append(late("the new name", lambda i=i: exists(share.at_a(f"g{i}")) and not exists(share.at_a(f"f{i}"))))
+        assert "NT_STATUS" not in smbclient.do(f"del g{i}")
+        assert "NT_STATUS" not in smbclient.do(f"put {local} h{i}")
+        late("the name", lambda i=i: exists(share.at_a(f"h{i}")))
+        assert "NT_STATUS" not in smbclient.do(f"del h{i}")
+        removed.append(late("the end of a name", lambda i=i: not exists(share.at_a(f"h{i}"))))
+    rig.wait_until("the end of the files", SOON, lambda: share.at_server() == [])
+    publish("an open after smbclient's put", share.kind, content)
+    publish("a size after smbclient's put", share.kind, size)
+    publish("a name that smbclient changed", share.kind, renamed)
+    publish("a name that smbclient removed", share.kind, removed)
 
 
 def test_a_file_replaced_behind_the_server_s_back_is_seen(share):
@@ -367,13 +414,15 @@ def test_a_file_replaced_behind_the_server_s_back_is_seen(share):
         asleep(share.at_a("f"))
         put(os.path.join(share.disk, "other"), b"number %d" % i)
         os.rename(os.path.join(share.disk, "other"), os.path.join(share.disk, "f"))
-        rig.wait_until("the new file", SOON, lambda i=i: get(share.at_a("f")) == b"number %d" % i)
+        late("the new file", lambda i=i: get(share.at_a("f")) == b"number %d" % i)
+
+
+# ---- who does not answer, and a server that goes ----
 
 
 def test_a_client_that_is_stopped_keeps_nobody_from_writing(world, share):
     """B's daemon is stopped with a read lease: A's write waits for nothing. When B goes on it soon has the new data."""
-    put(share.at_a("f"), b"before")
-    rig.wait_until("the file", SOON, lambda: exists(share.at_b("f")))
+    share.make("f", b"before")
     with open(share.at_a("f"), "r+b", buffering=0) as writer, open(share.at_b("f"), "rb", buffering=0) as reader:
         assert os.pread(reader.fileno(), 100, 0) == b"before"
         os.kill(world.mounts[1].pid, signal.SIGSTOP)
@@ -390,59 +439,121 @@ def test_a_client_that_is_stopped_keeps_nobody_from_writing(world, share):
 @pytest.mark.skipif(not rig.LONG, reason="Samba waits 35 s for an answer")
 def test_a_client_that_never_answers_its_break(world, share):
     """
-    B's daemon is stopped with data that it keeps back: A's open ends when the server's patience does. When B goes on, his
-    data are there, or he is told that they are not; and both see the same.
+    B's daemon is stopped with data that it keeps back, in 100 files: A's opens end when the server's patience does. When B
+    goes on, his data are there, or he is told that they are not; and both see the same.
     """
-    put(share.at_a("f"), b"before")
-    rig.wait_until("the file", SOON, lambda: exists(share.at_b("f")))
-    writer = os.open(share.at_b("f"), os.O_RDWR)
-    os.pwrite(writer, b"unsent", 0)
+    names = [f"f{i}" for i in range(100)]
+    for name in names:
+        put(share.at_a(name), b"before")
+    rig.wait_until("the files", SOON, lambda: all(exists(share.at_b(name)) for name in names))
+    writers = [os.open(share.at_b(name), os.O_RDWR) for name in names]
+    for writer in writers:
+        os.pwrite(writer, b"unsent", 0)
     os.kill(world.mounts[1].pid, signal.SIGSTOP)
+    found, began = {}, time.monotonic()
+    openers = [threading.Thread(target=lambda name=name: found.update({name: get(share.at_a(name))})) for name in names]
     try:
-        began = time.monotonic()
-        assert get(share.at_a("f")) == b"before"
-        assert time.monotonic() - began < 60
+        for opener in openers:
+            opener.start()
+        for opener in openers:
+            opener.join(timeout=max(0, began + 90 - time.monotonic()))
+        took = time.monotonic() - began
     finally:
         os.kill(world.mounts[1].pid, signal.SIGCONT)
+    assert found == {name: b"before" for name in names}
+    say(f"{share.kind}: {len(names)} opens waited {took:.0f} s for a client that never answers")
+    told = {name: was_told(writer) for name, writer in zip(names, writers)}
+
+    def agreed(name):
+        try:
+            now = get(share.at_a(name))
+            return get(share.at_b(name)) == now and (told[name] or now == b"unsent")
+        except OSError:
+            return False
+
+    rig.wait_until("one truth", 30, lambda: all(agreed(name) for name in names))
+
+
+def was_told(writer):
+    """Ends a descriptor: did anybody say that its data are lost?"""
     told = False
     for step in (os.fsync, os.close):
         try:
             step(writer)
         except OSError:
             told = True
+    return told
 
-    def agreed():
+
+class Leased:
+    """A server with a mount of its own, and files of three kinds that the mount holds leases of."""
+
+    def __init__(self):
+        self.server = rig.Samba()
+        self.mount = rig.Mount(self.server.unc(), f"credentials={self.server.credentials}")
+
+    def at(self, name):
+        return os.path.join(self.mount.path, name)
+
+    def lose_the_server(self, names):
+        """Killed, and back with other content in each of the files."""
+        self.server.signal_all(signal.SIGKILL)
+        for name in names:
+            put(os.path.join(self.server.disk(), name), b"after!")
+        self.server.start()
+
+    def has_come_back(self, name):
         try:
-            return get(share.at_a("f")) == get(share.at_b("f")) and (told or get(share.at_a("f")) == b"unsent")
+            return get(self.at(name)) == b"after!"
         except OSError:
             return False
 
-    rig.wait_until("one truth", 30, agreed)
-
-
-def test_leases_end_with_the_server(samba, tmp_path):
-    """The server is killed while handles sleep: after its return files are what they are, and nothing hangs."""
-    server = rig.Samba()
-    try:
-        mount = rig.Mount(server.unc(), f"credentials={server.credentials}")
+    def end(self):
         try:
-            for i in range(20):
-                put(os.path.join(mount.path, f"f{i}"), b"before")
-                asleep(os.path.join(mount.path, f"f{i}"))
-            server.signal_all(9)
-            for i in range(20):
-                put(os.path.join(server.disk(), f"f{i}"), b"after!")
-            server.start()
-
-            def back():
-                try:
-                    return get(os.path.join(mount.path, "f0")) == b"after!"
-                except OSError:
-                    return False
-
-            rig.wait_until("the server's return", 30, back)
-            assert [get(os.path.join(mount.path, f"f{i}")) for i in range(20)] == [b"after!"] * 20
+            self.mount.unmount()
         finally:
-            mount.unmount()
-    finally:
-        server.stop()
+            self.server.stop()
+
+
+@pytest.fixture
+def leased():
+    made = Leased()
+    yield made
+    made.end()
+
+
+def read_or_none(descriptor):
+    try:
+        return os.pread(descriptor, 100, 0)
+    except OSError:
+        return None
+
+
+def test_leases_end_with_the_server(leased):
+    """
+    The server is killed while handles sleep, while files are open to read and while data is kept back. After its return
+    nothing hangs: files are what they are, whoever has one open gets that or an error, never what was; and data that did
+    not arrive is an error of its writer.
+    """
+    many = 34
+    for _ in trials(3 * many):
+        slept, read, written = ([f"{kind}{i}" for i in range(many)] for kind in ("slept", "read", "written"))
+        for name in slept + read + written:
+            put(leased.at(name), b"before")
+        writers = [os.open(leased.at(name), os.O_RDWR) for name in written]
+        readers = [os.open(leased.at(name), os.O_RDONLY) for name in read]
+        assert [os.pread(reader, 100, 0) for reader in readers] == [b"before"] * many
+        for writer in writers:
+            os.pwrite(writer, b"unsent", 0)
+        for name in slept:
+            asleep(leased.at(name))
+        leased.lose_the_server(slept + read)
+        rig.wait_until("the server's return", 30, lambda: leased.has_come_back("slept0"))
+        assert [get(leased.at(name)) for name in slept + read] == [b"after!"] * (2 * many)
+        assert all(read_or_none(reader) in (None, b"after!") for reader in readers)
+        told = [was_told(writer) for writer in writers]
+        assert all(told[i] or get(leased.at(written[i])) == b"unsent" for i in range(many))
+        for reader in readers:
+            os.close(reader)
+        for name in slept + read + written:
+            os.unlink(leased.at(name))
