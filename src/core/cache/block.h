@@ -115,7 +115,7 @@ void rx_cache_start_full(struct rx_cache *cache);
 
 /* lazy.c */
 struct rx_lazy_writer {
-	FAST_MUTEX mutex;  /* a leaf */
+	FAST_MUTEX mutex;  /* see lazy.c */
 	LIST_ENTRY caches; /* that have blocks */
 	RX_WORK_ITEM item;
 	bool posted;

@@ -111,8 +111,8 @@ static inline void rx_ahead_forget(PFCB fcb)
 void rx_cache_device_end(PRDBSS_DEVICE_OBJECT dev);
 /*
  * Everything dirty of the files directly in a directory, and of files with several names, is at the server, or tried.
- * directory: NULL: only the latter. Locks: none of a file's.
+ * directory: referenced by the caller; NULL: only the latter. Locks: none of a file's.
  */
-void rx_cache_flush_directory(PNET_ROOT nr, PCUNICODE_STRING directory);
+void rx_cache_flush_directory(PNET_ROOT nr, PFCB directory);
 
 #endif

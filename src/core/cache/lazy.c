@@ -2,8 +2,8 @@
  * lazy.c - dirty data that gets old is written although nobody asks.
  *
  * Owns:      struct rx_lazy_writer, one per device, from the first file that keeps data back.
- * Locks:     rx_lazy_writer.mutex, a leaf: under a cache's mutex it is taken, nothing is taken under it. A file in the
- *            list is alive: it leaves before its FCB goes, so that a reference may be taken here.
+ * Locks:     rx_lazy_writer.mutex, under a cache's mutex; only the lists of an FCB are locked under it, for its name. A
+ *            file in the list is alive: it leaves before its FCB goes, so that a reference may be taken here.
  * Dies when: the device does; no file has data then.
  */
 #include "core/cache/block.h"
@@ -113,14 +113,25 @@ static PFCB rx_lazy_take_due(struct rx_lazy_writer *lazy, ULONGLONG now)
 	return fcb;
 }
 
+/* What failed is tried again when somebody asks. Locks: FCB. */
+static bool rx_lazy_may_try(PFCB fcb)
+{
+	struct rx_cache *cache = __atomic_load_n(&fcb->WriteBehind, __ATOMIC_ACQUIRE);
+	bool may;
+
+	if (cache == NULL)
+		return false;
+	ExAcquireFastMutex(&cache->mutex);
+	may = !cache->failed;
+	ExReleaseFastMutex(&cache->mutex);
+	return may;
+}
+
 /* Gives the reference up; the caller held nothing of the file. */
 static void rx_lazy_flush(PFCB fcb)
 {
 	if (RxAcquireSharedFcb(NULL, fcb) == STATUS_SUCCESS) {
-		struct rx_cache *cache = __atomic_load_n(&fcb->WriteBehind, __ATOMIC_ACQUIRE);
-
-		/* what failed is tried again when somebody asks */
-		if (cache != NULL && !cache->failed)
+		if (rx_lazy_may_try(fcb))
 			(void)rx_cache_flush(fcb); /* the handles hear of a failure */
 		RxReleaseFcb(NULL, fcb);
 	}
@@ -144,28 +155,44 @@ static VOID NTAPI rx_lazy_timer(PVOID context)
 
 /* ---- a directory is listed ---- */
 
-/* A file with several names may be meant by any directory and any open. */
-static bool rx_lazy_is_in(PFCB fcb, PNET_ROOT nr, PCUNICODE_STRING directory)
+/* A path without its last part. */
+static UNICODE_STRING rx_lazy_parent(const UNICODE_STRING *path)
 {
-	const UNICODE_STRING *path = &fcb->PrivateAlreadyPrefixedName;
 	USHORT end = path->Length / sizeof(WCHAR);
 	UNICODE_STRING parent = *path;
 
-	if (fcb->pNetRoot != &nr->Mrx)
-		return false;
-	if (fcb->NumberOfLinks > 1)
-		return true;
-	if (directory == NULL)
-		return false;
 	while (end > 0 && path->Buffer[end - 1] != L'\\')
 		end--;
 	parent.Length = (USHORT)((end > 1 ? end - 1 : end) * sizeof(WCHAR));
-	return RtlEqualUnicodeString(&parent, directory, TRUE);
+	return parent;
+}
+
+/*
+ * A file with several names may be meant by any directory and any open. Neither FCB is held, and a rename frees the memory of
+ * the old name: not while the lists of both are locked. Locks: lazy->mutex, which keeps two threads from taking two.
+ */
+static bool rx_lazy_is_in(PFCB fcb, PNET_ROOT nr, PFCB directory)
+{
+	UNICODE_STRING parent;
+	bool is_in;
+
+	if (fcb->pNetRoot != &nr->Mrx || fcb == directory)
+		return false;
+	if (__atomic_load_n(&fcb->NumberOfLinks, __ATOMIC_RELAXED) > 1)
+		return true;
+	if (directory == NULL)
+		return false;
+	rx_fcb_lists_lock(directory);
+	rx_fcb_lists_lock(fcb);
+	parent = rx_lazy_parent(&fcb->PrivateAlreadyPrefixedName);
+	is_in = RtlEqualUnicodeString(&parent, &directory->PrivateAlreadyPrefixedName, TRUE);
+	rx_fcb_lists_unlock(fcb);
+	rx_fcb_lists_unlock(directory);
+	return is_in;
 }
 
 /* A file of the directory that this pass has not had yet, referenced. */
-static PFCB rx_lazy_take_in(struct rx_lazy_writer *lazy, PNET_ROOT nr, PCUNICODE_STRING directory,
-			    ULONG64 pass)
+static PFCB rx_lazy_take_in(struct rx_lazy_writer *lazy, PNET_ROOT nr, PFCB directory, ULONG64 pass)
 {
 	PFCB found = NULL;
 
@@ -184,7 +211,7 @@ static PFCB rx_lazy_take_in(struct rx_lazy_writer *lazy, PNET_ROOT nr, PCUNICODE
 	return found;
 }
 
-void rx_cache_flush_directory(PNET_ROOT nr, PCUNICODE_STRING directory)
+void rx_cache_flush_directory(PNET_ROOT nr, PFCB directory)
 {
 	struct rx_lazy_writer *lazy =
 		__atomic_load_n(&nr->pSrvCall->RxDeviceObject->LazyWriter, __ATOMIC_ACQUIRE);

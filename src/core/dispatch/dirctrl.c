@@ -113,8 +113,7 @@ static NTSTATUS rx_dir_query(PRX_CONTEXT rxc, PIRP irp)
 	if (rxc->CurrentIrpSp->Parameters.QueryDirectory.Length > INT32_MAX)
 		return STATUS_INVALID_PARAMETER;
 	/* the listing shows sizes */
-	rx_cache_flush_directory((PNET_ROOT)rxc->pFcb->pNetRoot,
-				 &((PFCB)rxc->pFcb)->PrivateAlreadyPrefixedName);
+	rx_cache_flush_directory((PNET_ROOT)rxc->pFcb->pNetRoot, (PFCB)rxc->pFcb);
 	status = rx_acquire_fcb_exclusive(rxc);
 	if (status != STATUS_SUCCESS)
 		return status;

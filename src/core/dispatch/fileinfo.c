@@ -274,7 +274,8 @@ NTSTATUS NTAPI rx_common_set_information(PRX_CONTEXT rxc, PIRP irp)
 			rx_rename_mark(rxc);
 			rx_rename_apply(rxc, &rename);
 		} else if (rx_is_done(status) && rx_set_is_link(information_class)) {
-			((PFCB)rxc->pFcb)->NumberOfLinks++; /* until the server says it anew */
+			/* until the server says it anew */
+			__atomic_fetch_add(&((PFCB)rxc->pFcb)->NumberOfLinks, 1, __ATOMIC_RELAXED);
 		}
 		status = rx_release_or_post(rxc, status);
 	}

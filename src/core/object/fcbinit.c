@@ -50,7 +50,7 @@ static void rx_fcb_apply_packet(PMRX_FCB mrx, PFCB_INIT_PACKET packet)
 	if (packet->pAttributes != NULL)
 		fcb->Attributes = *packet->pAttributes;
 	if (packet->pNumLinks != NULL)
-		fcb->NumberOfLinks = *packet->pNumLinks;
+		__atomic_store_n(&fcb->NumberOfLinks, *packet->pNumLinks, __ATOMIC_RELAXED);
 	if (packet->pCreationTime != NULL)
 		fcb->CreationTime = *packet->pCreationTime;
 	if (packet->pLastAccessTime != NULL)
@@ -74,7 +74,7 @@ static void rx_fcb_apply_packet(PMRX_FCB mrx, PFCB_INIT_PACKET packet)
 static void rx_fcb_clear_metadata(PFCB fcb)
 {
 	fcb->Attributes = 0;
-	fcb->NumberOfLinks = 0;
+	__atomic_store_n(&fcb->NumberOfLinks, 0, __ATOMIC_RELAXED);
 	fcb->CreationTime.QuadPart = fcb->LastAccessTime.QuadPart = 0;
 	fcb->LastWriteTime.QuadPart = fcb->LastChangeTime.QuadPart = 0;
 	ExAcquireFastMutex(fcb->FileSizeLock);
