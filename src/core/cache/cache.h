@@ -25,8 +25,8 @@ struct rx_cache; /* FCB.WriteBehind: NULL until the first write that is cached *
  * Raises FileSize with the data. Blocks when there is too much of it.
  *
  * Locks:  FCB held, shared at least.
- * Return: STATUS_SUCCESS: all of it is here. STATUS_MORE_PROCESSING_REQUIRED: nothing is, there is no memory, and
- *         nothing older is dirty: write it through. Anything else: an earlier write of this handle's file failed
+ * Return: STATUS_SUCCESS: all of it is here. STATUS_MORE_PROCESSING_REQUIRED: nothing is, there is no memory, or it is
+ *         too much for what there is: flush, and write it through. Anything else: an earlier write of this handle's file failed
  *         behind its back; the handle hears of it once.
  */
 NTSTATUS rx_cache_write(PRX_CONTEXT rxc);

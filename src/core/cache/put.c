@@ -111,6 +111,12 @@ static bool rx_cache_is_over_limit(PFCB fcb)
 	return __atomic_load_n(&lazy->blocks, __ATOMIC_RELAXED) >= lazy->limit;
 }
 
+/* One write may not take most of what all files share. */
+static bool rx_cache_is_too_large(PFCB fcb, ULONG length)
+{
+	return length / RX_CACHE_BLOCK > (ULONG)fcb->RxDeviceObject->LazyWriter->limit / 2;
+}
+
 NTSTATUS rx_cache_write(PRX_CONTEXT rxc)
 {
 	PFCB fcb = (PFCB)rxc->pFcb;
@@ -121,7 +127,7 @@ NTSTATUS rx_cache_write(PRX_CONTEXT rxc)
 	const UCHAR *bytes = RxLowIoGetBufferAddress(rxc);
 	bool taken = false, enough = false;
 
-	if (cache == NULL || bytes == NULL)
+	if (cache == NULL || bytes == NULL || rx_cache_is_too_large(fcb, length))
 		return STATUS_MORE_PROCESSING_REQUIRED;
 	for (unsigned int attempt = 0; attempt < 2 && !taken; attempt++) {
 		NTSTATUS status = STATUS_SUCCESS;

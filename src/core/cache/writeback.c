@@ -167,7 +167,9 @@ static void rx_blocks_sort(struct rx_block **blocks, ULONG count)
 	}
 }
 
-static ULONG rx_blocks_choose(struct rx_cache *cache, bool full_only, struct rx_block **blocks, ULONG room)
+/* @puts: what was put later is not meant: who flushes must not go on for as long as others write */
+static ULONG rx_blocks_choose(struct rx_cache *cache, bool full_only, ULONG64 puts, struct rx_block **blocks,
+			      ULONG room)
 {
 	ULONG count = 0;
 
@@ -175,7 +177,8 @@ static ULONG rx_blocks_choose(struct rx_cache *cache, bool full_only, struct rx_
 	     link = link->Flink) {
 		struct rx_block *block = CONTAINING_RECORD(link, struct rx_block, all);
 
-		if (block->writing == 0 && block->dirty.count != 0 && (!full_only || rx_block_is_full(block)))
+		if (block->writing == 0 && block->dirty.count != 0 && block->since <= puts &&
+		    (!full_only || rx_block_is_full(block)))
 			blocks[count++] = block;
 	}
 	rx_blocks_sort(blocks, count);
@@ -245,7 +248,7 @@ static void rx_outgoing_prepare(struct rx_cache *cache, struct rx_outgoing *out)
 }
 
 /* Locks: mutex. Takes bytes out of the dirty blocks, for runs that the caller sends once it gave the mutex up. */
-static void rx_cache_collect(struct rx_cache *cache, bool full_only, struct rx_outgoing *out)
+static void rx_cache_collect(struct rx_cache *cache, bool full_only, ULONG64 puts, struct rx_outgoing *out)
 {
 	struct rx_block **blocks;
 	ULONG count;
@@ -259,7 +262,7 @@ static void rx_cache_collect(struct rx_cache *cache, bool full_only, struct rx_o
 	blocks = ExAllocatePoolWithTag(NonPagedPool, count * sizeof(*blocks), RX_TAG_CACHE);
 	if (blocks == NULL)
 		return;
-	count = rx_blocks_choose(cache, full_only, blocks, count);
+	count = rx_blocks_choose(cache, full_only, puts, blocks, count);
 	for (ULONG i = 0; i < count; i++)
 		if (!rx_outgoing_add_block(cache, out, blocks[i]))
 			break;
@@ -290,7 +293,7 @@ void rx_cache_start_full(struct rx_cache *cache)
 	PFILE_OBJECT file;
 
 	ExAcquireFastMutex(&cache->mutex);
-	rx_cache_collect(cache, true, &out);
+	rx_cache_collect(cache, true, cache->puts, &out);
 	file = cache->file;
 	ExReleaseFastMutex(&cache->mutex);
 	rx_outgoing_send(&out, file, NULL);
@@ -349,7 +352,7 @@ static bool rx_flush_round(struct rx_cache *cache, struct rx_flush *f)
 	}
 	if (f->sent_all)
 		return !rx_cache_is_flying(cache, f->last_run);
-	rx_cache_collect(cache, false, &out);
+	rx_cache_collect(cache, false, f->puts, &out);
 	stuck = cache->in_flight == 0; /* no memory, or no handle to send it through */
 	ExReleaseFastMutex(&cache->mutex);
 	rx_outgoing_send(&out, file, rx_waiting_operation());

@@ -147,6 +147,49 @@ static void test_memory_has_an_end(void **state)
 	assert_int_equal(server.writes, 4000);
 }
 
+/* One write may be larger than all that may be kept: it goes to the server as it is. */
+static void test_what_is_too_large_is_not_kept(void **state)
+{
+	PFILE_OBJECT file = open_a();
+
+	(void)state;
+	put(file, 0, "z", 1);
+	assert_int_equal(flush(file, 0), STATUS_SUCCESS);
+	rec.device->LazyWriter->limit = 4;
+	put(file, 0, big, 8 * BLOCK);
+	assert_int_equal(fcb_of(file)->WriteBehindBlocks, 0);
+	assert_int_equal(server.size, 8 * BLOCK);
+	file_close(file);
+}
+
+static PFILE_OBJECT busy_file;
+static unsigned int again;
+
+/* Somebody writes to the beginning of the file whenever the server is asked to write. */
+static void write_the_beginning_again(void)
+{
+	if (++again > 1000)
+		return;
+	for (LONGLONG i = 0; i < 40; i++)
+		put(busy_file, i * 2 * BLOCK, "z", 1);
+}
+
+/* A flush ends, however fast others write: it sends what was written before it began. */
+static void test_a_flush_ends(void **state)
+{
+	(void)state;
+	busy_file = open_a();
+	server.deaf = true;
+	again = 0;
+	for (LONGLONG i = 0; i < 80; i++)
+		put(busy_file, i * 2 * BLOCK, "z", 1);
+	server.on_write = write_the_beginning_again;
+	assert_int_equal(flush(busy_file, 0), STATUS_SUCCESS);
+	server.on_write = NULL;
+	assert_in_range(server.writes, 80, 100);
+	file_close(busy_file);
+}
+
 /* A block has room for so many scraps; with more of them it is written back, and nothing is lost. */
 static void test_scraps(void **state)
 {
@@ -565,6 +608,8 @@ int main(void)
 		CACHE_TEST(test_nothing_is_kept_back_under_a_lock),
 		CACHE_TEST(test_full_runs_leave_by_themselves),
 		CACHE_TEST(test_memory_has_an_end),
+		CACHE_TEST(test_what_is_too_large_is_not_kept),
+		CACHE_TEST(test_a_flush_ends),
 		CACHE_TEST(test_scraps),
 		CACHE_TEST(test_questions_come_after_the_data),
 		CACHE_TEST(test_failures_have_owners),
