@@ -156,7 +156,8 @@ static bool rx_write_extends(PRX_CONTEXT rxc)
 /* A write whose data may stay here: the server granted that, and the writer does not forbid it. Locks: FCB. */
 static bool rx_write_is_cached(PRX_CONTEXT rxc)
 {
-	const ULONG direct = FO_WRITE_THROUGH | FO_NO_INTERMEDIATE_BUFFERING;
+	/* of a handle that has ended nobody would hear that its data could not be written */
+	const ULONG direct = FO_WRITE_THROUGH | FO_NO_INTERMEDIATE_BUFFERING | FO_CLEANUP_COMPLETE;
 	PFILE_OBJECT file = rxc->CurrentIrpSp->FileObject;
 
 	return (rxc->pFcb->FcbState & FCB_STATE_WRITECACHING_ENABLED) != 0 &&
