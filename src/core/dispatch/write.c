@@ -102,6 +102,10 @@ static NTSTATUS rx_write_find_end(PRX_CONTEXT rxc, PLARGE_INTEGER end)
 	RxGetFileSizeWithLock(fcb, &end->QuadPart);
 	if ((fcb->FcbState & (FCB_STATE_FILESIZECACHEING_ENABLED | FCB_STATE_WRITECACHING_ENABLED)) != 0)
 		return STATUS_SUCCESS;
+	/* what is still here, since it could not be written when the leave to keep it went, lies before that end */
+	status = rx_cache_has_data(fcb) ? rx_cache_flush_for(fcb, (PFOBX)rxc->pFobx) : STATUS_SUCCESS;
+	if (!NT_SUCCESS(status))
+		return status;
 	RtlZeroMemory(&standard, sizeof(standard));
 	rxc->Info.FileInformationClass = FileStandardInformation;
 	rxc->Info.Buffer = &standard;
