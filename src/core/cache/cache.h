@@ -66,6 +66,9 @@ NTSTATUS rx_cache_cleanup(PFCB fcb, PFOBX fobx, PFILE_OBJECT file);
  */
 void rx_cache_before_open(PFCB fcb);
 
+/* The server has emptied the file: what was to be written before is not meant any more. Locks: FCB exclusive. */
+void rx_cache_forget(PFCB fcb);
+
 /* A new handle has nothing to hear of what failed before it. Locks: FCB exclusive. */
 void rx_cache_open(PFCB fcb, PFOBX fobx);
 

@@ -466,6 +466,18 @@ void rx_cache_open(PFCB fcb, PFOBX fobx)
 
 /* Another handle that may write and is not being cleaned up. Locks: FCB exclusive. */
 static PFILE_OBJECT rx_cache_other_writer(PFCB fcb, PFILE_OBJECT but)
+void rx_cache_forget(PFCB fcb)
+{
+	struct rx_cache *cache = fcb->WriteBehind;
+
+	if (!rx_cache_has_data(fcb))
+		return;
+	rx_cache_drain(fcb);
+	ExAcquireFastMutex(&cache->mutex);
+	rx_block_discard_all(cache);
+	ExReleaseFastMutex(&cache->mutex);
+}
+
 {
 	for (PLIST_ENTRY so_link = fcb->SrvOpenList.Flink; so_link != &fcb->SrvOpenList;
 	     so_link = so_link->Flink) {

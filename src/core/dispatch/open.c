@@ -149,6 +149,7 @@ static void rx_open_note_overwrite(PRX_CONTEXT rxc)
 	      rxc->Create.NtCreateParameters.Disposition == FILE_SUPERSEDE))
 		return;
 	rx_ahead_forget(fcb);
+	rx_cache_forget(fcb); /* it could not be written before: now it would come after */
 	RxAcquirePagingIoResource(rxc, fcb);
 	RxSetFileSizeWithLock(fcb, &zero);
 	fcb->Header.ValidDataLength.QuadPart = 0;
