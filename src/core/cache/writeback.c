@@ -432,11 +432,19 @@ static bool rx_cache_carrier_is_good(const struct rx_cache *cache)
 	       (so->Flags & (SRVOPEN_FLAG_CLOSED | SRVOPEN_FLAG_ORPHANED)) == 0;
 }
 
-/* Locks: mutex; nothing is on the way. */
+/* The size that only the data had goes with it. Locks: FCB exclusive; mutex; nothing is on the way. */
 static void rx_cache_give_up(struct rx_cache *cache)
 {
+	PFCB fcb = cache->fcb;
+	LONGLONG size;
+
 	if (IsListEmpty(&cache->blocks))
 		return;
+	RxGetFileSizeWithLock(fcb, &size);
+	if (size > cache->server_end) {
+		RxSetFileSizeWithLock(fcb, &cache->server_end);
+		fcb->Header.ValidDataLength = fcb->Header.FileSize;
+	}
 	DbgPrint("rdbss: %wZ: data that could not be written is given up: %08lx\n",
 		 &cache->fcb->PrivateAlreadyPrefixedName, cache->error);
 	rx_block_discard_all(cache);
@@ -458,14 +466,6 @@ void rx_cache_before_open(PFCB fcb)
 	ExReleaseFastMutex(&cache->mutex);
 }
 
-void rx_cache_open(PFCB fcb, PFOBX fobx)
-{
-	if (fcb->WriteBehind != NULL)
-		fobx->WriteBehindFailuresSeen = fcb->WriteBehind->failures;
-}
-
-/* Another handle that may write and is not being cleaned up. Locks: FCB exclusive. */
-static PFILE_OBJECT rx_cache_other_writer(PFCB fcb, PFILE_OBJECT but)
 void rx_cache_forget(PFCB fcb)
 {
 	struct rx_cache *cache = fcb->WriteBehind;
@@ -478,6 +478,14 @@ void rx_cache_forget(PFCB fcb)
 	ExReleaseFastMutex(&cache->mutex);
 }
 
+void rx_cache_open(PFCB fcb, PFOBX fobx)
+{
+	if (fcb->WriteBehind != NULL)
+		fobx->WriteBehindFailuresSeen = fcb->WriteBehind->failures;
+}
+
+/* Another handle that may write and is not being cleaned up. Locks: FCB exclusive. */
+static PFILE_OBJECT rx_cache_other_writer(PFCB fcb, PFILE_OBJECT but)
 {
 	for (PLIST_ENTRY so_link = fcb->SrvOpenList.Flink; so_link != &fcb->SrvOpenList;
 	     so_link = so_link->Flink) {
