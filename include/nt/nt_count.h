@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define NT_COUNT_PARTS 4
+#define NT_COUNT_PARTS 6    /* who, and the commands of a compound */
 #define NT_COUNT_LIMIT 1024 /* counters; what finds no room is lost, and nt_count_read() says how much */
 
 /*

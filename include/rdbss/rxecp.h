@@ -20,7 +20,7 @@
 #define RX_QOC_SYMLINK 0x4 /* when the name is a link, fill ReparseTag and ReparseData */
 
 #define RX_QOC_SET \
-	0x8 /* set SetClass on what was opened, before it is closed; the outcome goes to SetStatus */
+	0x8 /* make the changes of Set on what was opened, before it is closed; the outcome goes to SetStatus */
 
 #define RX_QOC_FRESH \
 	0x10 /* the name leads to another file now, the opener has heard: no open of ours is shared, and those that
@@ -37,6 +37,14 @@
 	      * driver has granted that (READCACHING) */
 
 #define RX_QOC_REPARSE_BYTES 16384 /* the most a reparse point can hold */
+#define RX_QOC_SETS 3              /* the most changes that travel with one create */
+
+/* One change of file information. */
+typedef struct _RX_SET_ON_CREATE {
+	FILE_INFORMATION_CLASS Class;
+	ULONG Length; /* bytes of Buffer */
+	PVOID Buffer; /* memory of the opener, until the create is complete */
+} RX_SET_ON_CREATE, *PRX_SET_ON_CREATE;
 
 typedef struct _RX_QUERY_ON_CREATE_ECP {
 	ULONG Requested; /* RX_QOC_XXX */
@@ -48,14 +56,13 @@ typedef struct _RX_QUERY_ON_CREATE_ECP {
 	ULONG ReparseLength;   /* driver: bytes of ReparseData */
 	ULONG ReparseCapacity; /* bytes ReparseData has room for; 0: only the tag is wanted */
 	PUCHAR ReparseData;    /* REPARSE_DATA_BUFFER; memory of the opener, until the create is complete */
-	FILE_INFORMATION_CLASS SetClass;
-	ULONG SetLength;  /* bytes of SetBuffer */
-	PVOID SetBuffer;  /* memory of the opener, until the create is complete */
+	ULONG SetCount; /* of Set, with RX_QOC_SET: in this order, each tried whatever became of those before it */
+	RX_SET_ON_CREATE Set[RX_QOC_SETS];
 	ULONG ReadLength; /* bytes, with RX_QOC_READ */
 	ULONG ReadBytes; /* driver, with RX_QOC_READ in Supplied: bytes of ReadBuffer; fewer: the file ends there */
 	PUCHAR ReadBuffer; /* RDBSS: room for ReadLength, until MRxCreate returns; NULL: nothing is to be read */
 	NTSTATUS
-	SetStatus; /* driver, with RX_QOC_SET in Supplied: of the setting and what the close said of it */
+	SetStatus; /* driver, with RX_QOC_SET in Supplied: of the first change that failed, else what the close said */
 } RX_QUERY_ON_CREATE_ECP, *PRX_QUERY_ON_CREATE_ECP;
 
 /*

@@ -108,9 +108,8 @@ static void test_set_on_create(void **state)
 				 .share = SHARE_ALL,
 				 .disposition = FILE_OPEN,
 				 .query = DOOR_SET | DOOR_QUERY_STAT | DOOR_QUERY_CLOSE,
-				 .set_class = FileEndOfFileInformation,
-				 .set_buffer = &eof,
-				 .set_length = sizeof(eof)};
+				 .change = {{FileEndOfFileInformation, &eof, sizeof(eof)}},
+				 .changes = 1};
 	struct door_opened opened;
 	struct door_file *file = make("set", "12345");
 	FILE_STAT_INFORMATION stat;
@@ -126,9 +125,16 @@ static void test_set_on_create(void **state)
 	assert_int_equal(door_query_stat(file, NULL, &stat), STATUS_SUCCESS);
 	assert_int_equal(stat.EndOfFile.QuadPart, 3);
 	/* The open succeeds and the change does not: its own status says so. */
-	open.set_length = 1;
+	open.change[0].length = 1;
 	assert_int_equal(door_open(volume, NULL, &open, &opened), STATUS_SUCCESS);
 	assert_true(NT_ERROR(opened.set_status));
+	/* Of several each is tried, and the first that failed is what is told. */
+	eof.EndOfFile.QuadPart = 2;
+	open.change[1] = (struct door_change){FileEndOfFileInformation, &eof, sizeof(eof)};
+	open.changes = 2;
+	assert_int_equal(door_open(volume, NULL, &open, &opened), STATUS_SUCCESS);
+	assert_true(NT_ERROR(opened.set_status));
+	assert_int_equal(opened.stat.EndOfFile.QuadPart, 2);
 	door_name_free(&open.path);
 	assert_int_equal(door_close(file, NULL), STATUS_SUCCESS);
 	remove_path("set");

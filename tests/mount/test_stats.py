@@ -213,6 +213,60 @@ def test_a_deletion_is_one_message(mount, folder):
     assert os.listdir(disk) == []
 
 
+def assert_stays_read_only(mount, name):
+    """By what the server says, not by what is believed for a moment."""
+    with open(name, "rb") as file:
+        assert cost(mount, lambda: os.fchmod(file.fileno(), 0o444)) == {"SETATTR QUERY_INFO": 1}
+        assert os.fstat(file.fileno()).st_mode & 0o222 == 0
+
+
+def test_a_read_only_file_goes_in_three_messages(mount, folder):
+    """unlink needs no write permission of the file: refused, looked at, deleted. Its other name stays read-only (git's objects)."""
+    path, disk = folder
+    for name in ("alone", "one"):
+        write_new(os.path.join(path, name))
+        os.chmod(os.path.join(path, name), 0o444)
+    os.link(os.path.join(path, "one"), os.path.join(path, "two"))
+    for name in ("alone", "one"):
+        assert cost(mount, lambda: os.unlink(os.path.join(path, name))) == {
+            "UNLINK CREATE+CLOSE": 1, "UNLINK CREATE+QUERY_INFO+CLOSE": 1,
+            f"UNLINK CREATE+SET_INFO+SET_INFO{'' if name == 'alone' else '+SET_INFO'}+CLOSE": 1}
+    assert os.listdir(disk) == ["two"]
+    assert_stays_read_only(mount, os.path.join(path, "two"))
+
+
+def test_an_open_read_only_file_goes_and_its_other_name_stays_read_only(mount, folder):
+    """The same for a file that is open: the handle goes on, and so does the attribute."""
+    path, disk = folder
+    write_new(os.path.join(path, "one"))
+    os.chmod(os.path.join(path, "one"), 0o444)
+    os.link(os.path.join(path, "one"), os.path.join(path, "two"))
+    with open(os.path.join(path, "one"), "rb") as file:
+        os.unlink(os.path.join(path, "one"))
+        assert os.listdir(path) == ["two"]
+        assert file.read() == b"data"
+    assert_stays_read_only(mount, os.path.join(path, "two"))
+    assert read(os.path.join(disk, "two")) == b"data"
+
+
+def test_a_hard_link_is_one_message(mount, folder):
+    """link(), and what the file looks like with one more name; an unwanted target is refused."""
+    path, disk = folder
+    write_new(os.path.join(path, "f"))
+    spent = cost(mount, lambda: os.link(os.path.join(path, "f"), os.path.join(path, "g")))
+    assert {name: times for name, times in spent.items() if name.startswith("LINK")} == {
+        "LINK CREATE+SET_INFO+QUERY_INFO+CLOSE": 1}
+    assert os.stat(os.path.join(path, "f")).st_nlink == os.stat(os.path.join(path, "g")).st_nlink == 2
+    assert os.path.samefile(os.path.join(disk, "f"), os.path.join(disk, "g"))
+    with open(os.path.join(path, "g"), "r+b") as file:  # under its open name as well
+        file.write(b"more data")
+        os.link(os.path.join(path, "g"), os.path.join(path, "h"))
+        assert os.fstat(file.fileno()).st_nlink == 3
+    assert read(os.path.join(path, "h")) == read(os.path.join(disk, "h")) == b"more data"
+    with pytest.raises(FileExistsError):
+        os.link(os.path.join(path, "f"), os.path.join(path, "g"))
+
+
 def test_attributes_are_set_in_one_message_that_also_asks(mount, folder):
     """Times, a size: the change and what the file looks like after it come together, with a handle or without."""
     path, disk = folder

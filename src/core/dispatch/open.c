@@ -290,6 +290,17 @@ static void rx_open_end_sleepers_of(PRX_CONTEXT rxc, PUNICODE_STRING path)
 		ExFreePool(full.Buffer);
 }
 
+/* Does a change of that class travel with the create? */
+static bool rx_open_sets(const RX_QUERY_ON_CREATE_ECP *ecp, FILE_INFORMATION_CLASS class)
+{
+	ULONG i;
+
+	for (i = 0; (ecp->Requested & RX_QOC_SET) != 0 && i < ecp->SetCount; i++)
+		if (ecp->Set[i].Class == class)
+			return true;
+	return false;
+}
+
 /*
  * A change that travels with the create (rxecp.h). Of a new name: what sleeps of the file that it replaces would be found
  * by it. So would be what sleeps of a file that somebody else has replaced, when the opener knows that. Of times, sizes
@@ -302,12 +313,10 @@ static void rx_open_end_sleepers(PRX_CONTEXT rxc, PIRP irp, PUNICODE_STRING path
 
 	if (ecp == NULL)
 		return;
-	if ((ecp->Requested & RX_QOC_SET) != 0 &&
-	    (ecp->SetClass == FileBasicInformation || ecp->SetClass == FileEndOfFileInformation))
+	if (rx_open_sets(ecp, FileBasicInformation) || rx_open_sets(ecp, FileEndOfFileInformation))
 		rx_open_end_sleepers_of(rxc, path);
-	if ((ecp->Requested & RX_QOC_FRESH) != 0 ||
-	    ((ecp->Requested & RX_QOC_SET) != 0 &&
-	     (ecp->SetClass == FileRenameInformation || ecp->SetClass == FileRenameInformationEx)))
+	if ((ecp->Requested & RX_QOC_FRESH) != 0 || rx_open_sets(ecp, FileRenameInformation) ||
+	    rx_open_sets(ecp, FileRenameInformationEx))
 		(void)RxPurgeRelatedFobxs((PNET_ROOT)rxc->Create.pNetRoot, rxc, TRUE, NULL);
 }
 

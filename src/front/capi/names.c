@@ -66,6 +66,7 @@ static int two_names(const char *operation, struct rdbss_mount *mount, const cha
 		     enum pair_operation pair)
 {
 	struct door_caller caller = capi_caller(operation);
+	FILE_STAT_INFORMATION stat; /* of a link, which nobody asks for */
 	UNICODE_STRING a = {0}, b = {0};
 	struct capi_thread thread;
 	NTSTATUS status;
@@ -85,7 +86,7 @@ static int two_names(const char *operation, struct rdbss_mount *mount, const cha
 			status = door_rename(mount->volume, &caller, &a, &b, DOOR_RENAME_REPLACE, 0, 0);
 			break;
 		case PAIR_LINK:
-			status = door_link(mount->volume, &caller, &a, &b);
+			status = door_link(mount->volume, &caller, &a, &b, &stat);
 			break;
 		}
 	}

@@ -210,6 +210,14 @@ NTSTATUS door_component_to_posix(const UNICODE_STRING *name, char *buffer, size_
  */
 #define DOOR_SET 0x8u
 
+struct door_change {
+	FILE_INFORMATION_CLASS cls;
+	const void *buffer; /* borrowed during the call */
+	ULONG length;       /* bytes */
+};
+
+#define DOOR_CHANGES 3 /* the most that travel with one open */
+
 struct door_open {
 	UNICODE_STRING path; /* borrowed during the call */
 	ACCESS_MASK access;
@@ -220,16 +228,16 @@ struct door_open {
 	ULONG query;       /* DOOR_QUERY_*, DOOR_SET */
 	BOOLEAN no_cache;  /* nothing that is read or written through the handle is kept on this machine */
 	ULONG read_length; /* bytes, with DOOR_QUERY_READ */
-	FILE_INFORMATION_CLASS set_class; /* with DOOR_SET */
-	const void *set_buffer;           /* borrowed during the call */
-	ULONG set_length;                 /* bytes */
+	/* with DOOR_SET: in this order, each tried whatever became of those before it */
+	struct door_change change[DOOR_CHANGES];
+	ULONG changes;
 };
 
 struct door_opened {
 	struct door_file *file; /* NULL on failure and with DOOR_QUERY_CLOSE */
 	ULONG_PTR action;       /* FILE_OPENED, FILE_CREATED, FILE_OVERWRITTEN, FILE_SUPERSEDED */
 	ULONG supplied;         /* DOOR_QUERY_STAT when @stat is valid; DOOR_SET when @set_status is */
-	NTSTATUS set_status;    /* of the change, and of the close behind it */
+	NTSTATUS set_status;    /* of the first change that failed, else of the close behind it */
 	BOOLEAN read_caching; /* with a query: the server tells before somebody else changes the file's data */
 	ULONG_PTR cache_generation; /* with read_caching: for door_cache_attach() */
 	FILE_STAT_INFORMATION stat;
@@ -348,9 +356,12 @@ NTSTATUS door_remove(struct door_volume *volume, const struct door_caller *calle
 NTSTATUS door_rename(struct door_volume *volume, const struct door_caller *caller, const UNICODE_STRING *from,
 		     const UNICODE_STRING *to, ULONG flags, uint64_t id, uint64_t target_id);
 
-/* A second name for a file.  STATUS_NOT_SUPPORTED and its like where the server has none. */
+/*
+ * A second name for a file, one round trip where the driver can; @stat: of the file with it.  STATUS_NOT_SUPPORTED and its
+ * like where the server has none.
+ */
 NTSTATUS door_link(struct door_volume *volume, const struct door_caller *caller,
-		   const UNICODE_STRING *existing, const UNICODE_STRING *path);
+		   const UNICODE_STRING *existing, const UNICODE_STRING *path, FILE_STAT_INFORMATION *stat);
 
 /*
  * door_symlink - make a symbolic link; @target in POSIX bytes

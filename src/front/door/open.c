@@ -222,9 +222,13 @@ static NTSTATUS attach_query(struct door_request *r, const struct door_open *ope
 		RtlZeroMemory(*ecp, sizeof(**ecp));
 		(*ecp)->Requested = open->query;
 		(*ecp)->ReadLength = open->read_length;
-		(*ecp)->SetClass = open->set_class;
-		(*ecp)->SetBuffer = (PVOID)(uintptr_t)open->set_buffer; /* only read */
-		(*ecp)->SetLength = open->set_length;
+		for (ULONG i = 0; i < open->changes; i++)
+			(*ecp)->Set[i] = (RX_SET_ON_CREATE){
+				.Class = open->change[i].cls,
+				.Length = open->change[i].length,
+				.Buffer = (PVOID)(uintptr_t)open->change[i].buffer, /* only read */
+			};
+		(*ecp)->SetCount = open->changes;
 		status = FsRtlInsertExtraCreateParameter(*list, *ecp);
 		if (!NT_SUCCESS(status))
 			FsRtlFreeExtraCreateParameter(*ecp);
@@ -359,6 +363,22 @@ static bool is_for_data(const struct door_open *open)
 	       (open->access & (FILE_READ_DATA | FILE_WRITE_DATA | FILE_APPEND_DATA)) != 0;
 }
 
+/* A driver that takes no changes with the open is asked for each. */
+static NTSTATUS change_apart(struct door_file *file, const struct door_caller *caller,
+			     const struct door_open *open)
+{
+	NTSTATUS first = STATUS_SUCCESS;
+
+	for (ULONG i = 0; i < open->changes; i++) {
+		const struct door_change *change = &open->change[i];
+		NTSTATUS status = door_set_info(file, caller, change->cls, change->buffer, change->length);
+
+		if (NT_SUCCESS(first))
+			first = status;
+	}
+	return first;
+}
+
 NTSTATUS door_open(struct door_volume *volume, const struct door_caller *caller, const struct door_open *open,
 		   struct door_opened *out)
 {
@@ -377,8 +397,7 @@ NTSTATUS door_open(struct door_volume *volume, const struct door_caller *caller,
 		return status;
 	}
 	if ((open->query & DOOR_SET) && !(out->supplied & DOOR_SET)) {
-		out->set_status =
-			door_set_info(file, caller, open->set_class, open->set_buffer, open->set_length);
+		out->set_status = change_apart(file, caller, open);
 		out->supplied |= DOOR_SET;
 		out->supplied &= ~(DOOR_QUERY_STAT | DOOR_QUERY_ID); /* of before the change */
 	}

@@ -34,24 +34,37 @@ static NTSTATUS open_name(struct door_volume *volume, const struct door_caller *
 	return door_open(volume, caller, &open, opened);
 }
 
-/* Takes the read-only attribute away, or gives it back. */
-static NTSTATUS set_readonly(struct door_volume *volume, const struct door_caller *caller,
-			     const UNICODE_STRING *path, BOOLEAN readonly)
+/* What a file has now, with the read-only attribute or without it; its times stay. */
+static FILE_BASIC_INFORMATION as_readonly(const FILE_STAT_INFORMATION *now, BOOLEAN readonly)
 {
-	FILE_BASIC_INFORMATION basic;
+	FILE_BASIC_INFORMATION basic = {
+		.FileAttributes = now->FileAttributes &
+				  (FILE_ATTRIBUTE_HIDDEN | FILE_ATTRIBUTE_SYSTEM | FILE_ATTRIBUTE_ARCHIVE)};
+
+	if (readonly)
+		basic.FileAttributes |= FILE_ATTRIBUTE_READONLY;
+	if (basic.FileAttributes == 0)
+		basic.FileAttributes = FILE_ATTRIBUTE_NORMAL;
+	return basic;
+}
+
+static NTSTATUS set_readonly(struct door_file *file, const struct door_caller *caller,
+			     const FILE_STAT_INFORMATION *now, BOOLEAN readonly)
+{
+	FILE_BASIC_INFORMATION basic = as_readonly(now, readonly);
+
+	return door_set_info(file, caller, FileBasicInformation, &basic, sizeof(basic));
+}
+
+static NTSTATUS set_readonly_by_path(struct door_volume *volume, const struct door_caller *caller,
+				     const UNICODE_STRING *path, BOOLEAN readonly)
+{
 	struct door_opened opened;
 	NTSTATUS status = open_name(volume, caller, path, FILE_WRITE_ATTRIBUTES, 0, &opened);
 
 	if (!NT_SUCCESS(status))
 		return status;
-	RtlZeroMemory(&basic, sizeof(basic));
-	basic.FileAttributes = opened.stat.FileAttributes &
-			       (FILE_ATTRIBUTE_HIDDEN | FILE_ATTRIBUTE_SYSTEM | FILE_ATTRIBUTE_ARCHIVE);
-	if (readonly)
-		basic.FileAttributes |= FILE_ATTRIBUTE_READONLY;
-	if (basic.FileAttributes == 0)
-		basic.FileAttributes = FILE_ATTRIBUTE_NORMAL;
-	status = door_set_info(opened.file, caller, FileBasicInformation, &basic, sizeof(basic));
+	status = set_readonly(opened.file, caller, &opened.stat, readonly);
 	(void)door_close(opened.file, caller); /* the attribute is set by now */
 	return status;
 }
@@ -94,9 +107,8 @@ static NTSTATUS change_closed(struct door_volume *volume, const struct door_call
 				 .disposition = FILE_OPEN,
 				 .options = options | FILE_OPEN_REPARSE_POINT,
 				 .query = DOOR_QUERY_CLOSE | DOOR_SET,
-				 .set_class = cls,
-				 .set_buffer = info,
-				 .set_length = length};
+				 .change = {{cls, info, length}},
+				 .changes = 1};
 	struct door_opened opened;
 	NTSTATUS status = door_open(volume, caller, &open, &opened);
 
@@ -223,17 +235,34 @@ static NTSTATUS delete_handle(struct door_file *file, const struct door_caller *
 	return status;
 }
 
-static NTSTATUS remove_once(struct door_volume *volume, const struct door_caller *caller,
-			    const UNICODE_STRING *path, BOOLEAN directory, BOOLEAN *readonly)
+/* What is read-only is made deletable for it, and stays read-only under its other names. */
+static NTSTATUS delete_readonly(struct door_opened *opened, const struct door_caller *caller,
+				const UNICODE_STRING *path)
 {
+	NTSTATUS status = set_readonly(opened->file, caller, &opened->stat, FALSE);
+
+	if (!NT_SUCCESS(status))
+		return status;
+	status = delete_handle(opened->file, caller, path);
+	if (!NT_SUCCESS(status) || opened->stat.NumberOfLinks > 1)
+		(void)set_readonly(opened->file, caller, &opened->stat,
+				   TRUE); /* how the deletion ended is what is reported */
+	return status;
+}
+
+/* @insist: also what is read-only, as far as the server gives a handle to such a file at all */
+static NTSTATUS remove_once(struct door_volume *volume, const struct door_caller *caller,
+			    const UNICODE_STRING *path, BOOLEAN directory, BOOLEAN insist, BOOLEAN *readonly)
+{
+	ACCESS_MASK access = DELETE | (insist ? FILE_WRITE_ATTRIBUTES : 0);
 	struct door_opened opened;
-	NTSTATUS status = open_name(volume, caller, path, DELETE,
+	NTSTATUS status = open_name(volume, caller, path, access,
 				    directory ? FILE_DIRECTORY_FILE : FILE_NON_DIRECTORY_FILE, &opened);
 
 	*readonly = FALSE;
 	/* A link to a folder carries the folder attribute and is unlinked like a file. */
 	if (status == STATUS_FILE_IS_A_DIRECTORY && !directory) {
-		status = open_name(volume, caller, path, DELETE, FILE_DIRECTORY_FILE, &opened);
+		status = open_name(volume, caller, path, access, FILE_DIRECTORY_FILE, &opened);
 		if (NT_SUCCESS(status) && !(opened.stat.FileAttributes & FILE_ATTRIBUTE_REPARSE_POINT)) {
 			(void)door_close(opened.file, caller); /* nothing was done with it */
 			return STATUS_FILE_IS_A_DIRECTORY;
@@ -242,7 +271,8 @@ static NTSTATUS remove_once(struct door_volume *volume, const struct door_caller
 	if (!NT_SUCCESS(status))
 		return status;
 	*readonly = (opened.stat.FileAttributes & FILE_ATTRIBUTE_READONLY) != 0;
-	status = delete_handle(opened.file, caller, path);
+	status = insist && *readonly ? delete_readonly(&opened, caller, path)
+				     : delete_handle(opened.file, caller, path);
 	if (NT_SUCCESS(status))
 		status =
 			door_close(opened.file, caller); /* a server may say only now that it cannot delete */
@@ -289,6 +319,58 @@ static NTSTATUS remove_closed_directory(struct door_volume *volume, const struct
 	return status;
 }
 
+/* A file that was found to be read-only, and nobody else of us has open: two messages where the driver can. */
+static NTSTATUS remove_closed_readonly(struct door_volume *volume, const struct door_caller *caller,
+				       const UNICODE_STRING *path)
+{
+	const FILE_DISPOSITION_INFORMATION away = {TRUE};
+	FILE_BASIC_INFORMATION clear, again;
+	FILE_STAT_INFORMATION stat;
+	struct door_open open = {.path = *path,
+				 .access = DELETE | FILE_WRITE_ATTRIBUTES | SYNCHRONIZE,
+				 .share = DOOR_SHARE_ALL,
+				 .disposition = FILE_OPEN,
+				 .options = FILE_NON_DIRECTORY_FILE | FILE_OPEN_REPARSE_POINT,
+				 .query = DOOR_QUERY_CLOSE | DOOR_SET,
+				 .change = {{FileBasicInformation, &clear, sizeof(clear)},
+					    {FileDispositionInformation, &away, sizeof(away)},
+					    {FileBasicInformation, &again, sizeof(again)}},
+				 .changes = 2};
+	struct door_opened opened;
+	NTSTATUS status = door_stat_path(volume, caller, path, &stat);
+
+	if (!NT_SUCCESS(status))
+		return status;
+	if (!(stat.FileAttributes & FILE_ATTRIBUTE_READONLY))
+		return STATUS_CANNOT_DELETE;
+	clear = as_readonly(&stat, FALSE);
+	again = as_readonly(&stat, TRUE);
+	if (stat.NumberOfLinks > 1)
+		open.changes = 3; /* under its other names it stays read-only */
+	status = door_open(volume, caller, &open, &opened);
+	if (NT_SUCCESS(status))
+		status = opened.set_status;
+	if (!NT_SUCCESS(status))
+		(void)set_readonly_by_path(volume, caller, path, TRUE); /* as it was, if it is there */
+	return status;
+}
+
+static NTSTATUS remove_readonly(struct door_volume *volume, const struct door_caller *caller,
+				const UNICODE_STRING *path, BOOLEAN directory)
+{
+	BOOLEAN readonly;
+	NTSTATUS status = remove_once(volume, caller, path, directory, TRUE, &readonly);
+
+	/* A server that gives no handle to delete with while the file is read-only. */
+	if (status == STATUS_ACCESS_DENIED && NT_SUCCESS(set_readonly_by_path(volume, caller, path, FALSE))) {
+		status = remove_once(volume, caller, path, directory, FALSE, &readonly);
+		if (!NT_SUCCESS(status))
+			(void)set_readonly_by_path(volume, caller, path,
+						   TRUE); /* as it was; the refusal is reported */
+	}
+	return status;
+}
+
 NTSTATUS door_remove(struct door_volume *volume, const struct door_caller *caller, const UNICODE_STRING *path,
 		     BOOLEAN directory, uint64_t id)
 {
@@ -298,12 +380,14 @@ NTSTATUS door_remove(struct door_volume *volume, const struct door_caller *calle
 	if (id != 0 && !door_id_is_open(volume, id)) {
 		status = directory ? remove_closed_directory(volume, caller, path)
 				   : remove_closed_file(volume, caller, path);
+		if (status == STATUS_CANNOT_DELETE && !directory)
+			status = remove_closed_readonly(volume, caller, path);
 		/* Whatever else it said, the longer way knows more. */
 		if (NT_SUCCESS(status) || status == STATUS_OBJECT_NAME_NOT_FOUND ||
 		    status == STATUS_DIRECTORY_NOT_EMPTY || status == STATUS_CANCELLED)
 			return status;
 	}
-	status = remove_once(volume, caller, path, directory, &readonly);
+	status = remove_once(volume, caller, path, directory, FALSE, &readonly);
 
 	/* Opening a read-only file for deletion may already be refused. */
 	if (status == STATUS_ACCESS_DENIED && !readonly) {
@@ -312,13 +396,8 @@ NTSTATUS door_remove(struct door_volume *volume, const struct door_caller *calle
 		readonly = NT_SUCCESS(door_stat_path(volume, caller, path, &stat)) &&
 			   (stat.FileAttributes & FILE_ATTRIBUTE_READONLY);
 	}
-	if ((status == STATUS_CANNOT_DELETE || status == STATUS_ACCESS_DENIED) && readonly &&
-	    NT_SUCCESS(set_readonly(volume, caller, path, FALSE))) {
-		status = remove_once(volume, caller, path, directory, &readonly);
-		if (!NT_SUCCESS(status))
-			(void)set_readonly(volume, caller, path,
-					   TRUE); /* as it was; the refusal is reported */
-	}
+	if ((status == STATUS_CANNOT_DELETE || status == STATUS_ACCESS_DENIED) && readonly)
+		status = remove_readonly(volume, caller, path, directory);
 	return status;
 }
 
@@ -387,23 +466,27 @@ NTSTATUS door_rename(struct door_volume *volume, const struct door_caller *calle
 }
 
 NTSTATUS door_link(struct door_volume *volume, const struct door_caller *caller,
-		   const UNICODE_STRING *existing, const UNICODE_STRING *path)
+		   const UNICODE_STRING *existing, const UNICODE_STRING *path, FILE_STAT_INFORMATION *stat)
 {
-	FILE_LINK_INFORMATION *info;
+	struct door_open open = {.path = *existing,
+				 .access = FILE_WRITE_ATTRIBUTES | FILE_READ_ATTRIBUTES | SYNCHRONIZE,
+				 .share = DOOR_SHARE_ALL,
+				 .disposition = FILE_OPEN,
+				 .options = FILE_OPEN_REPARSE_POINT,
+				 .query = DOOR_QUERY_STAT | DOOR_QUERY_CLOSE | DOOR_SET};
 	struct door_opened opened;
 	ULONG length;
-	NTSTATUS status = open_name(volume, caller, existing, FILE_WRITE_ATTRIBUTES, 0, &opened);
+	FILE_LINK_INFORMATION *info = make_target(path, &length); /* replaces nothing */
+	NTSTATUS status;
 
-	if (!NT_SUCCESS(status))
-		return status;
-	info = make_target(path, &length);
-	if (info != NULL) {
-		info->ReplaceIfExists = FALSE;
-		status = door_set_info(opened.file, caller, FileLinkInformation, info, length);
-		ExFreePoolWithTag(info, DOOR_TAG_BUFFER);
-	} else {
-		status = STATUS_INSUFFICIENT_RESOURCES;
-	}
-	(void)door_close(opened.file, caller); /* the link is made or is not */
+	if (info == NULL)
+		return STATUS_INSUFFICIENT_RESOURCES;
+	open.change[0] = (struct door_change){FileLinkInformation, info, length};
+	open.changes = 1;
+	status = door_open(volume, caller, &open, &opened);
+	if ((opened.supplied & DOOR_SET) && !NT_SUCCESS(opened.set_status))
+		status = opened.set_status;
+	*stat = opened.stat;
+	ExFreePoolWithTag(info, DOOR_TAG_BUFFER);
 	return status;
 }

@@ -149,9 +149,8 @@ static NTSTATUS change_by_path(struct front_request *r, struct front_node *node,
 				 .disposition = FILE_OPEN,
 				 .options = node->type == S_IFLNK ? FILE_OPEN_REPARSE_POINT : 0,
 				 .query = at_once ? DOOR_SET | DOOR_QUERY_STAT | DOOR_QUERY_CLOSE : 0,
-				 .set_class = change->cls,
-				 .set_buffer = change->buffer,
-				 .set_length = change->length};
+				 .change = {{change->cls, change->buffer, change->length}},
+				 .changes = 1};
 	struct door_opened opened = {0};
 	NTSTATUS status = front_node_path(fuse, node, NULL, &open.path);
 

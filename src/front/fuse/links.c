@@ -43,11 +43,9 @@ void front_op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t new_parent, const 
 	front_change_begin(fuse, dir, new_name, FRONT_ADDS);
 	front_node_changed(fuse, node);
 	if (NT_SUCCESS(status))
-		status = door_link(fuse->volume, &r->caller, &existing, &path);
+		status = door_link(fuse->volume, &r->caller, &existing, &path, &stat);
 	front_node_changed(fuse, node);
 	front_change_end(fuse, dir, new_name);
-	if (NT_SUCCESS(status))
-		status = door_stat_path(fuse->volume, &r->caller, &path, &stat);
 	if (NT_SUCCESS(status))
 		front_link_size(r, &path, &stat);
 	if (NT_SUCCESS(status))

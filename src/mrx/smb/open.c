@@ -45,7 +45,8 @@ struct smb_creating {
 	struct smb_tree *tree;
 	struct smb_exchange *x;
 	struct smb_part *query; /* NULL: not asked */
-	struct smb_part *set;   /* NULL: nothing to set */
+	struct smb_part *set[RX_QOC_SETS];
+	unsigned int sets;      /* of set */
 	struct smb_part *read;  /* NULL: nothing to read */
 	struct smb_part *close; /* NULL: stays open */
 	struct smb_creating_lease lease;
@@ -138,18 +139,18 @@ static NTSTATUS smb_add_query_all(struct smb_creating *c)
 	return STATUS_SUCCESS;
 }
 
-/* What the opener came to change. */
-static NTSTATUS smb_add_set(struct smb_creating *c)
+static NTSTATUS smb_add_set(struct smb_creating *c, const RX_SET_ON_CREATE *set)
 {
 	struct smb2_set_info_request req = {
 		.info_type = SMB2_0_INFO_FILE,
-		.info_class = (uint8_t)c->ecp->SetClass,
+		.info_class = (uint8_t)set->Class,
 		.file_id = SMB2_FILE_ID_RELATED,
 	};
+	struct smb_part *part;
 	uint8_t *bytes;
 	size_t count;
-	NTSTATUS status = smb_encode_set(c->rxc->pRelevantSrvOpen->pAlreadyPrefixedName, c->ecp->SetClass,
-					 c->ecp->SetBuffer, c->ecp->SetLength, FALSE, &bytes, &count);
+	NTSTATUS status = smb_encode_set(c->rxc->pRelevantSrvOpen->pAlreadyPrefixedName, set->Class,
+					 set->Buffer, set->Length, FALSE, &bytes, &count);
 
 	if (status != STATUS_SUCCESS)
 		return status;
@@ -158,11 +159,40 @@ static NTSTATUS smb_add_set(struct smb_creating *c)
 		return STATUS_INVALID_PARAMETER;
 	}
 	req.data = (struct wire_slice){bytes, count};
-	c->set = smb_exchange_add(c->x, SMB2_SET_INFO, SMB2_HDR_SIZE + 40 + count, count);
-	if (c->set != NULL)
-		c->set->len = smb2_set_info_request_encode(c->set->bytes, c->set->cap, &req);
+	part = smb_exchange_add(c->x, SMB2_SET_INFO, SMB2_HDR_SIZE + 40 + count, count);
+	if (part != NULL) {
+		part->len = smb2_set_info_request_encode(part->bytes, part->cap, &req);
+		c->set[c->sets++] = part;
+	}
 	ExFreePool(bytes);
-	return c->set != NULL ? STATUS_SUCCESS : STATUS_INSUFFICIENT_RESOURCES;
+	return part != NULL ? STATUS_SUCCESS : STATUS_INSUFFICIENT_RESOURCES;
+}
+
+/* What the opener came to change. */
+static NTSTATUS smb_add_sets(struct smb_creating *c)
+{
+	NTSTATUS status = STATUS_SUCCESS;
+	ULONG i;
+
+	if (c->ecp == NULL || (c->ecp->Requested & RX_QOC_SET) == 0)
+		return STATUS_SUCCESS;
+	if (c->ecp->SetCount == 0 || c->ecp->SetCount > RX_QOC_SETS)
+		return STATUS_INVALID_PARAMETER;
+	for (i = 0; status == STATUS_SUCCESS && i < c->ecp->SetCount; i++)
+		status = smb_add_set(c, &c->ecp->Set[i]);
+	return status;
+}
+
+/* Of the first change that failed. */
+static NTSTATUS smb_set_status(const struct smb_creating *c)
+{
+	unsigned int i;
+
+	for (i = 0; i < c->sets; i++)
+		if (!NT_SUCCESS(c->set[i]->status))
+			return c->set[i]->status;
+	/* a server may say only at the close that it cannot delete */
+	return c->close != NULL && NT_ERROR(c->close->status) ? c->close->status : STATUS_SUCCESS;
 }
 
 /* A small file's data, for an opener who is allowed to keep it: worth nothing without a lease. */
@@ -246,8 +276,8 @@ static NTSTATUS smb_build_create(struct smb_creating *c, const UNICODE_STRING *p
 	if (c->x == NULL)
 		return STATUS_INSUFFICIENT_RESOURCES;
 	status = smb_add_create(c, path);
-	if (status == STATUS_SUCCESS && c->ecp != NULL && (c->ecp->Requested & RX_QOC_SET))
-		status = smb_add_set(c);
+	if (status == STATUS_SUCCESS)
+		status = smb_add_sets(c);
 	if (status == STATUS_SUCCESS && c->ecp != NULL && (c->ecp->Requested & RX_QOC_STAT))
 		status = smb_add_query_all(c);
 	if (status == STATUS_SUCCESS && c->ecp != NULL && (c->ecp->Requested & RX_QOC_READ) &&
@@ -375,11 +405,8 @@ static void smb_answer_ecp(struct smb_creating *c, const struct smb_open *open, 
 		c->ecp->ReadBytes = (ULONG)c->read->placed;
 		c->ecp->Supplied |= RX_QOC_READ;
 	}
-	if (c->set != NULL) {
-		c->ecp->SetStatus = c->set->status;
-		/* a server may say only at the close that it cannot delete */
-		if (NT_SUCCESS(c->set->status) && c->close != NULL && NT_ERROR(c->close->status))
-			c->ecp->SetStatus = c->close->status;
+	if (c->sets != 0) {
+		c->ecp->SetStatus = smb_set_status(c);
 		c->ecp->Supplied |= RX_QOC_SET;
 	}
 }
@@ -429,8 +456,8 @@ static bool smb_is_another_file(const struct smb_creating *c)
 /* A change that was made and a handle that is closed: there is nothing to have an FCB for. */
 static bool smb_is_over(const struct smb_creating *c)
 {
-	return c->close != NULL && (c->set != NULL || (c->rxc->Create.NtCreateParameters.CreateOptions &
-						       FILE_DELETE_ON_CLOSE) != 0);
+	return c->close != NULL && (c->sets != 0 || (c->rxc->Create.NtCreateParameters.CreateOptions &
+						     FILE_DELETE_ON_CLOSE) != 0);
 }
 
 static NTSTATUS smb_take_open(struct smb_creating *c)

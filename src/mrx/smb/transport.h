@@ -25,7 +25,7 @@ struct smb_session;
 #define SMB_SECOND 10000000ull /* in units of 100 ns */
 
 enum {
-	SMB_MAX_PARTS = 4,
+	SMB_MAX_PARTS = 5,           /* a create, three changes, a close */
 	SMB_CREDIT_BYTES = 65536,    /* payload that one credit pays for */
 	SMB_CREDIT_GOAL = 512,       /* credits we like to have in stock */
 	SMB_TABLE_SIZE = 64,         /* buckets of message ids; a power of two */
