@@ -7,6 +7,7 @@
 #include "rxctl.h"
 
 #define TAG 'kcuS'
+#define STUCK_TIME 130000000000000000ll /* 100 ns */
 
 static struct {
 	KSPIN_LOCK lock;
@@ -16,6 +17,9 @@ static struct {
 	BOOLEAN honour;
 	KEVENT gate;
 	volatile LONG waiting;
+	KEVENT ends_gate;
+	volatile LONG ends_waiting;
+	volatile LONG ends; /* of handles that wrote: the file's time of last write */
 	volatile LONG objects;
 	PDEVICE_OBJECT device;
 } stuck;
@@ -66,6 +70,27 @@ static NTSTATUS dispatch_close(PDEVICE_OBJECT device, PIRP irp)
 	return complete(irp, STATUS_SUCCESS, 0);
 }
 
+static NTSTATUS dispatch_write(PDEVICE_OBJECT device, PIRP irp)
+{
+	PIO_STACK_LOCATION sp = IoGetCurrentIrpStackLocation(irp);
+
+	(void)device;
+	nt_file_set_flags(sp->FileObject, FO_FILE_MODIFIED);
+	return complete(irp, STATUS_SUCCESS, sp->Parameters.Write.Length);
+}
+
+static NTSTATUS dispatch_cleanup(PDEVICE_OBJECT device, PIRP irp)
+{
+	(void)device;
+	if ((nt_file_flags(IoGetCurrentIrpStackLocation(irp)->FileObject) & FO_FILE_MODIFIED) == 0)
+		return complete(irp, STATUS_SUCCESS, 0);
+	InterlockedIncrement(&stuck.ends_waiting);
+	KeWaitForSingleObject(&stuck.ends_gate, Executive, KernelMode, FALSE, NULL);
+	InterlockedDecrement(&stuck.ends_waiting);
+	InterlockedIncrement(&stuck.ends);
+	return complete(irp, STATUS_SUCCESS, 0);
+}
+
 static NTSTATUS dispatch_trivial(PDEVICE_OBJECT device, PIRP irp)
 {
 	(void)device;
@@ -94,6 +119,7 @@ static NTSTATUS dispatch_query(PDEVICE_OBJECT device, PIRP irp)
 		stat->FileId.QuadPart = 2;
 	stat->EndOfFile.QuadPart = 4096;
 	stat->NumberOfLinks = 1;
+	stat->LastWriteTime.QuadPart = STUCK_TIME + InterlockedAdd(&stuck.ends, 0);
 	return complete(irp, STATUS_SUCCESS, sizeof(*stat));
 }
 
@@ -145,12 +171,14 @@ static NTSTATUS entry(PDRIVER_OBJECT driver, PUNICODE_STRING path)
 	KeInitializeSpinLock(&stuck.lock);
 	InitializeListHead(&stuck.held);
 	KeInitializeEvent(&stuck.gate, NotificationEvent, TRUE);
+	KeInitializeEvent(&stuck.ends_gate, NotificationEvent, TRUE);
 	for (i = 0; i <= IRP_MJ_MAXIMUM_FUNCTION; i++)
 		driver->MajorFunction[i] = dispatch_refuse;
 	driver->MajorFunction[IRP_MJ_CREATE] = dispatch_create;
-	driver->MajorFunction[IRP_MJ_CLEANUP] = dispatch_trivial;
+	driver->MajorFunction[IRP_MJ_CLEANUP] = dispatch_cleanup;
 	driver->MajorFunction[IRP_MJ_CLOSE] = dispatch_close;
 	driver->MajorFunction[IRP_MJ_READ] = dispatch_read;
+	driver->MajorFunction[IRP_MJ_WRITE] = dispatch_write;
 	driver->MajorFunction[IRP_MJ_QUERY_INFORMATION] = dispatch_query;
 	driver->MajorFunction[IRP_MJ_FILE_SYSTEM_CONTROL] = dispatch_trivial;
 	driver->DriverUnload = unload;
@@ -217,6 +245,19 @@ void stuck_gate(BOOLEAN open)
 		KeSetEvent(&stuck.gate, IO_NO_INCREMENT, FALSE);
 	else
 		KeClearEvent(&stuck.gate);
+}
+
+void stuck_gate_ends(BOOLEAN open)
+{
+	if (open)
+		KeSetEvent(&stuck.ends_gate, IO_NO_INCREMENT, FALSE);
+	else
+		KeClearEvent(&stuck.ends_gate);
+}
+
+ULONG stuck_ends_waiting(void)
+{
+	return (ULONG)InterlockedAdd(&stuck.ends_waiting, 0);
 }
 
 ULONG stuck_opens_waiting(void)

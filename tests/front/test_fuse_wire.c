@@ -83,16 +83,18 @@ static bool hear(struct reply *reply, int milliseconds)
 }
 
 static uint64_t last_interrupt;
+static uint64_t last_release; /* that nobody waits for */
 
 /*
  * The answer to @id, or the test fails after 30 s.  An interrupt that came after its request had ended is
- * answered EAGAIN, as the protocol has it.
+ * answered EAGAIN, as the protocol has it; what the front end tells of its own (unique 0) is passed over.
  */
 static void expect(uint64_t id, int error, struct reply *reply)
 {
 	do
 		assert_true(hear(reply, 30000));
-	while (reply->header.unique == last_interrupt && reply->header.error == -EAGAIN);
+	while (reply->header.unique == 0 || reply->header.unique == last_release ||
+	       (reply->header.unique == last_interrupt && reply->header.error == -EAGAIN));
 	assert_true(reply->header.unique == id);
 	assert_int_equal(reply->header.error, -error);
 }
@@ -171,6 +173,7 @@ static int leave(void **state)
 	stuck_hold_reads(FALSE, FALSE);
 	stuck_release_reads();
 	stuck_gate(TRUE);
+	stuck_gate_ends(TRUE);
 	rdr_fuse_stop(fuse);
 	nt_thread_join(runner);
 	rdr_fuse_destroy(fuse);
@@ -396,6 +399,99 @@ static void test_access_by_the_modes_shown(void **state)
 	asker = 0;
 }
 
+static uint64_t open_to_write(uint64_t node)
+{
+	struct {
+		struct fuse_write_in in;
+		char byte;
+	} write = {.in.size = 1};
+	struct fuse_open_in in = {.flags = O_WRONLY};
+	struct reply reply;
+
+	expect(ask(FUSE_OPEN, node, &in, sizeof(in)), 0, &reply);
+	write.in.fh = ((const struct fuse_open_out *)(const void *)reply.payload)->fh;
+	expect(ask(FUSE_WRITE, node, &write, sizeof(write.in) + 1), 0, &reply);
+	return write.in.fh;
+}
+
+/* The handle is released, and its end waits in the driver. */
+static void release_into_the_gate(uint64_t node, uint64_t fh)
+{
+	struct fuse_release_in in = {.fh = fh};
+	LARGE_INTEGER tick = {.QuadPart = -10 * 1000};
+	uint64_t limit = now_ms() + 30000;
+
+	stuck_gate_ends(FALSE);
+	last_release = ask(FUSE_RELEASE, node, &in, sizeof(in));
+	while (stuck_ends_waiting() != 1) {
+		assert_true(now_ms() < limit);
+		KeDelayExecutionThread(KernelMode, FALSE, &tick);
+	}
+}
+
+/*
+ * A server gives a file its last times when the handle that wrote it ends, which close() does not wait for: who asks for
+ * them meanwhile, by number or by name, is answered afterwards.
+ */
+static void test_times_after_the_last_close(void **state)
+{
+	uint64_t node = look_up("file"), id;
+	struct fuse_getattr_in in = {0};
+	const struct fuse_attr_out *attr;
+	const struct fuse_entry_out *entry;
+	struct reply reply;
+	uint32_t before;
+
+	(void)state;
+	expect(ask(FUSE_GETATTR, node, &in, sizeof(in)), 0, &reply);
+	before = ((const struct fuse_attr_out *)(const void *)reply.payload)->attr.mtimensec;
+
+	release_into_the_gate(node, open_to_write(node));
+	id = ask(FUSE_GETATTR, node, &in, sizeof(in));
+	while (hear(&reply, 100))
+		assert_true(reply.header.unique != id);
+	stuck_gate_ends(TRUE);
+	expect(id, 0, &reply);
+	attr = (const void *)reply.payload;
+	assert_int_equal(attr->attr.mtimensec, before + 100);
+
+	release_into_the_gate(node, open_to_write(node));
+	id = ask(FUSE_LOOKUP, FUSE_ROOT_ID, "file", 5);
+	stuck_gate_ends(TRUE);
+	expect(id, 0, &reply);
+	entry = (const void *)reply.payload;
+	assert_int_equal(entry->attr.mtimensec, before + 200);
+}
+
+/* Who has asked through the handle while it was open is told to ask again when it has ended; a reader's end is no news. */
+static void test_the_kernel_hears_of_new_times(void **state)
+{
+	uint64_t node = look_up("file"), fh = open_to_write(node), id;
+	const struct fuse_notify_inval_inode_out *notice;
+	struct fuse_getattr_in ask_in = {0};
+	struct fuse_release_in in = {.fh = fh};
+	struct reply reply;
+	bool heard = false, answered = false;
+
+	(void)state;
+	expect(ask(FUSE_GETATTR, node, &ask_in, sizeof(ask_in)), 0, &reply);
+	id = ask(FUSE_RELEASE, node, &in, sizeof(in));
+	while (!heard || !answered) {
+		assert_true(hear(&reply, 30000));
+		if (reply.header.unique == id) {
+			answered = true;
+			continue;
+		}
+		assert_int_equal(reply.header.unique, 0);
+		assert_int_equal(reply.header.error, FUSE_NOTIFY_INVAL_INODE);
+		notice = (const void *)reply.payload;
+		assert_true(notice->ino == node && notice->off < 0);
+		heard = true;
+	}
+	release(node, open_node(node));
+	assert_false(hear(&reply, 100));
+}
+
 /* Every request that is not offered says so. */
 static void test_what_is_not_offered(void **state)
 {
@@ -425,6 +521,8 @@ int main(void)
 		T(test_interrupted_open_is_closed_late),
 		T(test_stop_with_requests_in_flight),
 		T(test_access_by_the_modes_shown),
+		T(test_times_after_the_last_close),
+		T(test_the_kernel_hears_of_new_times),
 		T(test_what_is_not_offered),
 	};
 

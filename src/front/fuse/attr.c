@@ -2,7 +2,7 @@
  * attr.c - getattr and setattr.
  *
  * A node with an open handle is asked through it: that works for deleted files and shows what the handle
- * sees.  Others are asked by path in one round trip.  Modes and owners as kernel cifs maps them: chmod turns
+ * sees.  Others are asked by path in one round trip, when the handles that wrote them are closed.  Modes and owners as kernel cifs maps them: chmod turns
  * the read-only attribute on or off, chown to the owner everything has is accepted, any other is EPERM.
  */
 
@@ -31,6 +31,7 @@ static NTSTATUS stat_node(struct front_request *r, struct front_node *node, FILE
 	status = front_node_path(fuse, node, NULL, &path);
 	if (!NT_SUCCESS(status))
 		return status;
+	front_node_await_leaving(fuse, node);
 	status = door_stat_path(fuse->volume, &r->caller, &path, stat);
 	if (NT_SUCCESS(status))
 		front_link_size(r, &path, stat);

@@ -287,7 +287,7 @@ void front_cache_keep_stat(struct rdr_fuse *fuse, struct front_node *node, const
 /* Has the file a handle that may change it, or was it changed by us since? Locks: nodes.mutex. */
 static bool changes_locked(struct rdr_fuse *fuse, struct front_node *node, ULONGLONG since)
 {
-	bool changed = false;
+	bool changed = node->leaving != 0;
 	LIST_ENTRY *l;
 
 	for (l = node->files.Flink; l != &node->files && !changed; l = l->Flink)

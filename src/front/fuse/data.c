@@ -96,6 +96,7 @@ void front_op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size
 	r->offset = f->append ? DOOR_APPEND : (uint64_t)off;
 	r->recv = front_recv_take();
 	atomic_fetch_add(&f->refs, 1);
+	atomic_store_explicit(&f->wrote, true, memory_order_relaxed);
 	r->inval = front_node_is_cached(fuse, f->node);
 	door_write_async(f->file, &r->caller, buf, (ULONG)size, r->offset, write_done, r);
 	front_file_put(fuse, f);

@@ -8,7 +8,7 @@
  * Locks:     dir->mutex; the kernel lists one handle from one thread at a time, so nobody waits for it.
  * Dies when: its handle closes.
  *
- * Entries of a plus listing count as lookups.  A file that has open handles here is listed without
+ * Entries of a plus listing count as lookups.  A file that has open handles here, or just had, is listed without
  * attributes: a server's listing may lag behind the file itself.
  */
 #include <stddef.h>
@@ -355,7 +355,7 @@ static bool add_entry(struct dir_reply *reply, const struct dir_entry *entry, co
 	if (front_type_of(&entry->stat) != S_IFLNK && reply->counted != NULL &&
 	    reply->counted_n < COUNTED_MAX(reply->size) &&
 	    NT_SUCCESS(front_node_obtain(fuse, reply->node, &entry->name, &entry->stat, &node))) {
-		if (front_node_is_open(fuse, node)) {
+		if (front_node_is_in_use(fuse, node)) {
 			front_node_forget(fuse, node, 1);
 		} else {
 			front_fill_entry(fuse, reply->node, node, &entry->stat, &e);

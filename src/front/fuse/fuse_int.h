@@ -148,6 +148,7 @@ struct front_file {
 	bool listed;                  /* in node->files */
 	bool departs;                 /* counted in nodes.departing */
 	bool leaving;                 /* counted in node->leaving, which it has pinned */
+	atomic_bool wrote;            /* the server may give the file new times when it closes */
 	struct front_dir *dir;        /* of a directory handle */
 	atomic_bool locks;            /* it has had one */
 	struct front_node *locked_in; /* that counts it in `locking`; pinned */
@@ -423,12 +424,16 @@ void front_file_put(struct rdr_fuse *fuse, struct front_file *file);
 /* Any open handle of the node, referenced; @write: one that may write. */
 struct front_file *front_file_any(struct rdr_fuse *fuse, struct front_node *node, bool write);
 bool front_node_is_open(struct rdr_fuse *fuse, struct front_node *node);
+/* The same, or it was a moment ago, by a handle that could write and is not closed yet. */
+bool front_node_is_in_use(struct rdr_fuse *fuse, struct front_node *node);
+/* Handles that were released before this call are closed, or a moment has passed. */
+void front_files_await_departing(struct rdr_fuse *fuse);
+/* Some handle was released and is not closed yet. */
+bool front_files_depart(struct rdr_fuse *fuse);
 /*
  * Handles that could write, and were released a moment ago, are closed when this returns: a server gives a file new times
  * when such a handle closes, and the kernel does not wait for that.
  */
-/* Handles that were released before this call are closed, or a moment has passed. */
-void front_files_await_departing(struct rdr_fuse *fuse);
 void front_node_await_leaving(struct rdr_fuse *fuse, struct front_node *node);
 /* The kernel may have pages of it. */
 bool front_node_is_cached(struct rdr_fuse *fuse, struct front_node *node);

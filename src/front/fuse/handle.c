@@ -56,8 +56,15 @@ static void file_unlist(struct rdr_fuse *fuse, struct front_file *f)
 	ExReleaseFastMutex(&fuse->nodes.mutex);
 }
 
-static void file_has_left(struct rdr_fuse *fuse, struct front_node *node)
+/*
+ * The times are the last ones now. Who asked through the handle until it was released has told the kernel others, and so
+ * may a listing of that time.
+ */
+static void file_has_left(struct rdr_fuse *fuse, struct front_node *node, bool wrote)
 {
+	front_node_changed(fuse, node);
+	if (wrote)
+		front_notify_inval_attr(fuse, front_ino_of(fuse, node));
 	ExAcquireFastMutex(&fuse->nodes.mutex);
 	node->leaving--;
 	ExReleaseFastMutex(&fuse->nodes.mutex);
@@ -74,6 +81,16 @@ static void file_has_departed(struct rdr_fuse *fuse)
 	KeSetEvent(&fuse->nodes.left, IO_NO_INCREMENT, FALSE);
 }
 
+bool front_files_depart(struct rdr_fuse *fuse)
+{
+	bool departing;
+
+	ExAcquireFastMutex(&fuse->nodes.mutex);
+	departing = fuse->nodes.departing != 0;
+	ExReleaseFastMutex(&fuse->nodes.mutex);
+	return departing;
+}
+
 void front_files_await_departing(struct rdr_fuse *fuse)
 {
 	LARGE_INTEGER look = {.QuadPart = -LEAVING_LOOK};
@@ -82,9 +99,7 @@ void front_files_await_departing(struct rdr_fuse *fuse)
 
 	while (departing && KeQueryInterruptTime() < until) {
 		KeClearEvent(&fuse->nodes.left);
-		ExAcquireFastMutex(&fuse->nodes.mutex);
-		departing = fuse->nodes.departing != 0;
-		ExReleaseFastMutex(&fuse->nodes.mutex);
+		departing = front_files_depart(fuse);
 		if (departing) /* another who waits may clear the event before this thread sees it */
 			KeWaitForSingleObject(&fuse->nodes.left, Executive, KernelMode, FALSE, &look);
 	}
@@ -117,7 +132,7 @@ void front_file_put(struct rdr_fuse *fuse, struct front_file *f)
 	front_cache_leave(fuse, f);
 	(void)door_close(f->file, NULL); /* close() was answered long ago: nobody to tell */
 	if (f->leaving)
-		file_has_left(fuse, f->node);
+		file_has_left(fuse, f->node, atomic_load_explicit(&f->wrote, memory_order_relaxed));
 	if (f->departs)
 		file_has_departed(fuse);
 	if (f->dir != NULL)
@@ -153,6 +168,16 @@ bool front_node_is_open(struct rdr_fuse *fuse, struct front_node *node)
 	open = !IsListEmpty(&node->files);
 	ExReleaseFastMutex(&fuse->nodes.mutex);
 	return open;
+}
+
+bool front_node_is_in_use(struct rdr_fuse *fuse, struct front_node *node)
+{
+	bool used;
+
+	ExAcquireFastMutex(&fuse->nodes.mutex);
+	used = !IsListEmpty(&node->files) || node->leaving != 0;
+	ExReleaseFastMutex(&fuse->nodes.mutex);
+	return used;
 }
 
 bool front_node_is_cached(struct rdr_fuse *fuse, struct front_node *node)

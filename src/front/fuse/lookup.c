@@ -24,6 +24,17 @@ static enum front_known ask_listing(struct rdr_fuse *fuse, struct front_node *di
 	return known;
 }
 
+/* A file that we have just written has its last times when the handle is closed. */
+static void await_leaving(struct rdr_fuse *fuse, struct front_node *dir, const char *name)
+{
+	struct front_node *node = front_files_depart(fuse) ? front_node_find(fuse, dir, name) : NULL;
+
+	if (node == NULL)
+		return;
+	front_node_await_leaving(fuse, node);
+	front_node_unpin(fuse, node);
+}
+
 static NTSTATUS ask_server(struct front_request *r, struct front_node *dir, const char *name,
 			   FILE_STAT_INFORMATION *stat)
 {
@@ -32,6 +43,7 @@ static NTSTATUS ask_server(struct front_request *r, struct front_node *dir, cons
 
 	if (!NT_SUCCESS(status))
 		return status;
+	await_leaving(r->fuse, dir, name);
 	status = door_stat_path(r->fuse->volume, &r->caller, &path, stat);
 	if (NT_SUCCESS(status))
 		front_link_size(r, &path, stat);

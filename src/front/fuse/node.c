@@ -431,7 +431,7 @@ bool front_node_is_as_listed(struct rdr_fuse *fuse, uint64_t file_id, ULONGLONG 
 
 		if (node->file_id != file_id)
 			continue;
-		as_listed = IsListEmpty(&node->files);
+		as_listed = IsListEmpty(&node->files) && node->leaving == 0;
 		ExAcquireFastMutex(&fuse->listings.mutex);
 		as_listed = as_listed && node->changed_at < since;
 		ExReleaseFastMutex(&fuse->listings.mutex);
