@@ -11,6 +11,10 @@
 #include "rxworkq.h"
 
 #define RX_REQUEST_PREPARED_FOR_HANDLING 0x10000000
+/* Ours: the request that an open keeps for when there is no memory; it carries a break; another one came meanwhile. */
+#define RX_REQUEST_SPARE 0x1
+#define RX_REQUEST_IN_USE 0x2
+#define RX_REQUEST_REPEATED 0x4
 
 typedef struct _CHANGE_BUFFERING_STATE_REQUEST_ {
 	LIST_ENTRY ListEntry;
@@ -18,6 +22,8 @@ typedef struct _CHANGE_BUFFERING_STATE_REQUEST_ {
 	PSRV_OPEN SrvOpen; /* referenced once the key is mapped; NULL before */
 	PVOID SrvOpenKey;
 	PVOID MRxContext; /* the driver's; for SMB the new oplock level */
+	PVOID SpareKey;   /* of the open that keeps it; NULL: not known yet */
+	LIST_ENTRY SpareLink;
 } CHANGE_BUFFERING_STATE_REQUEST, *PCHANGE_BUFFERING_STATE_REQUEST;
 
 /* SpinLock guards the three request lists and the flags; Mutex the SRV_OPENs by key. */
@@ -32,6 +38,7 @@ typedef struct _RX_BUFFERING_MANAGER_ {
 	LIST_ENTRY DispatcherList;
 	LIST_ENTRY HandlerList;
 	LIST_ENTRY LastChanceHandlerList;
+	LIST_ENTRY SpareRequests;              /* used or not; under SpinLock */
 	RX_WORK_QUEUE_ITEM DispatcherWorkItem; /* here, so that a break never waits for memory */
 	RX_WORK_QUEUE_ITEM HandlerWorkItem;
 	RX_WORK_QUEUE_ITEM LastChanceHandlerWorkItem;

@@ -220,6 +220,7 @@ struct _SRV_OPEN {
 		ULONG SequenceNumber;
 	};
 	NTSTATUS OpenStatus;
+	struct _CHANGE_BUFFERING_STATE_REQUEST_ *SpareRequest; /* core/buffering; NULL: it has no key */
 };
 
 struct _FOBX {

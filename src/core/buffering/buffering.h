@@ -12,7 +12,27 @@
 /* True when the SRV_OPEN is bound to its server's key. Locks: takes the key mutex of the server. */
 BOOLEAN rx_srv_open_key_is_bound(PSRV_OPEN so);
 
+/* request.c */
+
+/* The open will be told of changes, whatever memory there is. False: it will not. Locks: FCB exclusive. */
+bool rx_request_keep_spare(PSRV_OPEN so);
+/* Its key is known. Locks: FCB exclusive. */
+void rx_request_name_spare(PSRV_OPEN so);
+/* It will not be told of anything any more. Locks: FCB exclusive. */
+void rx_request_drop_spare(PSRV_OPEN so);
+/*
+ * @so: NULL: to be found by its key. Any level. NULL: there is no memory; when the key has another request on its way that has
+ * no memory either, that one stands for both.
+ */
+PCHANGE_BUFFERING_STATE_REQUEST rx_request_create(PRX_BUFFERING_MANAGER manager, PSRV_OPEN so, PVOID key,
+						  PVOID mrx_context);
+/* Return: another break of the key came meanwhile, and nobody knows to what. Any level. */
+bool rx_request_end(PRX_BUFFERING_MANAGER manager, PCHANGE_BUFFERING_STATE_REQUEST request);
+
 /* state.c */
+
+/* Nothing is granted any more, and nobody is told. Locks: FCB exclusive. Blocks while data is written back. */
+void rx_buffering_end(PSRV_OPEN so);
 
 /* An open at the server has ended: without another one nothing is granted any more. Locks: FCB exclusive. */
 void rx_buffering_open_ended(PFCB fcb);

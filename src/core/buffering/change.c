@@ -26,8 +26,6 @@
 #include "core/object/object.h"
 #include "core/work/work.h"
 
-#define RX_TAG_CHANGE 'gCxR'
-
 /* ---- workers ---- */
 
 static VOID NTAPI rx_change_dispatcher(PVOID context);
@@ -86,20 +84,6 @@ void rx_buffering_look_again(PSRV_CALL sc)
 }
 
 /* ---- requests ---- */
-
-static PCHANGE_BUFFERING_STATE_REQUEST rx_change_create(PSRV_OPEN so, PVOID key, PVOID mrx_context)
-{
-	PCHANGE_BUFFERING_STATE_REQUEST request =
-		ExAllocatePoolWithTag(NonPagedPool, sizeof(*request), RX_TAG_CHANGE);
-
-	if (request == NULL)
-		return NULL;
-	RtlZeroMemory(request, sizeof(*request));
-	request->SrvOpen = so;
-	request->SrvOpenKey = key;
-	request->MRxContext = mrx_context;
-	return request;
-}
 
 /* The SRV_OPEN is known, and referenced by the request. Any level. */
 static void rx_change_hand_over(PSRV_CALL sc, PCHANGE_BUFFERING_STATE_REQUEST request)
@@ -232,10 +216,16 @@ static void rx_change_apply(PRX_CONTEXT rxc, PSRV_OPEN so, PVOID mrx_context)
 		rx_scavenger_end_dormant(rxc, fcb);
 }
 
+/* Locks: FCB exclusive. */
 static void rx_change_end(PCHANGE_BUFFERING_STATE_REQUEST request)
 {
-	RxDereferenceSrvOpen(request->SrvOpen, LHS_ExclusiveLockHeld);
-	ExFreePoolWithTag(request, RX_TAG_CHANGE);
+	PSRV_OPEN so = request->SrvOpen;
+
+	if (rx_request_end(&((PSRV_CALL)so->pFcb->pNetRoot->pSrvCall)->BufferingManager, request)) {
+		rx_buffering_end(so);
+		rx_change_wake_waiters((PFCB)so->pFcb);
+	}
+	RxDereferenceSrvOpen(so, LHS_ExclusiveLockHeld);
 }
 
 static void rx_change_apply_all(PRX_CONTEXT rxc, PFCB fcb)
@@ -338,7 +328,7 @@ static bool rx_change_map(PSRV_CALL sc, PCHANGE_BUFFERING_STATE_REQUEST request)
 	if (on_their_way > 0)
 		return false;
 	RxLog(("sc=%p nobody has key %p", sc, request->SrvOpenKey));
-	ExFreePoolWithTag(request, RX_TAG_CHANGE);
+	(void)rx_request_end(manager, request);
 	return true;
 }
 
@@ -473,7 +463,8 @@ static VOID NTAPI rx_change_last_chance(PVOID context)
  * @MRxContext: [in] comes back in MRxComputeNewBufferingState and MRxCompleteBufferingStateChangeRequest; the
  *              driver is not told of a request that is dropped, so it must not own memory
  *
- * Without memory the request is lost, silently: the server's patience ends it.
+ * Without memory the request that the open keeps for that carries it (request.c). An open that could not keep one was
+ * granted nothing: then the request is lost, silently, and the server's patience ends it.
  *
  * Context: <= DISPATCH_LEVEL.
  * Locks:   none needed; none taken that could wait.
@@ -483,7 +474,7 @@ VOID RxIndicateChangeOfBufferingState(PMRX_SRV_CALL SrvCall, PVOID SrvOpenKey, P
 {
 	PSRV_CALL sc = (PSRV_CALL)SrvCall;
 	PRX_BUFFERING_MANAGER manager = &sc->BufferingManager;
-	PCHANGE_BUFFERING_STATE_REQUEST request = rx_change_create(NULL, SrvOpenKey, MRxContext);
+	PCHANGE_BUFFERING_STATE_REQUEST request = rx_request_create(manager, NULL, SrvOpenKey, MRxContext);
 	KIRQL irql;
 
 	if (request == NULL)
@@ -518,15 +509,13 @@ VOID RxIndicateChangeOfBufferingStateForSrvOpen(PMRX_SRV_CALL SrvCall, PMRX_SRV_
 		return;
 	}
 	if (RxIsFcbAcquiredExclusive(so->pFcb)) {
-		rxc = RxCreateRxContext(NULL, sc->RxDeviceObject, RX_CONTEXT_FLAG_WAIT);
-		if (rxc == NULL)
-			return;
+		rxc = rx_context_create_must_succeed(NULL, sc->RxDeviceObject, RX_CONTEXT_FLAG_WAIT);
 		(void)InterlockedIncrement(&sc->BufferingManager.CumulativeNumberOfBufferingChangeRequests);
 		rx_change_apply(rxc, so, MRxContext);
 		RxDereferenceAndDeleteRxContext(rxc);
 		return;
 	}
-	request = rx_change_create(so, SrvOpenKey, MRxContext);
+	request = rx_request_create(&sc->BufferingManager, so, so->Key, MRxContext);
 	if (request == NULL)
 		return;
 	(void)InterlockedIncrement(&sc->BufferingManager.CumulativeNumberOfBufferingChangeRequests);

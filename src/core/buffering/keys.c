@@ -29,6 +29,7 @@ VOID RxInitializeBufferingManager(PSRV_CALL SrvCall)
 	InitializeListHead(&manager->DispatcherList);
 	InitializeListHead(&manager->HandlerList);
 	InitializeListHead(&manager->LastChanceHandlerList);
+	InitializeListHead(&manager->SpareRequests);
 	InitializeListHead(&manager->SrvOpenLists[0]);
 }
 
@@ -38,13 +39,14 @@ VOID RxTearDownBufferingManager(PSRV_CALL SrvCall)
 
 	RX_CHECK(IsListEmpty(&manager->SrvOpenLists[0]) && manager->NumberOfOutstandingOpens == 0);
 	RX_CHECK(IsListEmpty(&manager->DispatcherList) && IsListEmpty(&manager->HandlerList) &&
-		 IsListEmpty(&manager->LastChanceHandlerList));
+		 IsListEmpty(&manager->LastChanceHandlerList) && IsListEmpty(&manager->SpareRequests));
 }
 
 VOID RxInitiateSrvOpenKeyAssociation(PSRV_OPEN SrvOpen)
 {
 	SrvOpen->Key = NULL;
 	InitializeListHead(&SrvOpen->SrvOpenKeyList);
+	(void)rx_request_keep_spare(SrvOpen); /* false: see below */
 	(void)InterlockedIncrement(&rx_buffering_manager_of(SrvOpen)->NumberOfOutstandingOpens);
 }
 
@@ -52,6 +54,12 @@ VOID RxCompleteSrvOpenKeyAssociation(PSRV_OPEN SrvOpen)
 {
 	PRX_BUFFERING_MANAGER manager = rx_buffering_manager_of(SrvOpen);
 
+	if (SrvOpen->SpareRequest == NULL)
+		SrvOpen->BufferingFlags = 0; /* its break could get lost */
+	else if (SrvOpen->Key != NULL)
+		rx_request_name_spare(SrvOpen);
+	else
+		rx_request_drop_spare(SrvOpen);
 	ExAcquireFastMutex(&manager->Mutex);
 	if (SrvOpen->Key != NULL)
 		InsertTailList(&manager->SrvOpenLists[0], &SrvOpen->SrvOpenKeyList);
@@ -91,5 +99,6 @@ VOID RxPurgeChangeBufferingStateRequestsForSrvOpen(PSRV_OPEN SrvOpen)
 		InitializeListHead(&SrvOpen->SrvOpenKeyList);
 	}
 	ExReleaseFastMutex(&manager->Mutex);
+	rx_request_drop_spare(SrvOpen);
 	rx_buffering_drop_requests(SrvOpen);
 }

@@ -65,6 +65,16 @@ static ULONG rx_buffering_leave(PFCB fcb, PSRV_OPEN so, ULONG state)
 	return state;
 }
 
+void rx_buffering_end(PSRV_OPEN so)
+{
+	PFCB fcb = (PFCB)so->pFcb;
+
+	for (PLIST_ENTRY link = fcb->SrvOpenList.Flink; link != &fcb->SrvOpenList; link = link->Flink)
+		CONTAINING_RECORD(link, SRV_OPEN, SrvOpenQLinks)->BufferingFlags = 0;
+	(void)rx_buffering_leave(fcb, so, 0);
+	fcb->FcbState &= ~(ULONG)FCB_STATE_BUFFERING_STATE_MASK;
+}
+
 void rx_buffering_open_ended(PFCB fcb)
 {
 	for (PLIST_ENTRY link = fcb->SrvOpenList.Flink; link != &fcb->SrvOpenList; link = link->Flink) {
