@@ -20,6 +20,8 @@
 #define RX_AHEAD_SEGMENT (1u << 20) /* bytes; segments begin at multiples of it */
 #define RX_AHEAD_MOST 8u            /* segments of a handle */
 #define RX_AHEAD_SHARE 4            /* of the memory that write-behind may take */
+/* No offset that is reckoned with here is further from a reader than that. */
+#define RX_AHEAD_FURTHEST ((LONGLONG)(RX_AHEAD_MOST + 2) * RX_AHEAD_SEGMENT)
 
 struct rx_segment {
 	LIST_ENTRY link; /* rx_ahead.segments, in the order of the file */
@@ -303,7 +305,7 @@ bool rx_ahead_read(PRX_CONTEXT rxc)
 	    RxLowIoGetBufferAddress(rxc) == NULL)
 		return false;
 	RxGetFileSizeWithLock(fcb, &size);
-	if (offset >= size)
+	if (offset >= size || offset > INT64_MAX - length - RX_AHEAD_FURTHEST)
 		return false;
 	if (size - offset < (LONGLONG)length)
 		length = (ULONG)(size - offset);
