@@ -40,6 +40,7 @@ static NTSTATUS NTAPI rx_control_complete(PRX_CONTEXT rxc)
 {
 	NTSTATUS status = rxc->StoredStatus;
 
+	rx_ahead_forget((PFCB)rxc->pFcb); /* once more: what was read while the server was at it may be old */
 	/* STATUS_BUFFER_OVERFLOW and the like carry data */
 	rxc->CurrentIrp->IoStatus.Information = NT_ERROR(status) ? 0 : rxc->InformationToReturn;
 	return status;

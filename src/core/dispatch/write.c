@@ -70,6 +70,7 @@ static NTSTATUS NTAPI rx_write_complete(PRX_CONTEXT rxc)
 	LONGLONG end;
 
 	(void)rx_write_end(rxc, status);
+	rx_ahead_forget((PFCB)rxc->pFcb); /* also when it failed: the server may have taken some of it */
 	if (!NT_SUCCESS(status))
 		return status;
 	/* a driver cannot have written more than it was asked to */

@@ -23,7 +23,7 @@ static struct {
 
 static UCHAR server_byte(LONGLONG at, UCHAR version)
 {
-	return (UCHAR)(at * 31 + (at >> 16) + version);
+	return (UCHAR)((uint64_t)at * 31 + (uint64_t)(at >> 16) + version);
 }
 
 static NTSTATUS server_read(PRX_CONTEXT rxc)
@@ -188,6 +188,69 @@ static void test_not_across_a_write(void **state)
 	file_close(file);
 }
 
+static PFILE_OBJECT reader;
+static NTSTATUS change_answer;
+
+/* While the server is at it somebody reads on, and what is read ahead then is old when the server has changed the file. */
+static NTSTATUS change_slowly(PRX_CONTEXT rxc)
+{
+	if (rxc->LowIoContext.Operation == LOWIO_OP_READ)
+		return server_lowio(rxc);
+	(void)get(reader, PIECE, PIECE); /* asks for the second megabyte */
+	server.version++;
+	return change_answer;
+}
+
+/* A write that fails may have changed something all the same. */
+static void test_not_across_a_write_that_failed(void **state)
+{
+	(void)state;
+	reader = open_a();
+	(void)get(reader, 0, PIECE);
+	rec.lowio_hook = change_slowly;
+	change_answer = STATUS_IO_TIMEOUT;
+	assert_int_equal(req_run(file_write_make(reader, 0, 8, false), NULL), STATUS_IO_TIMEOUT);
+	rec.lowio_hook = server_lowio;
+	(void)get(reader, MB, PIECE);
+	file_close(reader);
+}
+
+/* What a control changes is known when it has ended. */
+static void test_not_across_a_control(void **state)
+{
+	struct req *r;
+
+	(void)state;
+	reader = open_a();
+	(void)get(reader, 0, PIECE);
+	r = req_make(reader, IRP_MJ_FILE_SYSTEM_CONTROL, IRP_MN_USER_FS_REQUEST);
+	req_sp(r)->Parameters.FileSystemControl.FsControlCode = FSCTL_SET_ZERO_DATA;
+	rec.lowio_hook = change_slowly;
+	change_answer = STATUS_SUCCESS;
+	assert_int_equal(req_run(r, NULL), STATUS_SUCCESS);
+	rec.lowio_hook = server_lowio;
+	(void)get(reader, MB, PIECE);
+	file_close(reader);
+}
+
+/* A server may say that a file is as large as numbers go. */
+static void test_at_the_end_of_all_files(void **state)
+{
+	const LONGLONG near = INT64_MAX / MB * MB - 4 * MB;
+	PFILE_OBJECT file;
+
+	(void)state;
+	server.size = rec.file_size = INT64_MAX;
+	file = open_a();
+	for (LONGLONG at = near; at <= INT64_MAX - PIECE; at += PIECE) {
+		assert_int_equal(get(file, at, PIECE), PIECE);
+		if (INT64_MAX - at < 2 * PIECE)
+			break;
+	}
+	assert_int_equal(get(file, INT64_MAX - PIECE, PIECE), PIECE);
+	file_close(file);
+}
+
 static NTSTATUS NTAPI break_compute(PMRX_SRV_OPEN so, PVOID context, PULONG state)
 {
 	(void)so;
@@ -299,10 +362,11 @@ static void test_several_readers(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		AHEAD_TEST(test_front_to_back),       AHEAD_TEST(test_random_reads_stay_alone),
-		AHEAD_TEST(test_not_without_a_grant), AHEAD_TEST(test_not_across_a_write),
-		AHEAD_TEST(test_not_across_a_break),  AHEAD_TEST(test_an_end_waits),
-		AHEAD_TEST(test_several_readers),
+		AHEAD_TEST(test_front_to_back),        AHEAD_TEST(test_random_reads_stay_alone),
+		AHEAD_TEST(test_not_without_a_grant),  AHEAD_TEST(test_not_across_a_write),
+		AHEAD_TEST(test_not_across_a_break),   AHEAD_TEST(test_an_end_waits),
+		AHEAD_TEST(test_several_readers),      AHEAD_TEST(test_not_across_a_write_that_failed),
+		AHEAD_TEST(test_not_across_a_control), AHEAD_TEST(test_at_the_end_of_all_files),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
