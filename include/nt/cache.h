@@ -10,9 +10,15 @@
 
 #include "irp.h"
 
-/* Both may block; both are called in a thread that holds locks of the file system (RDBSS: the FCB, exclusive). */
+/*
+ * Both may block; both are called in a thread that holds locks of the file system (RDBSS: the FCB, exclusive, and lent to
+ * reads and writes of pages, IRP_PAGING_IO).
+ */
 struct nt_cache_ops {
-	/* Dirty data of the range has reached the file system when this returns. length 0: to the end. */
+	/*
+	 * Dirty data of the range has reached the file system when this returns. length 0: to the end. What becomes dirty
+	 * from now on may not be kept.
+	 */
 	NTSTATUS (*flush)(void *context, LONGLONG offset, ULONG length);
 	/* Nothing of the range is served from memory after this returns. FALSE: some of it is in use. */
 	BOOLEAN (*purge)(void *context, LONGLONG offset, ULONG length);
@@ -23,8 +29,8 @@ struct nt_cache_ops {
 struct nt_cache_map;
 
 /*
- * A number that changes when the file system has what is kept of a file purged, whether or not somebody keeps
- * anything: who decides to keep, and attaches later, learns so whether the decision still holds.
+ * A number that changes when the file system has what is kept of a file flushed or purged, whether or not somebody
+ * keeps anything: who decides to keep, and attaches later, learns so whether the decision still holds.
  */
 ULONG_PTR nt_cache_generation(PSECTION_OBJECT_POINTERS pointers);
 

@@ -19,17 +19,19 @@ typedef struct _OWNER_ENTRY {
 
 typedef struct _ERESOURCE {
 	volatile LONG Raw;    /* the short lock of all below */
-	USHORT Flag;          /* ResourceOwnedExclusive */
+	USHORT Flag;          /* ResourceOwnedExclusive, NT_RESOURCE_LENT */
 	USHORT OwnerCapacity; /* entries in OwnerTable */
-	LONG ActiveEntries;   /* holders: distinct shared owners, or 1 while exclusive */
+	LONG ActiveEntries;   /* holders: distinct shared owners, or 1 while exclusive, and borrowers */
 	ULONG NumberOfSharedWaiters;
 	ULONG NumberOfExclusiveWaiters;
-	OWNER_ENTRY OwnerEntry;  /* the exclusive owner, or the first shared one */
-	POWNER_ENTRY OwnerTable; /* further shared owners */
-	LIST_ENTRY Waiters;      /* in order of arrival */
+	OWNER_ENTRY OwnerEntry;     /* the exclusive owner, or the first shared one */
+	POWNER_ENTRY OwnerTable;    /* further shared owners */
+	LIST_ENTRY Waiters;         /* in order of arrival */
+	struct nt_thread *Recaller; /* waits until the last borrower is gone */
 } ERESOURCE, *PERESOURCE;
 
 #define ResourceOwnedExclusive 0x80
+#define NT_RESOURCE_LENT 0x40
 
 NTSTATUS ExInitializeResourceLite(PERESOURCE Resource);
 NTSTATUS ExReinitializeResourceLite(PERESOURCE Resource);
@@ -48,6 +50,17 @@ VOID ExConvertExclusiveToSharedLite(PERESOURCE Resource);
  * ExReleaseResourceForThreadLite(Resource, OwnerPointer) is allowed, from any thread, once per hold.
  */
 VOID ExSetResourceOwnerPointer(PERESOURCE Resource, PVOID OwnerPointer);
+
+/*
+ * A loan: the exclusive holder waits for something that itself needs the resource, and lets in for that time those who
+ * ask for it by nt_resource_borrow(). They hold it shared, beside the exclusive holder, who touches nothing of what it
+ * protects meanwhile. nt_resource_recall() returns when the last of them has released it; whoever asks later waits.
+ * Without a loan nt_resource_borrow() is ExAcquireResourceSharedLite(Resource, TRUE), and releases are the same.
+ */
+void nt_resource_borrow(PERESOURCE resource);
+void nt_resource_lend(PERESOURCE resource);
+void nt_resource_recall(PERESOURCE resource);
+
 BOOLEAN ExIsResourceAcquiredExclusiveLite(PERESOURCE Resource);
 /* How often the caller holds it, shared or exclusive. */
 ULONG ExIsResourceAcquiredSharedLite(PERESOURCE Resource);

@@ -70,15 +70,14 @@ NTSTATUS nt_cache_attach(PFILE_OBJECT file, ULONG_PTR generation, const struct n
 	return STATUS_SUCCESS;
 }
 
-/* The map of a file, counted, or NULL; a purge begins a new generation. */
-static struct nt_cache_map *nt_cache_get(PSECTION_OBJECT_POINTERS pointers, bool purge)
+/* The map of a file, counted, or NULL; a new generation begins. */
+static struct nt_cache_map *nt_cache_get(PSECTION_OBJECT_POINTERS pointers)
 {
 	struct nt_cache_map *map;
 	KIRQL irql;
 
 	KeAcquireSpinLock(&nt_cache_lock, &irql);
-	if (purge)
-		pointers->DataSectionObject = (PVOID)(nt_cache_generation_locked(pointers) + 1);
+	pointers->DataSectionObject = (PVOID)(nt_cache_generation_locked(pointers) + 1);
 	map = pointers->SharedCacheMap;
 	if (map != NULL)
 		map->references++;
@@ -119,7 +118,7 @@ void nt_cache_detach(struct nt_cache_map *map)
 
 void nt_cache_end(PSECTION_OBJECT_POINTERS pointers)
 {
-	struct nt_cache_map *map = nt_cache_get(pointers, true);
+	struct nt_cache_map *map = nt_cache_get(pointers);
 
 	if (map == NULL)
 		return;
@@ -137,7 +136,7 @@ BOOLEAN CcIsFileCached(PFILE_OBJECT FileObject)
 VOID CcFlushCache(PSECTION_OBJECT_POINTERS SectionObjectPointer, PLARGE_INTEGER FileOffset, ULONG Length,
 		  PIO_STATUS_BLOCK IoStatus)
 {
-	struct nt_cache_map *map = nt_cache_get(SectionObjectPointer, false);
+	struct nt_cache_map *map = nt_cache_get(SectionObjectPointer);
 	NTSTATUS status = STATUS_SUCCESS;
 
 	if (map != NULL) {
@@ -154,7 +153,7 @@ VOID CcFlushCache(PSECTION_OBJECT_POINTERS SectionObjectPointer, PLARGE_INTEGER 
 BOOLEAN CcPurgeCacheSection(PSECTION_OBJECT_POINTERS SectionObjectPointer, PLARGE_INTEGER FileOffset,
 			    ULONG Length, BOOLEAN UninitializeCacheMaps)
 {
-	struct nt_cache_map *map = nt_cache_get(SectionObjectPointer, true);
+	struct nt_cache_map *map = nt_cache_get(SectionObjectPointer);
 	BOOLEAN purged = TRUE;
 
 	if (map == NULL)

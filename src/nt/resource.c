@@ -7,6 +7,8 @@
  * A release hands the resource over to whom it lets in: after an exclusive holder all shared waiters, else the next
  * exclusive; after the last shared holder the next exclusive.  So neither kind starves the other, and a woken waiter
  * owns the resource already.
+ *
+ * A loan lets borrowers in beside the exclusive holder: he is in OwnerEntry, they are in OwnerTable.
  */
 #include <stdlib.h>
 
@@ -15,7 +17,11 @@
 
 #define NT_OWNER_TABLE_FIRST 4
 
-enum grant { GRANT_SHARED, GRANT_EXCLUSIVE };
+enum grant {
+	GRANT_SHARED,
+	GRANT_BORROWED, /* the same, and also from an exclusive holder who lends */
+	GRANT_EXCLUSIVE
+};
 
 struct resource_waiter {
 	LIST_ENTRY link;
@@ -83,16 +89,17 @@ static void grant_exclusive_locked(PERESOURCE resource, ERESOURCE_THREAD owner)
 	resource->Flag |= ResourceOwnedExclusive;
 }
 
-/* Moves the granted waiters from the queue to `woken`. */
+/* Moves the granted waiters from the queue to `woken`; the resource is lent, or nobody holds it exclusive. */
 static void grant_shared_waiters_locked(PERESOURCE resource, PLIST_ENTRY woken)
 {
+	bool lent = is_exclusive(resource);
 	PLIST_ENTRY e = resource->Waiters.Flink;
 
 	while (e != &resource->Waiters) {
 		struct resource_waiter *waiter = CONTAINING_RECORD(e, struct resource_waiter, link);
 
 		e = e->Flink;
-		if (waiter->kind != GRANT_SHARED)
+		if (waiter->kind != GRANT_BORROWED && (lent || waiter->kind != GRANT_SHARED))
 			continue;
 		(void)RemoveEntryList(&waiter->link);
 		InsertTailList(woken, &waiter->link);
@@ -137,13 +144,13 @@ static void wait_for_grant_and_unlock(PERESOURCE resource, struct nt_thread *sel
 	if (self->irql >= DISPATCH_LEVEL)
 		NT_BUG("a resource is waited for at IRQL %u", self->irql);
 	InsertTailList(&resource->Waiters, &waiter.link);
-	if (kind == GRANT_SHARED)
-		resource->NumberOfSharedWaiters++;
-	else
+	if (kind == GRANT_EXCLUSIVE)
 		resource->NumberOfExclusiveWaiters++;
+	else
+		resource->NumberOfSharedWaiters++;
 	nt_word_unlock(&resource->Raw);
 
-	self->waits_for = kind == GRANT_SHARED ? "resource, shared" : "resource, exclusive";
+	self->waits_for = kind == GRANT_EXCLUSIVE ? "resource, exclusive" : "resource, shared";
 	self->waits_on = resource;
 	while (!__atomic_load_n(&waiter.granted, __ATOMIC_ACQUIRE))
 		nt_park(self, NT_FOREVER);
@@ -212,19 +219,21 @@ BOOLEAN ExAcquireResourceExclusiveLite(PERESOURCE Resource, BOOLEAN Wait)
 }
 
 enum shared_rule {
-	SHARED_PLAIN,             /* waits behind exclusives unless it holds the resource already */
-	SHARED_STARVE_EXCLUSIVE,  /* never behind a waiting exclusive */
-	SHARED_WAIT_FOR_EXCLUSIVE /* always behind them */
+	SHARED_PLAIN,              /* waits behind exclusives unless it holds the resource already */
+	SHARED_STARVE_EXCLUSIVE,   /* never behind a waiting exclusive */
+	SHARED_WAIT_FOR_EXCLUSIVE, /* always behind them */
+	SHARED_BORROWED            /* plain, but for a loan */
 };
 
 static bool may_share_now_locked(PERESOURCE resource, POWNER_ENTRY mine, enum shared_rule rule)
 {
 	if (is_exclusive(resource))
-		return false;
+		return rule == SHARED_BORROWED && (resource->Flag & NT_RESOURCE_LENT) != 0;
 	if (resource->NumberOfExclusiveWaiters == 0)
 		return true;
 	switch (rule) {
 	case SHARED_PLAIN:
+	case SHARED_BORROWED:
 		return mine != NULL;
 	case SHARED_STARVE_EXCLUSIVE:
 		return true;
@@ -250,7 +259,7 @@ static BOOLEAN acquire_shared(PERESOURCE resource, bool wait, enum shared_rule r
 		resource->ActiveEntries = 1;
 	} else {
 		mine = find_owner_locked(resource, id);
-		if (is_exclusive(resource) && mine != NULL) {
+		if (is_exclusive(resource) && mine == &resource->OwnerEntry) {
 			mine->OwnerCount++; /* the exclusive holder: one more hold */
 		} else if (may_share_now_locked(resource, mine, rule)) {
 			if (mine != NULL)
@@ -264,7 +273,8 @@ static BOOLEAN acquire_shared(PERESOURCE resource, bool wait, enum shared_rule r
 			if (mine != NULL)
 				NT_BUG("resource %p: a holder waits behind an exclusive that waits for it",
 				       (void *)resource);
-			wait_for_grant_and_unlock(resource, self, GRANT_SHARED);
+			wait_for_grant_and_unlock(resource, self,
+						  rule == SHARED_BORROWED ? GRANT_BORROWED : GRANT_SHARED);
 			self->held++;
 			return TRUE;
 		}
@@ -289,6 +299,11 @@ BOOLEAN ExAcquireSharedWaitForExclusive(PERESOURCE Resource, BOOLEAN Wait)
 	return acquire_shared(Resource, Wait, SHARED_WAIT_FOR_EXCLUSIVE);
 }
 
+void nt_resource_borrow(PERESOURCE resource)
+{
+	(void)acquire_shared(resource, true, SHARED_BORROWED); /* waits: always true */
+}
+
 BOOLEAN ExTryToAcquireResourceExclusiveLite(PERESOURCE Resource)
 {
 	return ExAcquireResourceExclusiveLite(Resource, FALSE);
@@ -299,9 +314,21 @@ static bool is_thread_id(ERESOURCE_THREAD owner)
 	return (owner & 3) == 0;
 }
 
+/* Locks: Raw. Return: whom to wake: the last borrower has gone. */
+static struct nt_thread *take_recaller_locked(PERESOURCE resource)
+{
+	struct nt_thread *recaller = NULL;
+
+	if (is_exclusive(resource) && resource->ActiveEntries == 1) {
+		recaller = resource->Recaller;
+		resource->Recaller = NULL;
+	}
+	return recaller;
+}
+
 static void release_for(PERESOURCE resource, ERESOURCE_THREAD owner)
 {
-	struct nt_thread *self = nt_self;
+	struct nt_thread *self = nt_self, *recaller;
 	LIST_ENTRY woken;
 	POWNER_ENTRY entry;
 	bool was_exclusive;
@@ -314,6 +341,8 @@ static void release_for(PERESOURCE resource, ERESOURCE_THREAD owner)
 		       (unsigned long)owner);
 	if (--entry->OwnerCount == 0) {
 		was_exclusive = is_exclusive(resource);
+		if (was_exclusive && entry == &resource->OwnerEntry && resource->ActiveEntries != 1)
+			NT_BUG("resource %p is released by a holder who has lent it", (void *)resource);
 		entry->OwnerThread = 0;
 		if (--resource->ActiveEntries == 0) {
 			resource->Flag &= (USHORT)~ResourceOwnedExclusive;
@@ -325,12 +354,15 @@ static void release_for(PERESOURCE resource, ERESOURCE_THREAD owner)
 				grant_shared_waiters_locked(resource, &woken);
 		}
 	}
+	recaller = take_recaller_locked(resource);
 	/* Before the unlock: the owner may end as soon as it sees that it holds nothing. */
 	if (is_thread_id(owner) && owner != (ERESOURCE_THREAD)self)
 		__atomic_add_fetch(&((struct nt_thread *)owner)->held_released, 1, __ATOMIC_RELEASE);
 	nt_word_unlock(&resource->Raw);
 	if (owner == (ERESOURCE_THREAD)self)
 		self->held--;
+	if (recaller != NULL)
+		nt_unpark(recaller);
 	wake_granted(&woken);
 	nt_sim_point();
 }
@@ -360,6 +392,50 @@ VOID ExConvertExclusiveToSharedLite(PERESOURCE Resource)
 	nt_word_unlock(&Resource->Raw);
 	wake_granted(&woken);
 	nt_sim_point();
+}
+
+static void assert_lender_locked(PERESOURCE resource, const char *what)
+{
+	if (!is_exclusive(resource) || resource->OwnerEntry.OwnerThread != self_id(nt_current()))
+		NT_BUG("resource %p is %s by a thread that does not hold it exclusive", (void *)resource,
+		       what);
+}
+
+void nt_resource_lend(PERESOURCE resource)
+{
+	LIST_ENTRY woken;
+
+	InitializeListHead(&woken);
+	nt_word_lock(&resource->Raw);
+	assert_lender_locked(resource, "lent");
+	resource->Flag |= NT_RESOURCE_LENT;
+	grant_shared_waiters_locked(resource, &woken);
+	nt_word_unlock(&resource->Raw);
+	wake_granted(&woken);
+	nt_sim_point();
+}
+
+void nt_resource_recall(PERESOURCE resource)
+{
+	struct nt_thread *self = nt_current();
+	bool gone;
+
+	nt_sim_point();
+	nt_word_lock(&resource->Raw);
+	assert_lender_locked(resource, "recalled");
+	resource->Flag &= (USHORT)~NT_RESOURCE_LENT;
+	gone = resource->ActiveEntries == 1;
+	resource->Recaller = gone ? NULL : self;
+	nt_word_unlock(&resource->Raw);
+	self->waits_for = "borrowers of a resource";
+	self->waits_on = resource;
+	while (!gone) {
+		nt_park(self, NT_FOREVER);
+		nt_word_lock(&resource->Raw);
+		gone = resource->Recaller == NULL;
+		nt_word_unlock(&resource->Raw);
+	}
+	self->waits_for = NULL;
 }
 
 VOID ExSetResourceOwnerPointer(PERESOURCE Resource, PVOID OwnerPointer)

@@ -404,6 +404,103 @@ static void plain_owner_pointer(void)
 	ExSetResourceOwnerPointer(&resource, &resource);
 }
 
+static BOOLEAN borrow(PERESOURCE resource, BOOLEAN wait)
+{
+	(void)wait;
+	nt_resource_borrow(resource);
+	return TRUE;
+}
+
+static void test_a_loan_lets_borrowers_in(void **state)
+{
+	/*
+	 * While the exclusive holder lends, those who borrow hold it beside him, also those who waited already; nobody
+	 * else does. He has it to himself again when the last of them has released it.
+	 */
+	struct helper waiting, plain, late;
+	ERESOURCE resource;
+
+	(void)state;
+	ExInitializeResourceLite(&resource);
+	assert_true(ExAcquireResourceExclusiveLite(&resource, TRUE));
+	helper_start(&waiting, &resource, borrow, TRUE);
+	helper_start(&plain, &resource, ExAcquireResourceSharedLite, TRUE);
+	until_waiters(&resource, 2, 0);
+
+	nt_resource_lend(&resource);
+	nt_test_wait(&waiting.done);
+	until_waiters(&resource, 1, 0); /* the plain one is not let in */
+	assert_false(try_from_other_thread(&resource, ExAcquireResourceSharedLite));
+	assert_false(try_from_other_thread(&resource, ExAcquireResourceExclusiveLite));
+	helper_start(&late, &resource, borrow, TRUE);
+	nt_test_wait(&late.done);
+	assert_true(ExIsResourceAcquiredExclusiveLite(&resource));
+	KeSetEvent(&waiting.release, 0, FALSE);
+	KeSetEvent(&late.release, 0, FALSE);
+	nt_resource_recall(&resource);
+	nt_thread_join(waiting.thread);
+	nt_thread_join(late.thread);
+
+	helper_start(&late, &resource, borrow, TRUE);
+	until_waiters(&resource, 2, 0);
+	ExReleaseResourceLite(&resource);
+	helper_end(&late);
+	helper_end(&plain);
+	assert_int_equal(ExDeleteResourceLite(&resource), STATUS_SUCCESS);
+}
+
+struct recall {
+	ERESOURCE resource;
+	KEVENT lent, borrowed;
+	bool released;
+};
+
+static void borrow_for_a_request(void *context)
+{
+	struct recall *r = context;
+	ULONG_PTR owner = (ULONG_PTR)r | 3;
+	LARGE_INTEGER pause = nt_test_ms(20);
+
+	nt_test_wait(&r->lent);
+	nt_resource_borrow(&r->resource);
+	ExSetResourceOwnerPointer(&r->resource, (PVOID)owner);
+	KeSetEvent(&r->borrowed, 0, FALSE);
+	KeDelayExecutionThread(KernelMode, FALSE, &pause); /* the recall has the time to begin */
+	r->released = true;
+	ExReleaseResourceForThreadLite(&r->resource, owner);
+}
+
+static void test_a_recall_waits_for_a_borrower_that_is_a_request(void **state)
+{
+	/* What was borrowed may be given to a request; the recall returns after that has released it. */
+	struct recall r = {.released = false};
+	struct nt_thread *thread;
+
+	(void)state;
+	ExInitializeResourceLite(&r.resource);
+	KeInitializeEvent(&r.lent, NotificationEvent, FALSE);
+	KeInitializeEvent(&r.borrowed, NotificationEvent, FALSE);
+	assert_int_equal(nt_thread_create("borrower", borrow_for_a_request, &r, &thread), STATUS_SUCCESS);
+	assert_true(ExAcquireResourceExclusiveLite(&r.resource, TRUE));
+	nt_resource_lend(&r.resource);
+	KeSetEvent(&r.lent, 0, FALSE);
+	nt_test_wait(&r.borrowed);
+	nt_resource_recall(&r.resource);
+	assert_true(r.released);
+	ExReleaseResourceLite(&r.resource);
+	nt_thread_join(thread);
+	assert_int_equal(ExDeleteResourceLite(&r.resource), STATUS_SUCCESS);
+}
+
+static void lend_unheld(void)
+{
+	ERESOURCE resource;
+
+	NT_TEST_START_IN_CHILD();
+	ExInitializeResourceLite(&resource);
+	nt_resource_lend(&resource);
+}
+
 static void end_while_holding(void)
 {
 	ERESOURCE resource;
@@ -421,6 +518,7 @@ static void test_broken_rules_end_the_process(void **state)
 	assert_true(nt_test_dies(upgrade, "held shared by the thread that wants it exclusive"));
 	assert_true(nt_test_dies(release_unheld, "does not hold it"));
 	assert_true(nt_test_dies(delete_held, "has holders or waiters"));
+	assert_true(nt_test_dies(lend_unheld, "does not hold it exclusive"));
 	assert_true(nt_test_dies(plain_owner_pointer, "two low bits"));
 	assert_true(nt_test_dies(end_while_holding, "still holds 1"));
 }
@@ -436,6 +534,8 @@ int main(void)
 		WITH(test_convert_lets_readers_in),
 		WITH(test_release_for_another_thread),
 		WITH(test_owner_pointer_takes_over),
+		WITH(test_a_loan_lets_borrowers_in),
+		WITH(test_a_recall_waits_for_a_borrower_that_is_a_request),
 		WITH(test_stress_with_hand_over),
 		cmocka_unit_test(test_broken_rules_end_the_process),
 	};

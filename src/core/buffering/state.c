@@ -62,6 +62,10 @@ static ULONG rx_buffering_leave(PFCB fcb, PSRV_OPEN so, ULONG state)
 	if ((held & ~state & FCB_STATE_READCACHING_ENABLED) != 0)
 		(void)RxPurgeFcbInSystemCache(fcb, NULL, 0, FALSE,
 					      FALSE); /* pages in use: their user rereads */
+	/* pages that were changed after the flush came with the purge */
+	if ((held & ~state & FCB_STATE_WRITECACHING_ENABLED) != 0 && rx_cache_has_data(fcb) &&
+	    so->Condition == Condition_Good && !rx_buffering_give_up_writes(fcb, so))
+		state = 0;
 	return state;
 }
 

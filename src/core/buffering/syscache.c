@@ -2,7 +2,7 @@
  * syscache.c - the pages of a file that the cache manager keeps for us: written back, or forgotten.
  *
  * Owns:   nothing; who keeps pages is in the FCB's SECTION_OBJECT_POINTERS (nt/cache.h).
- * Locks:  FCB exclusive.
+ * Locks:  FCB exclusive, and lent while somebody else writes or forgets pages: what he has begun with them must end.
  */
 #include "core/buffering/buffering.h"
 
@@ -23,7 +23,9 @@ NTSTATUS RxFlushFcbInSystemCache(PFCB Fcb, BOOLEAN SynchronizeWithLazyWriter)
 
 	(void)SynchronizeWithLazyWriter;
 	rx_assert_fcb_exclusive(Fcb);
+	rx_lend_fcb(Fcb);
 	CcFlushCache(&Fcb->NonPaged->SectionObjectPointers, NULL, 0, &iosb);
+	rx_recall_fcb(Fcb);
 	if (NT_SUCCESS(iosb.Status)) /* what the pages' owner wrote may have been kept here */
 		iosb.Status = rx_cache_flush(Fcb);
 	return iosb.Status;
@@ -46,8 +48,12 @@ NTSTATUS RxPurgeFcbInSystemCache(PFCB Fcb, PLARGE_INTEGER FileOffset, ULONG Leng
 	rx_assert_fcb_exclusive(Fcb);
 	if (FlushFile)
 		status = RxFlushFcbInSystemCache(Fcb, TRUE);
-	if (NT_SUCCESS(status) && !CcPurgeCacheSection(&Fcb->NonPaged->SectionObjectPointers, FileOffset,
-						       Length, UninitializeCacheMaps))
+	if (!NT_SUCCESS(status))
+		return status;
+	rx_lend_fcb(Fcb);
+	if (!CcPurgeCacheSection(&Fcb->NonPaged->SectionObjectPointers, FileOffset, Length,
+				 UninitializeCacheMaps))
 		status = STATUS_UNSUCCESSFUL;
+	rx_recall_fcb(Fcb);
 	return status;
 }

@@ -4,6 +4,7 @@
 #include "core/dispatch/dispatch.h"
 
 #include "core/context/context.h"
+#include "core/object/object.h"
 
 static NTSTATUS rx_acquire_result(PRX_CONTEXT rxc, NTSTATUS status)
 {
@@ -42,6 +43,13 @@ NTSTATUS rx_acquire_fcb_exclusive(PRX_CONTEXT rxc)
 NTSTATUS rx_acquire_fcb_shared(PRX_CONTEXT rxc)
 {
 	return rx_acquire_result(rxc, RxAcquireSharedFcb(rxc, (PFCB)rxc->pFcb));
+}
+
+NTSTATUS rx_acquire_fcb_paging(PRX_CONTEXT rxc)
+{
+	rx_borrow_fcb(rxc, (PFCB)rxc->pFcb);
+	rxc->FcbResourceAcquired = TRUE;
+	return STATUS_SUCCESS;
 }
 
 void rx_release_fcb(PRX_CONTEXT rxc)

@@ -44,6 +44,11 @@ VOID rx_fsp_init_device(PRDBSS_DEVICE_OBJECT dev);
  */
 NTSTATUS rx_acquire_fcb_exclusive(PRX_CONTEXT rxc);
 NTSTATUS rx_acquire_fcb_shared(PRX_CONTEXT rxc);
+/*
+ * The same for a transfer of pages: shared, or lent by somebody who waits for these very pages (rx_lend_fcb()). Waits in
+ * every case: a worker that came to it later might be needed by those who wait.
+ */
+NTSTATUS rx_acquire_fcb_paging(PRX_CONTEXT rxc);
 void rx_release_fcb(PRX_CONTEXT rxc);
 /*
  * Gives the FCB back, and posts the request when that is what the driver wants: STATUS_PENDING with PostRequest. Then the

@@ -2,7 +2,8 @@
  * read.c - IRP_MJ_READ.
  *
  * Owns:   nothing; the data goes from the mini-redirector straight into the IRP's MDL.
- * Locks:  FCB shared, re-owned by the request when it pends: a truncation or a buffering change waits for it.
+ * Locks:  FCB shared, re-owned by the request when it pends: a truncation or a buffering change waits for it. Pages are
+ *         also read while the FCB is lent (rx_lend_fcb()).
  *
  * What is not at the server yet, and what was read ahead, comes from core/cache; all else is low I/O. A read past the end answers
  * STATUS_END_OF_FILE.
@@ -109,6 +110,14 @@ static NTSTATUS rx_read_cached(PRX_CONTEXT rxc)
 	return STATUS_SUCCESS;
 }
 
+/* A transfer of core/cache has the FCB from its sender. */
+static NTSTATUS rx_read_acquire(PRX_CONTEXT rxc, PIRP irp)
+{
+	if (rx_cache_is_own(irp))
+		return STATUS_SUCCESS;
+	return (irp->Flags & IRP_PAGING_IO) != 0 ? rx_acquire_fcb_paging(rxc) : rx_acquire_fcb_shared(rxc);
+}
+
 /* Pipe reads of one handle come one after the other. STATUS_PENDING: queued. */
 static NTSTATUS rx_read_serialize(PRX_CONTEXT rxc)
 {
@@ -133,8 +142,7 @@ NTSTATUS NTAPI rx_common_read(PRX_CONTEXT rxc, PIRP irp)
 	if (status != STATUS_SUCCESS)
 		return status;
 
-	/* a transfer of core/cache has the FCB from its sender */
-	status = rx_cache_is_own(irp) ? STATUS_SUCCESS : rx_acquire_fcb_shared(rxc);
+	status = rx_read_acquire(rxc, irp);
 	if (status != STATUS_SUCCESS)
 		return status == STATUS_PENDING ? status : rx_read_end(rxc, status);
 	status = rx_check_server_open(rxc);

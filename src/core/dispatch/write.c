@@ -4,7 +4,8 @@
  * Owns:   FileSize and ValidDataLength of the FCB as far as this machine's writes move them.
  * Locks:  FCB shared, so that writes to one file run side by side, with two exceptions that need it exclusive:
  *         an append, which must find its place and fill it in one step, and a write that grows the file of a
- *         driver with MRxExtendForCache or MRxExtendForNonCache. Re-owned by the request when it pends.
+ *         driver with MRxExtendForCache or MRxExtendForNonCache. Re-owned by the request when it pends. Pages are also
+ *         written while the FCB is lent (rx_lend_fcb()); what is kept of them is no different from other data.
  *
  * A write goes to the server at once, unless the server lets us keep its data (core/cache). Sizes follow in the
  * completion, as a maximum, atomically: writers hold the FCB shared, and whoever sets a size holds it exclusive.
@@ -167,8 +168,7 @@ static bool rx_write_is_cached(PRX_CONTEXT rxc)
 
 	return (rxc->pFcb->FcbState & FCB_STATE_WRITECACHING_ENABLED) != 0 &&
 	       rxc->pFcb->pNetRoot->Type == NET_ROOT_DISK && file->WriteAccess &&
-	       (nt_file_flags(file) & direct) == 0 &&
-	       (rxc->CurrentIrp->Flags & (IRP_NOCACHE | IRP_PAGING_IO)) == 0 &&
+	       (nt_file_flags(file) & direct) == 0 && (rxc->CurrentIrp->Flags & IRP_NOCACHE) == 0 &&
 	       (rxc->Flags & RX_CONTEXT_FLAG_WRITE_THROUGH) == 0 &&
 	       (rxc->pRelevantSrvOpen->Flags & SRVOPEN_FLAG_DONTUSE_WRITE_CACHING) == 0 &&
 	       !rx_locks_at_server((PFCB)rxc->pFcb);
@@ -257,7 +257,9 @@ static NTSTATUS rx_write_acquire(PRX_CONTEXT rxc, PIRP irp)
 {
 	if (rx_cache_is_own(irp))
 		return STATUS_SUCCESS;
-	return rx_write_needs_exclusive(rxc) ? rx_acquire_fcb_exclusive(rxc) : rx_acquire_fcb_shared(rxc);
+	if (rx_write_needs_exclusive(rxc))
+		return rx_acquire_fcb_exclusive(rxc);
+	return (irp->Flags & IRP_PAGING_IO) != 0 ? rx_acquire_fcb_paging(rxc) : rx_acquire_fcb_shared(rxc);
 }
 
 /* The write ends here: its data is kept, or it failed. */

@@ -39,6 +39,22 @@ NTSTATUS __RxAcquireSharedFcb(PRX_CONTEXT RxContext, PFCB Fcb)
 	return STATUS_SUCCESS;
 }
 
+void rx_lend_fcb(PFCB fcb)
+{
+	nt_resource_lend(fcb->Header.Resource);
+}
+
+void rx_recall_fcb(PFCB fcb)
+{
+	nt_resource_recall(fcb->Header.Resource);
+}
+
+void rx_borrow_fcb(PRX_CONTEXT rxc, PFCB fcb)
+{
+	nt_resource_borrow(fcb->Header.Resource);
+	rx_fcb_track(rxc, 1);
+}
+
 VOID __RxReleaseFcb(PRX_CONTEXT RxContext, PFCB Fcb)
 {
 	rx_fcb_track(RxContext, -1);

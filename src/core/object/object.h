@@ -109,6 +109,15 @@ void rx_fcb_forget_name_locked(PFCB fcb);
 NTSTATUS rx_fcb_rename_locked(PFCB fcb, PCUNICODE_STRING new_path);
 /* Finalizes the FCBs nobody uses any more. Locks: takes the FCB table exclusive; FCBs it cannot have are left. */
 void rx_net_root_purge_unused_fcbs(PNET_ROOT nr);
+/*
+ * Between the two the pages of the file are asked for: whoever keeps them can give them up only if reads and writes of
+ * pages (IRP_PAGING_IO) that are under way come to an end, so these have the file meanwhile. Nothing else does.
+ * Locks: FCB exclusive; the caller changes nothing of it in between.
+ */
+void rx_lend_fcb(PFCB fcb);
+void rx_recall_fcb(PFCB fcb);
+/* The FCB shared, or lent. Waits. Released by RxReleaseFcb() and its kin. */
+void rx_borrow_fcb(PRX_CONTEXT rxc, PFCB fcb);
 /* Guards the SrvOpenList and its FobxLists against readers that do not hold the FCB. A leaf. */
 void rx_fcb_lists_lock(PFCB fcb);
 void rx_fcb_lists_unlock(PFCB fcb);

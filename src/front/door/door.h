@@ -239,6 +239,7 @@ struct door_opened {
 	ULONG supplied;         /* DOOR_QUERY_STAT when @stat is valid; DOOR_SET when @set_status is */
 	NTSTATUS set_status;    /* of the first change that failed, else of the close behind it */
 	BOOLEAN read_caching; /* with a query: the server tells before somebody else changes the file's data */
+	BOOLEAN write_caching; /* the same before somebody else reads it: nobody else has it open */
 	ULONG_PTR cache_generation; /* with read_caching: for door_cache_attach() */
 	FILE_STAT_INFORMATION stat;
 };
@@ -260,6 +261,9 @@ struct nt_cache_map;
 /* The caller keeps data of the file from now on; STATUS_RETRY: it may not any more. See nt_cache_attach(). */
 NTSTATUS door_cache_attach(const struct door_opened *opened, const struct nt_cache_ops *ops, void *context,
 			   struct nt_cache_map **map);
+
+/* Nothing of the grant was taken back since the open. */
+bool door_cache_is_current(const struct door_opened *opened);
 
 /* Open, query, close: one round trip where the driver can.  Never follows a reparse point. */
 NTSTATUS door_stat_path(struct door_volume *volume, const struct door_caller *caller,
@@ -294,6 +298,15 @@ void door_read_async(struct door_file *file, const struct door_caller *caller, v
 		     uint64_t offset, door_done_fn done, void *context);
 void door_write_async(struct door_file *file, const struct door_caller *caller, const void *buffer,
 		      ULONG length, uint64_t offset, door_done_fn done, void *context);
+
+/*
+ * The same for pages that the caller keeps under door_cache_attach(): also while his flush or purge is waited for, with
+ * the file held. A write keeps its place, whatever the handle does with others.
+ */
+void door_read_pages_async(struct door_file *file, const struct door_caller *caller, void *buffer,
+			   ULONG length, uint64_t offset, door_done_fn done, void *context);
+void door_write_pages_async(struct door_file *file, const struct door_caller *caller, const void *buffer,
+			    ULONG length, uint64_t offset, door_done_fn done, void *context);
 
 NTSTATUS door_read(struct door_file *file, const struct door_caller *caller, void *buffer, ULONG length,
 		   uint64_t offset, ULONG *transferred);

@@ -49,29 +49,44 @@ static NTSTATUS make_transfer(struct door_file *file, const struct door_caller *
 	return STATUS_SUCCESS;
 }
 
+static void send_transfer(struct door_file *file, const struct door_caller *caller, UCHAR major, ULONG flags,
+			  void *buffer, ULONG length, uint64_t offset, door_done_fn done, void *context)
+{
+	struct door_request *r;
+	NTSTATUS status = make_transfer(file, caller, major, buffer, length, offset, &r);
+
+	if (!NT_SUCCESS(status)) {
+		done(context, status, 0);
+		return;
+	}
+	r->irp->Flags |= flags;
+	door_request_send(r, caller, done, context);
+}
+
 void door_read_async(struct door_file *file, const struct door_caller *caller, void *buffer, ULONG length,
 		     uint64_t offset, door_done_fn done, void *context)
 {
-	struct door_request *r;
-	NTSTATUS status = make_transfer(file, caller, IRP_MJ_READ, buffer, length, offset, &r);
-
-	if (NT_SUCCESS(status))
-		door_request_send(r, caller, done, context);
-	else
-		done(context, status, 0);
+	send_transfer(file, caller, IRP_MJ_READ, 0, buffer, length, offset, done, context);
 }
 
 void door_write_async(struct door_file *file, const struct door_caller *caller, const void *buffer,
 		      ULONG length, uint64_t offset, door_done_fn done, void *context)
 {
-	struct door_request *r;
-	NTSTATUS status =
-		make_transfer(file, caller, IRP_MJ_WRITE, (void *)(uintptr_t)buffer, length, offset, &r);
+	send_transfer(file, caller, IRP_MJ_WRITE, 0, (void *)(uintptr_t)buffer, length, offset, done,
+		      context);
+}
 
-	if (NT_SUCCESS(status))
-		door_request_send(r, caller, done, context);
-	else
-		done(context, status, 0);
+void door_read_pages_async(struct door_file *file, const struct door_caller *caller, void *buffer,
+			   ULONG length, uint64_t offset, door_done_fn done, void *context)
+{
+	send_transfer(file, caller, IRP_MJ_READ, IRP_PAGING_IO, buffer, length, offset, done, context);
+}
+
+void door_write_pages_async(struct door_file *file, const struct door_caller *caller, const void *buffer,
+			    ULONG length, uint64_t offset, door_done_fn done, void *context)
+{
+	send_transfer(file, caller, IRP_MJ_WRITE, IRP_PAGING_IO, (void *)(uintptr_t)buffer, length, offset,
+		      done, context);
 }
 
 static NTSTATUS transfer(struct door_file *file, const struct door_caller *caller, UCHAR major, void *buffer,

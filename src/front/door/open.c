@@ -267,6 +267,7 @@ static void fill_create(struct door_request *r, const struct door_open *open, PI
 static void tell_cache(struct door_opened *out, const RX_QUERY_ON_CREATE_ECP *ecp)
 {
 	out->read_caching = (ecp->BufferingState & FCB_STATE_READCACHING_ENABLED) != 0;
+	out->write_caching = out->read_caching && (ecp->BufferingState & FCB_STATE_WRITECACHING_ENABLED) != 0;
 	out->cache_generation = ecp->CacheGeneration;
 }
 
@@ -479,6 +480,13 @@ NTSTATUS door_cache_attach(const struct door_opened *opened, const struct nt_cac
 			   struct nt_cache_map **map)
 {
 	return nt_cache_attach(opened->file->object, opened->cache_generation, ops, context, map);
+}
+
+bool door_cache_is_current(const struct door_opened *opened)
+{
+	PSECTION_OBJECT_POINTERS pointers = opened->file->object->SectionObjectPointer;
+
+	return pointers != NULL && nt_cache_generation(pointers) == opened->cache_generation;
 }
 
 NTSTATUS door_stat_path(struct door_volume *volume, const struct door_caller *caller,

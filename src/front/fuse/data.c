@@ -5,9 +5,25 @@
  * Memory:  a read goes into a pooled buffer and from there to the kernel; written data stays in the buffer it
  *          was received in, which belongs to the request until its completion.
  * A completion touches neither node nor handle (both may be gone when the request was answered early).
+ *
+ * Handles that the kernel keeps pages for transfer pages. Others pass the pages by: what was changed there through a
+ * mapping is written before, and what is there is dropped behind a write.
  */
 
 #include "fuse_int.h"
+
+#define LAUNDER_PATIENCE (1ll * 10000000) /* 100 ns */
+
+/* A transfer that passes the kernel's pages by. */
+static void bring_changed_pages(struct front_request *r, struct front_file *f, uint64_t offset, size_t size)
+{
+	if (!front_node_may_be_dirty(r->fuse, f->node))
+		return;
+	if (offset == DOOR_APPEND)
+		front_notify_purge(r->fuse, r->ino, 0, 0, LAUNDER_PATIENCE);
+	else
+		front_notify_purge(r->fuse, r->ino, offset, size, LAUNDER_PATIENCE);
+}
 
 static void read_done(void *context, NTSTATUS status, ULONG_PTR information)
 {
@@ -52,8 +68,14 @@ void front_op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struc
 	/* An early answer may bring the kernel's RELEASE while the driver is being called. */
 	atomic_fetch_add(&f->refs, 1);
 	r->offset = (uint64_t)off;
-	r->inval = front_cache_renew(r, f);
-	door_read_async(f->file, &r->caller, r->buffer, (ULONG)size, (uint64_t)off, read_done, r);
+	if (f->cached) {
+		r->inval = front_cache_renew(r, f);
+		door_read_pages_async(f->file, &r->caller, r->buffer, (ULONG)size, (uint64_t)off, read_done,
+				      r);
+	} else {
+		bring_changed_pages(r, f, r->offset, size);
+		door_read_async(f->file, &r->caller, r->buffer, (ULONG)size, (uint64_t)off, read_done, r);
+	}
 	front_file_put(fuse, f);
 }
 
@@ -78,6 +100,20 @@ static void write_done(void *context, NTSTATUS status, ULONG_PTR information)
 	front_end(r);
 }
 
+/* Of the kernel's pages: @changed: through a mapping, some time ago; else by a write that goes through them now. */
+static void write_pages(struct front_request *r, struct front_file *f, const char *buf, size_t size,
+			bool changed)
+{
+	if (changed && !front_cache_takes_page(r->fuse, f)) {
+		front_reply_err(r, EIO);
+		front_recv_put(r->fuse, r->recv);
+		front_end(r);
+		return;
+	}
+	r->inval = !changed && !front_cache_may_keep_changes(r->fuse, f->node);
+	door_write_pages_async(f->file, &r->caller, buf, (ULONG)size, r->offset, write_done, r);
+}
+
 void front_op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_t off,
 		    struct fuse_file_info *fi)
 {
@@ -93,11 +129,16 @@ void front_op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size
 		return;
 	}
 	r->ino = ino;
-	r->offset = f->append ? DOOR_APPEND : (uint64_t)off;
+	r->offset = f->append && !fi->writepage ? DOOR_APPEND : (uint64_t)off;
 	r->recv = front_recv_take();
 	atomic_fetch_add(&f->refs, 1);
 	atomic_store_explicit(&f->wrote, true, memory_order_relaxed);
-	r->inval = front_node_is_cached(fuse, f->node);
-	door_write_async(f->file, &r->caller, buf, (ULONG)size, r->offset, write_done, r);
+	if (f->cached) {
+		write_pages(r, f, buf, size, fi->writepage);
+	} else {
+		bring_changed_pages(r, f, r->offset, size);
+		r->inval = front_node_is_cached(fuse, f->node);
+		door_write_async(f->file, &r->caller, buf, (ULONG)size, r->offset, write_done, r);
+	}
 	front_file_put(fuse, f);
 }

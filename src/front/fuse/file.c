@@ -4,7 +4,8 @@
  * Every open shares everything: POSIX has no share modes, and deletion and renaming of open files need it.
  * A read-only open lets the kernel keep pages: under the server's grant until that ends (cache.c); without one the
  * kernel asks for attributes before each read and drops the pages when the file changed. An open that may write
- * bypasses them.
+ * bypasses them, with one exception: one that may read and write, while nobody else has the file open (WRITECACHING).
+ * That is what a shared mapping for writing needs; without the grant it fails with ENODEV.
  */
 #include <fcntl.h>
 
@@ -43,7 +44,7 @@ static NTSTATUS make_handle(struct front_request *r, struct front_node *node,
 {
 	struct rdr_fuse *fuse = r->fuse;
 	NTSTATUS status = front_file_create(fuse, node, opened->file, out);
-	bool kept = false;
+	bool maps, kept = false;
 
 	if (!NT_SUCCESS(status)) {
 		(void)door_close(opened->file, NULL); /* nothing was written through it */
@@ -52,9 +53,17 @@ static NTSTATUS make_handle(struct front_request *r, struct front_node *node,
 	(*out)->can_read = (fi->flags & O_ACCMODE) != O_WRONLY;
 	(*out)->can_write = (fi->flags & O_ACCMODE) != O_RDONLY;
 	(*out)->append = (fi->flags & O_APPEND) != 0;
-	(*out)->cached = !(*out)->can_write && !is_uncached(fuse, fi->flags);
+	maps = (*out)->can_read && (*out)->can_write && !(*out)->append && opened->write_caching;
+	(*out)->cached = (!(*out)->can_write || maps) && !is_uncached(fuse, fi->flags);
 	if ((*out)->cached && opened->read_caching)
 		kept = front_cache_enter(fuse, *out, opened);
+	if ((*out)->cached && (*out)->can_write) {
+		(*out)->cached = front_cache_is_exclusive(*out);
+		if ((*out)->cached)
+			front_cache_maps(fuse, *out);
+		else
+			front_cache_leave(fuse, *out);
+	}
 	fi->fh = (uint64_t)(uintptr_t)*out;
 	fi->direct_io = !(*out)->cached;
 	fi->keep_cache = kept;
@@ -92,6 +101,15 @@ static bool is_another(const struct front_node *node, NTSTATUS status, const str
 	       (uint64_t)opened->stat.FileId.QuadPart != node->file_id;
 }
 
+/* A program that may want to map the file for writing has an open without the grant that this takes. */
+static bool could_be_better(struct rdr_fuse *fuse, struct front_node *node, NTSTATUS status, int flags,
+			    const struct door_opened *opened)
+{
+	return NT_SUCCESS(status) && (flags & O_ACCMODE) == O_RDWR && !(flags & (O_APPEND | O_TRUNC)) &&
+	       !is_uncached(fuse, flags) && opened->read_caching && !opened->write_caching &&
+	       front_cache_ask_again(fuse, node);
+}
+
 /*
  * Return: STATUS_FILE_RENAMED: another file has the name by now: the kernel looks it up again and comes back. But the
  * kernel may know that already, and the engine not, which keeps opens for a while: it is told, once.
@@ -101,7 +119,8 @@ static NTSTATUS open_node(struct front_request *r, struct front_node *node, stru
 {
 	NTSTATUS status = open_existing(r, open, flags, opened);
 
-	if (is_another(node, status, opened) && !(flags & O_TRUNC)) {
+	if (could_be_better(r->fuse, node, status, flags, opened) ||
+	    (is_another(node, status, opened) && !(flags & O_TRUNC))) {
 		(void)door_close(opened->file, NULL);
 		open->query |= DOOR_QUERY_FRESH;
 		status = open_existing(r, open, flags, opened);

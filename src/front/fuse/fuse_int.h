@@ -59,6 +59,8 @@ struct front_node {
 	uint32_t type;       /* S_IFDIR, S_IFREG, S_IFLNK */
 	bool hashed;
 	struct front_cache *cache; /* pages under a grant; NULL: none */
+	ULONGLONG asked_at; /* interrupt time when the server was last asked for the whole grant again */
+	uint32_t mappers;   /* handles that may have mapped it for writing */
 	/* what the kernel was told last; a guess, which costs a message or a notice when it is wrong */
 	atomic_llong told_size; /* bytes */
 	atomic_llong told_time; /* of the last write; 100 ns */
@@ -93,6 +95,8 @@ struct front_cache {
 	atomic_uint refs;
 	unsigned int users;         /* open handles; under nodes.mutex */
 	atomic_bool granted;        /* never true again: a later open gets a new one */
+	atomic_bool exclusive;      /* nobody else has the file open: changed pages may stay in the kernel */
+	atomic_bool over;           /* the pages of its time are gone; never false again */
 	FILE_STAT_INFORMATION stat; /* under nodes.mutex */
 	ULONGLONG stat_time;        /* interrupt time when it was asked for; 0: never */
 	struct nt_cache_map *map;
@@ -145,6 +149,7 @@ struct front_file {
 	bool can_write;
 	bool append;
 	bool cached;                  /* the kernel keeps pages for it */
+	bool maps;                    /* and it may write: counted in node->mappers */
 	bool listed;                  /* in node->files */
 	bool departs;                 /* counted in nodes.departing */
 	bool leaving;                 /* counted in node->leaving, which it has pinned */
@@ -154,6 +159,8 @@ struct front_file {
 	struct front_node *locked_in; /* that counts it in `locking`; pinned */
 	struct front_cache *cache;    /* opened under a grant; counted in its refs; under nodes.mutex */
 	ULONGLONG renew_time;         /* interrupt time of the last attempt to get a grant back; the same */
+	WORK_QUEUE_ITEM renewal;      /* one at a time: the attempts are far apart */
+	bool renewing;                /* queued, or running; under nodes.mutex */
 };
 
 /* ---- requests --------------------------------------------------------------------------------------- */
@@ -261,7 +268,8 @@ struct rdr_fuse {
 	struct front_node *root;
 	struct front_requests requests;
 	struct front_pool pool;
-	struct front_notify notify; /* pages */
+	struct front_notify notify;      /* pages */
+	struct front_notify notify_held; /* pages that somebody waits for who holds their file */
 	struct front_notify notify_names;
 	struct front_watches watches;
 
@@ -279,7 +287,9 @@ struct rdr_fuse {
 	atomic_ullong n_written;
 	atomic_uint n_files;
 	atomic_uint n_caches;
-	KEVENT no_caches; /* notification: n_caches is 0, or was */
+	atomic_uint n_renewals;
+	KEVENT no_renewals; /* notification: n_renewals is 0, or was */
+	KEVENT no_caches;   /* notification: n_caches is 0, or was */
 };
 
 /* mount.c */
@@ -463,6 +473,23 @@ void front_cache_node_gone(struct front_node *node);
 /* No cache is left when this returns: the nodes are gone, and the handles. */
 void front_caches_wait(struct rdr_fuse *fuse);
 bool front_node_is_granted(struct rdr_fuse *fuse, struct front_node *node);
+/* Nobody else has the file open: the handle may be mapped for writing. */
+bool front_cache_is_exclusive(const struct front_file *f);
+/*
+ * An open of ours that the engine served with an older one has no better grant than that one had. Return: true: it is
+ * time to ask the server.
+ */
+bool front_cache_ask_again(struct rdr_fuse *fuse, struct front_node *node);
+/* And so it is used, until front_cache_leave(). */
+void front_cache_maps(struct rdr_fuse *fuse, struct front_file *f);
+/* The kernel may have pages that were changed through a mapping: other ways to the data bring them first. */
+bool front_node_may_be_dirty(struct rdr_fuse *fuse, struct front_node *node);
+/* The kernel may keep them. */
+bool front_cache_may_keep_changes(struct rdr_fuse *fuse, struct front_node *node);
+/* A page that was changed through a mapping of the handle may be written: nobody else's changes are lost by that. */
+bool front_cache_takes_page(struct rdr_fuse *fuse, struct front_file *f);
+/* No thread asks for a grant any more. */
+void front_renewals_wait(struct rdr_fuse *fuse);
 
 /* lock.c */
 /* A descriptor was closed by the owner: all his locks on the file go, whichever descriptor they were taken through. */
@@ -501,9 +528,14 @@ void front_link_size(struct front_request *r, const UNICODE_STRING *path, FILE_S
 NTSTATUS front_notify_start(struct rdr_fuse *fuse);
 void front_notify_stop(struct rdr_fuse *fuse);
 void front_notify_inval_range(struct rdr_fuse *fuse, fuse_ino_t ino, uint64_t offset, uint64_t length);
-/* The same, and waits until the kernel has done it, for `patience` (100 ns) at most. */
+/*
+ * The kernel writes what is changed of all pages, and forgets them. For those who hold the file (nt/cache.h). Return:
+ * false: it has not done so within `patience` (100 ns); it goes on with it.
+ */
+bool front_notify_give_up(struct rdr_fuse *fuse, fuse_ino_t ino, LONGLONG patience);
 /* The kernel forgets the attributes of a file, before this returns or, on a busy machine, a moment later. */
 void front_notify_attributes(struct rdr_fuse *fuse, fuse_ino_t ino, LONGLONG patience);
+/* The same as front_notify_inval_range(), and waits until the kernel has done it, for `patience` (100 ns) at most. */
 void front_notify_purge(struct rdr_fuse *fuse, fuse_ino_t ino, uint64_t offset, uint64_t length,
 			LONGLONG patience);
 /* The name leads to nothing any more, or to something else: it is dropped with all that hangs below it. */

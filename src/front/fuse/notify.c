@@ -1,7 +1,8 @@
 /*
  * notify.c - invalidations to the kernel.
  *
- * Owns:      two queues, one for pages and one for names, and for each the one thread that sends.  These threads serve
+ * Owns:      three queues, of pages that are forgotten by and by, of pages that RDBSS waits for with a file held, and of
+ *            names, and for each the one thread that sends.  These threads serve
  *            no request: a notification may wait in the kernel for a request in flight, which another thread then
  *            answers.  A name waits for the folder's lock, and so for every request that changes the folder; that may
  *            be what the server lets wait for our pages: hence the second queue.
@@ -105,25 +106,35 @@ void front_notify_inval_attr(struct rdr_fuse *fuse, fuse_ino_t ino)
 		queue_notice(&fuse->notify_names, notice);
 }
 
-/* Queues @notice (NULL allowed) and waits until it is sent, or not any longer: it is sent all the same. */
-static void queue_and_wait(struct front_notify *q, struct front_notice *notice, LONGLONG patience)
+/*
+ * Queues @notice (NULL allowed) and waits until it is sent, or not any longer: it is sent all the same. Return: false: it
+ * was not sent in time.
+ */
+static bool queue_and_wait(struct front_notify *q, struct front_notice *notice, LONGLONG patience)
 {
 	struct notice_waiter *waiter = ExAllocatePoolWithTag(NonPagedPool, sizeof(*waiter), FUSE_TAG_NOTIFY);
 	LARGE_INTEGER limit = {.QuadPart = -patience};
+	bool sent;
 
 	if (notice == NULL || waiter == NULL) {
 		if (notice != NULL)
 			ExFreePoolWithTag(notice, FUSE_TAG_NOTIFY);
 		if (waiter != NULL)
 			ExFreePoolWithTag(waiter, FUSE_TAG_NOTIFY);
-		return;
+		return false;
 	}
 	atomic_init(&waiter->refs, 2);
 	KeInitializeEvent(&waiter->sent, NotificationEvent, FALSE);
 	notice->waiter = waiter;
 	queue_notice(q, notice);
-	(void)KeWaitForSingleObject(&waiter->sent, Executive, KernelMode, FALSE, &limit);
+	sent = KeWaitForSingleObject(&waiter->sent, Executive, KernelMode, FALSE, &limit) == STATUS_SUCCESS;
 	waiter_put(waiter);
+	return sent;
+}
+
+bool front_notify_give_up(struct rdr_fuse *fuse, fuse_ino_t ino, LONGLONG patience)
+{
+	return queue_and_wait(&fuse->notify_held, make_notice(NOTICE_PAGES, ino, 0), patience);
 }
 
 void front_notify_purge(struct rdr_fuse *fuse, fuse_ino_t ino, uint64_t offset, uint64_t length,
@@ -135,12 +146,12 @@ void front_notify_purge(struct rdr_fuse *fuse, fuse_ino_t ino, uint64_t offset, 
 		notice->offset = offset;
 		notice->length = length;
 	}
-	queue_and_wait(&fuse->notify, notice, patience);
+	(void)queue_and_wait(&fuse->notify, notice, patience);
 }
 
 void front_notify_names_sent(struct rdr_fuse *fuse, LONGLONG patience)
 {
-	queue_and_wait(&fuse->notify_names, make_notice(NOTICE_NOTHING, FUSE_ROOT_ID, 0), patience);
+	(void)queue_and_wait(&fuse->notify_names, make_notice(NOTICE_NOTHING, FUSE_ROOT_ID, 0), patience);
 }
 
 static void queue_name(struct rdr_fuse *fuse, enum notice_kind kind, fuse_ino_t parent,
@@ -267,11 +278,14 @@ NTSTATUS front_notify_start(struct rdr_fuse *fuse)
 {
 	NTSTATUS status = queue_start(fuse, &fuse->notify, "rdr-notify");
 
+	if (NT_SUCCESS(status))
+		status = queue_start(fuse, &fuse->notify_held, "rdr-flush");
 	return NT_SUCCESS(status) ? queue_start(fuse, &fuse->notify_names, "rdr-names") : status;
 }
 
 void front_notify_stop(struct rdr_fuse *fuse)
 {
 	queue_stop(&fuse->notify);
+	queue_stop(&fuse->notify_held);
 	queue_stop(&fuse->notify_names);
 }

@@ -209,6 +209,7 @@ enum rdr_fuse_error rdr_fuse_mount(const struct rdr_fuse_options *options, struc
 	fuse->volume = volume;
 	copy_options(fuse, options);
 	KeInitializeEvent(&fuse->no_caches, NotificationEvent, TRUE);
+	KeInitializeEvent(&fuse->no_renewals, NotificationEvent, TRUE);
 	front_pool_init(&fuse->pool, fuse->options.max_threads);
 	fuse->mountpoint = strdup(options->mountpoint);
 	status = front_nodes_init(fuse);
@@ -301,6 +302,7 @@ void rdr_fuse_destroy(struct rdr_fuse *fuse)
 	if ((fuse->result != 0 || !atomic_load(&fuse->ran)) && atomic_exchange(&fuse->mounted, false))
 		(void)front_unmount(fuse->mountpoint, true);
 	front_watches_stop(fuse);
+	front_renewals_wait(fuse);
 	front_files_close_all(fuse);
 	destroy_parts(fuse);
 }
