@@ -404,6 +404,8 @@ def test_link_is_honest(place):
         return
     write(place / "b", b"22")
     assert read(place / "a") == b"22"
+    os.unlink(place / "a")
+    assert os.listdir(place.path) == ["b"] and read(place / "b") == b"22"
 
 
 def test_two_handles_see_each_others_writes(place):

@@ -330,8 +330,10 @@ void mem_fs_cleanup(struct mem_handle *handle, struct mem_wakeups *wake)
 			node->delete_pending = true;
 		node->opens--;
 		entry = mem_fs_entry_locked(handle);
-		if (node->delete_pending && node->opens == 0 && entry != NULL && entry->linked)
+		if (node->delete_pending && node->opens == 0 && entry != NULL && entry->linked) {
 			unlink_told_locked(entry, wake);
+			node->delete_pending = false; /* its other names stay */
+		}
 	}
 	ExReleaseFastMutex(&handle->volume->mutex);
 }

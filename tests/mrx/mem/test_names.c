@@ -164,7 +164,13 @@ static void test_hard_link(void **state)
 	assert_false(exists(volume, u"f"));
 	assert_true(exists(volume, u"g"));
 	must_close(a);
+	/* what is deleted is a name: with its last handle it goes, and the file can be opened by the other one */
+	assert_int_equal(rename_to(b, u"f", 0, true), STATUS_SUCCESS);
+	assert_int_equal(dispose(b, FILE_DISPOSITION_DELETE), STATUS_SUCCESS);
 	must_close(b);
+	assert_false(exists(volume, u"g"));
+	must_close(must_open(volume, u"f", FILE_OPEN, 0));
+	assert_true(exists(volume, u"f"));
 	mem_volume_dereference(volume);
 }
 
