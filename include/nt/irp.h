@@ -151,6 +151,8 @@ typedef struct _ECP_LIST ECP_LIST, *PECP_LIST;
 #define FO_FILE_OPEN_CANCELLED 0x00200000
 #define FO_VOLUME_OPEN 0x00400000
 #define FO_REMOTE_ORIGIN 0x01000000
+/* ours: the file system lost a byte-range lock of this handle, which says so at each transfer; IRP_MN_UNLOCK_ALL ends it */
+#define NT_FO_LOCKS_LOST 0x80000000
 
 /* DEVICE_OBJECT.Flags and Characteristics */
 #define DO_BUFFERED_IO 0x00000004
@@ -530,6 +532,11 @@ static inline ULONG nt_file_flags(const FILE_OBJECT *FileObject)
 static inline VOID nt_file_set_flags(PFILE_OBJECT FileObject, ULONG Flags)
 {
 	__atomic_fetch_or(&FileObject->Flags, Flags, __ATOMIC_RELAXED);
+}
+
+static inline VOID nt_file_clear_flags(PFILE_OBJECT FileObject, ULONG Flags)
+{
+	__atomic_fetch_and(&FileObject->Flags, ~Flags, __ATOMIC_RELAXED);
 }
 
 static inline PIO_STACK_LOCATION IoGetCurrentIrpStackLocation(PIRP Irp)

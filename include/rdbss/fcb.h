@@ -153,8 +153,8 @@ typedef struct _FCB_LOCK {
 } FCB_LOCK, *PFCB_LOCK;
 
 typedef struct _FCB_BUFFERED_LOCKS {
-	PFCB_LOCK List;
-	volatile LONG PendingLockOps;
+	PFCB_LOCK List;    /* granted */
+	PFCB_LOCK Waiting; /* requests, oldest first */
 } FCB_BUFFERED_LOCKS, *PFCB_BUFFERED_LOCKS;
 
 struct _FCB {
@@ -199,6 +199,7 @@ struct _FCB {
 	struct rx_cache *WriteBehind;      /* core/cache; NULL until data was kept back */
 	volatile LONG ReadAheadGeneration; /* data read ahead in an earlier one is wrong */
 	volatile ULONG WriteBehindBlocks;  /* that hold data which is not at the server; under its mutex */
+	ULONG LockBufferingGeneration;     /* of the leave to buffer locks: each has its number */
 };
 
 struct _SRV_OPEN {

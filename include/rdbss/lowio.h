@@ -41,6 +41,11 @@ typedef struct _LOWIO_LOCK_LIST {
 	LONGLONG Length; /* bytes */
 	ULONG Key;
 	BOOLEAN ExclusiveLock;
+	/*
+	 * [out] of MRxCompleteBufferingStateChangeRequest: a range that the server refuses to lock has its error here, and
+	 * is lost to its owner. STATUS_SUCCESS before the call; a driver that does not know of it loses nothing.
+	 */
+	NTSTATUS Status;
 } LOWIO_LOCK_LIST, *PLOWIO_LOCK_LIST;
 
 typedef struct _XXCTL_LOWIO_COMPONENT {

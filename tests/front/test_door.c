@@ -468,6 +468,147 @@ static void test_news_of_a_folder(void **state)
 	assert_int_equal(news.status, STATUS_NOTIFY_CLEANUP);
 }
 
+/* ---- who waits for whom ---- */
+
+struct wish {
+	KEVENT over;
+	NTSTATUS status;
+};
+
+static void wish_over(void *context, NTSTATUS status, ULONG_PTR information)
+{
+	struct wish *wish = context;
+
+	(void)information;
+	wish->status = status;
+	(void)KeSetEvent(&wish->over, IO_NO_INCREMENT, FALSE);
+}
+
+static void wish_for(struct wish *wish, struct door_file *file, uint64_t owner, uint64_t start,
+		     enum door_lock_type type, enum door_lock_kind kind)
+{
+	struct door_range range = {
+		.owner = owner, .start = start, .end = start + 10, .type = type, .kind = kind};
+
+	KeInitializeEvent(&wish->over, NotificationEvent, FALSE);
+	door_record_lock(file, NULL, &range, true, wish_over, wish);
+}
+
+static NTSTATUS wish_end(struct wish *wish)
+{
+	LARGE_INTEGER limit = {.QuadPart = -20 * SECONDS};
+
+	assert_int_equal(KeWaitForSingleObject(&wish->over, Executive, KernelMode, FALSE, &limit),
+			 STATUS_SUCCESS);
+	return wish->status;
+}
+
+/* It has the lock, or will not have it. */
+static NTSTATUS wish_now(struct door_file *file, uint64_t owner, uint64_t start, enum door_lock_type type)
+{
+	struct wish wish;
+
+	wish_for(&wish, file, owner, start, type, DOOR_LOCK_POSIX);
+	return wish_end(&wish);
+}
+
+static bool is_waiting(struct wish *wish)
+{
+	return KeReadStateEvent(&wish->over) == 0;
+}
+
+/* Two who wait for each other, in two files: the second is told; when he gives way the first goes on. */
+static void test_deadlock_of_two(void **state)
+{
+	struct door_file *f = make("dead-f", "x"), *g = make("dead-g", "x");
+	struct wish first;
+
+	(void)state;
+	assert_int_equal(wish_now(f, 1, 0, DOOR_EXCLUSIVE), STATUS_SUCCESS);
+	assert_int_equal(wish_now(g, 2, 0, DOOR_EXCLUSIVE), STATUS_SUCCESS);
+	wish_for(&first, g, 1, 0, DOOR_SHARED, DOOR_LOCK_POSIX);
+	assert_true(is_waiting(&first));
+	assert_int_equal(wish_now(f, 2, 5, DOOR_SHARED), STATUS_POSSIBLE_DEADLOCK);
+	assert_true(is_waiting(&first));
+	assert_int_equal(wish_now(g, 2, 0, DOOR_UNLOCKED), STATUS_SUCCESS);
+	assert_int_equal(wish_end(&first), STATUS_SUCCESS);
+	assert_int_equal(door_close(f, NULL), STATUS_SUCCESS);
+	assert_int_equal(door_close(g, NULL), STATUS_SUCCESS);
+	remove_path("dead-f");
+	remove_path("dead-g");
+}
+
+/* Two who share a range and both want it alone: the classic. */
+static void test_deadlock_of_two_upgrades(void **state)
+{
+	struct door_file *f = make("dead-u", "x");
+	struct wish first;
+
+	(void)state;
+	assert_int_equal(wish_now(f, 1, 0, DOOR_SHARED), STATUS_SUCCESS);
+	assert_int_equal(wish_now(f, 2, 0, DOOR_SHARED), STATUS_SUCCESS);
+	wish_for(&first, f, 1, 0, DOOR_EXCLUSIVE, DOOR_LOCK_POSIX);
+	assert_int_equal(wish_now(f, 2, 0, DOOR_EXCLUSIVE), STATUS_POSSIBLE_DEADLOCK);
+	door_record_release(f, DOOR_LOCK_POSIX, 2);
+	assert_int_equal(wish_end(&first), STATUS_SUCCESS);
+	assert_int_equal(door_close(f, NULL), STATUS_SUCCESS);
+	remove_path("dead-u");
+}
+
+/*
+ * A circle that is closed only when one of two in the way has gone: whoever waits on is told then. Who waits for somebody
+ * outside of it is not.
+ */
+static void test_deadlock_that_comes_later(void **state)
+{
+	struct door_file *f = make("dead-l", "x");
+	struct wish one, three, outside;
+
+	(void)state;
+	/* 1 wants what 2 and 3 share; 3 wants what 1 has; so far 1 waits for 2, who waits for nobody */
+	assert_int_equal(wish_now(f, 1, 100, DOOR_EXCLUSIVE), STATUS_SUCCESS);
+	assert_int_equal(wish_now(f, 2, 0, DOOR_SHARED), STATUS_SUCCESS);
+	assert_int_equal(wish_now(f, 3, 0, DOOR_SHARED), STATUS_SUCCESS);
+	wish_for(&one, f, 1, 0, DOOR_EXCLUSIVE, DOOR_LOCK_POSIX);
+	wish_for(&outside, f, 4, 0, DOOR_EXCLUSIVE, DOOR_LOCK_POSIX);
+	wish_for(&three, f, 3, 100, DOOR_SHARED, DOOR_LOCK_POSIX);
+	assert_true(is_waiting(&one));
+	assert_true(is_waiting(&three));
+	assert_int_equal(wish_now(f, 2, 0, DOOR_UNLOCKED), STATUS_SUCCESS);
+	assert_int_equal(wish_end(&one), STATUS_POSSIBLE_DEADLOCK);
+	assert_true(is_waiting(&three));
+	assert_true(is_waiting(&outside));
+	assert_int_equal(wish_now(f, 1, 100, DOOR_UNLOCKED), STATUS_SUCCESS);
+	assert_int_equal(wish_end(&three), STATUS_SUCCESS);
+	door_record_release(f, DOOR_LOCK_POSIX, 3);
+	assert_int_equal(wish_end(&outside), STATUS_SUCCESS);
+	assert_int_equal(door_close(f, NULL), STATUS_SUCCESS);
+	remove_path("dead-l");
+}
+
+/* Descriptions that lock with flock(2) may wait for each other as they like: flock(2) knows no EDEADLK. */
+static void test_flock_knows_no_deadlock(void **state)
+{
+	struct door_file *f = make("dead-k", "x");
+	struct wish one, two, first, second;
+
+	(void)state;
+	wish_for(&one, f, 1, 0, DOOR_EXCLUSIVE, DOOR_LOCK_FLOCK);
+	wish_for(&two, f, 2, 100, DOOR_EXCLUSIVE, DOOR_LOCK_FLOCK);
+	assert_int_equal(wish_end(&one), STATUS_SUCCESS);
+	assert_int_equal(wish_end(&two), STATUS_SUCCESS);
+	wish_for(&first, f, 1, 100, DOOR_EXCLUSIVE, DOOR_LOCK_FLOCK);
+	wish_for(&second, f, 2, 0, DOOR_EXCLUSIVE, DOOR_LOCK_FLOCK);
+	assert_true(is_waiting(&first));
+	assert_true(is_waiting(&second));
+	door_record_release(f, DOOR_LOCK_FLOCK, 1);
+	assert_int_equal(wish_end(&second), STATUS_SUCCESS);
+	door_record_release(f, DOOR_LOCK_FLOCK, 2);
+	assert_int_equal(wish_end(&first), STATUS_SUCCESS);
+	assert_int_equal(door_close(f, NULL), STATUS_SUCCESS);
+	remove_path("dead-k");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -482,6 +623,10 @@ int main(void)
 		cmocka_unit_test(test_records),
 		cmocka_unit_test(test_requester_is_restored),
 		cmocka_unit_test(test_news_of_a_folder),
+		cmocka_unit_test(test_deadlock_of_two),
+		cmocka_unit_test(test_deadlock_of_two_upgrades),
+		cmocka_unit_test(test_deadlock_that_comes_later),
+		cmocka_unit_test(test_flock_knows_no_deadlock),
 	};
 
 	return cmocka_run_group_tests(tests, start, stop);

@@ -31,6 +31,11 @@ bool rx_request_end(PRX_BUFFERING_MANAGER manager, PCHANGE_BUFFERING_STATE_REQUE
 
 /* state.c */
 
+/*
+ * RxChangeBufferingState; the locks of @told, which the server does not know, are left to the caller (NULL: nobody's).
+ * Locks: FCB exclusive.
+ */
+void rx_buffering_change(PSRV_OPEN so, PVOID context, bool compute, PSRV_OPEN told);
 /* Nothing is granted any more, and nobody is told. Locks: FCB exclusive. Blocks while data is written back. */
 void rx_buffering_end(PSRV_OPEN so);
 

@@ -178,13 +178,14 @@ static void rx_change_complete(PRX_CONTEXT rxc, PSRV_OPEN so, PVOID mrx_context)
 	rxc->pFobx = rx_change_some_fobx(so);
 	rxc->LowIoContext.ParamsFor.Locks.LockList = locks;
 	(void)rx_call_complete_buffering_state_change(rxc, &so->Mrx, mrx_context); /* ignored by the page */
-	if ((so->pFcb->FcbState & FCB_STATE_LOCK_BUFFERING_ENABLED) == 0)
-		rx_locks_flushed(locks);
 	rxc->LowIoContext = lowio;
 	rxc->pFobx = fobx;
 	rxc->pRelevantSrvOpen = relevant;
 	rxc->pFcb = fcb;
 	rxc->NonPagedFcb = non_paged;
+	if ((so->pFcb->FcbState & FCB_STATE_LOCK_BUFFERING_ENABLED) == 0 &&
+	    !rx_locks_flushed((PFCB)so->pFcb, locks))
+		rx_buffering_end(so);
 }
 
 /* Whoever waits for a change of this file may go on. Locks: FCB exclusive. */
@@ -205,10 +206,12 @@ static void rx_change_apply(PRX_CONTEXT rxc, PSRV_OPEN so, PVOID mrx_context)
 			return;
 	}
 	fcb->FcbState |= FCB_STATE_BUFFERSTATE_CHANGING;
-	(void)RxChangeBufferingState(so, mrx_context, TRUE); /* always STATUS_SUCCESS */
-	if (so->Condition ==
-	    Condition_Good) /* else: data was not written; the server is not told that it was */
+	rx_buffering_change(so, mrx_context, true,
+			    rx_call_has_complete_buffering_state_change(&so->Mrx) ? so : NULL);
+	if (so->Condition == Condition_Good)
 		rx_change_complete(rxc, so, mrx_context);
+	else /* data was not written; the server is not told that it was, nor of anything else */
+		rx_locks_lose(fcb, &so->Mrx);
 	fcb->FcbState &= ~(ULONG)FCB_STATE_BUFFERSTATE_CHANGING;
 	rx_change_wake_waiters(fcb);
 	/* a handle that nobody uses may outlive its last user only by the server's leave */

@@ -10,6 +10,7 @@
 #include "core/buffering/buffering.h"
 
 #include "core/cache/cache.h"
+#include "core/dispatch/dispatch.h"
 #include "core/minirdr/calldown.h"
 #include "core/object/object.h"
 
@@ -46,26 +47,36 @@ static bool rx_buffering_give_up_writes(PFCB fcb, PSRV_OPEN so)
 	return false;
 }
 
+/* Nothing of what is kept is served from memory from now on. */
+static void rx_buffering_forget(PFCB fcb)
+{
+	rx_ahead_forget(fcb);
+	(void)RxPurgeFcbInSystemCache(fcb, NULL, 0, FALSE, FALSE); /* pages in use: their user rereads */
+}
+
 /*
  * The old state still holds: what is lost with it is put in order first. A server that is not told that the data has
- * been written takes everything back when its patience ends: nothing is kept then. Return: the state that may hold.
+ * been written takes everything back when its patience ends: nothing is kept then; nor when it refuses a lock, for
+ * whoever had it must not go on from memory. Return: the state that may hold.
+ * @told: the open whose locks the driver is told afterwards; NULL: none.
  * Locks: FCB exclusive.
  */
-static ULONG rx_buffering_leave(PFCB fcb, PSRV_OPEN so, ULONG state)
+static ULONG rx_buffering_leave(PFCB fcb, PSRV_OPEN so, ULONG state, PSRV_OPEN told)
 {
 	ULONG held = fcb->FcbState;
 
 	if ((held & ~state & FCB_STATE_WRITECACHING_ENABLED) != 0 && !rx_buffering_give_up_writes(fcb, so))
 		state = 0;
 	if ((held & ~state & FCB_STATE_READCACHING_ENABLED) != 0)
-		rx_ahead_forget(fcb);
-	if ((held & ~state & FCB_STATE_READCACHING_ENABLED) != 0)
-		(void)RxPurgeFcbInSystemCache(fcb, NULL, 0, FALSE,
-					      FALSE); /* pages in use: their user rereads */
+		rx_buffering_forget(fcb);
 	/* pages that were changed after the flush came with the purge */
 	if ((held & ~state & FCB_STATE_WRITECACHING_ENABLED) != 0 && rx_cache_has_data(fcb) &&
 	    so->Condition == Condition_Good && !rx_buffering_give_up_writes(fcb, so))
 		state = 0;
+	/* behind the data: the server lets only who locks write */
+	if ((held & ~state & FCB_STATE_LOCK_BUFFERING_ENABLED) != 0 &&
+	    !rx_locks_send(fcb, told != NULL ? &told->Mrx : NULL) && state != 0)
+		return rx_buffering_leave(fcb, so, 0, told);
 	return state;
 }
 
@@ -75,7 +86,7 @@ void rx_buffering_end(PSRV_OPEN so)
 
 	for (PLIST_ENTRY link = fcb->SrvOpenList.Flink; link != &fcb->SrvOpenList; link = link->Flink)
 		CONTAINING_RECORD(link, SRV_OPEN, SrvOpenQLinks)->BufferingFlags = 0;
-	(void)rx_buffering_leave(fcb, so, 0);
+	(void)rx_buffering_leave(fcb, so, 0, NULL);
 	fcb->FcbState &= ~(ULONG)FCB_STATE_BUFFERING_STATE_MASK;
 }
 
@@ -94,6 +105,34 @@ void rx_buffering_open_ended(PFCB fcb)
 	fcb->FcbState &= ~(ULONG)FCB_STATE_BUFFERING_STATE_MASK;
 }
 
+void rx_buffering_change(PSRV_OPEN so, PVOID context, bool compute, PSRV_OPEN told)
+{
+	PFCB fcb = (PFCB)so->pFcb;
+	ULONG was_changing = fcb->FcbState & FCB_STATE_BUFFERSTATE_CHANGING;
+	ULONG state = 0;
+
+	rx_assert_fcb_exclusive(fcb);
+	fcb->FcbState |= FCB_STATE_BUFFERSTATE_CHANGING;
+	if (compute) {
+		if (!NT_SUCCESS(rx_call_compute_new_buffering_state(&so->Mrx, context, &state)))
+			state = 0;
+	} else {
+		state = so->BufferingFlags;
+		if (NodeType(fcb) != RDBSS_NTC_STORAGE_TYPE_DIRECTORY && rx_fcb_is_unshared(fcb))
+			state |= RX_UNSHARED_BUFFERING;
+	}
+	if (fcb->FcbState & FCB_STATE_DISABLE_LOCAL_BUFFERING)
+		state = 0;
+	state &= FCB_STATE_BUFFERING_STATE_MASK;
+	state = rx_buffering_leave(fcb, so, state, told);
+	if ((state & ~fcb->FcbState & FCB_STATE_LOCK_BUFFERING_ENABLED) != 0)
+		fcb->LockBufferingGeneration++;
+	fcb->FcbState =
+		(fcb->FcbState & ~(ULONG)(FCB_STATE_BUFFERING_STATE_MASK | FCB_STATE_BUFFERSTATE_CHANGING)) |
+		state | was_changing;
+	RxLog(("so=%p buffering %lx", so, state));
+}
+
 /**
  * RxChangeBufferingState - make a buffering state hold for an open and its file
  * @SrvOpen:         [in,out] the open
@@ -101,34 +140,13 @@ void rx_buffering_open_ended(PFCB fcb)
  * @ComputeNewState: [in] TRUE: ask the driver; FALSE: SRV_OPEN.BufferingFlags, and everything that is safe when
  *                   nobody shares the file
  *
- * Locks:  FCB exclusive, unchanged on return. Blocks while data is written back.
+ * Locks:  FCB exclusive, unchanged on return. Blocks while data is written back and locks are sent.
  * Return: STATUS_SUCCESS; an inner error means that nothing is buffered; when it was the write-back that failed, the
  *         open is in Condition_Bad.
  * Page:   rxprocs/RxChangeBufferingState, E-14.
  */
 NTSTATUS RxChangeBufferingState(PSRV_OPEN SrvOpen, PVOID Context, BOOLEAN ComputeNewState)
 {
-	PFCB fcb = (PFCB)SrvOpen->pFcb;
-	ULONG was_changing = fcb->FcbState & FCB_STATE_BUFFERSTATE_CHANGING;
-	ULONG state = 0;
-
-	rx_assert_fcb_exclusive(fcb);
-	fcb->FcbState |= FCB_STATE_BUFFERSTATE_CHANGING;
-	if (ComputeNewState) {
-		if (!NT_SUCCESS(rx_call_compute_new_buffering_state(&SrvOpen->Mrx, Context, &state)))
-			state = 0;
-	} else {
-		state = SrvOpen->BufferingFlags;
-		if (NodeType(fcb) != RDBSS_NTC_STORAGE_TYPE_DIRECTORY && rx_fcb_is_unshared(fcb))
-			state |= RX_UNSHARED_BUFFERING;
-	}
-	if (fcb->FcbState & FCB_STATE_DISABLE_LOCAL_BUFFERING)
-		state = 0;
-	state &= FCB_STATE_BUFFERING_STATE_MASK;
-	state = rx_buffering_leave(fcb, SrvOpen, state);
-	fcb->FcbState =
-		(fcb->FcbState & ~(ULONG)(FCB_STATE_BUFFERING_STATE_MASK | FCB_STATE_BUFFERSTATE_CHANGING)) |
-		state | was_changing;
-	RxLog(("so=%p buffering %lx", SrvOpen, state));
+	rx_buffering_change(SrvOpen, Context, ComputeNewState, NULL);
 	return STATUS_SUCCESS;
 }

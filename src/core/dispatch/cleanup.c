@@ -15,10 +15,14 @@
 #include "core/context/context.h"
 #include "core/minirdr/calldown.h"
 
-static bool rx_cleanup_is_notify_of(PRX_CONTEXT rxc, PVOID fobx)
+/* Requests that may wait for ever, and end with their handle. */
+static bool rx_cleanup_waits_for_others(PRX_CONTEXT rxc, PVOID fobx)
 {
-	return rxc->IrpMajorFunction == IRP_MJ_DIRECTORY_CONTROL &&
-	       rxc->IrpMinorFunction == IRP_MN_NOTIFY_CHANGE_DIRECTORY && rxc->IrpFobx == fobx;
+	bool notify = rxc->IrpMajorFunction == IRP_MJ_DIRECTORY_CONTROL &&
+		      rxc->IrpMinorFunction == IRP_MN_NOTIFY_CHANGE_DIRECTORY;
+	bool lock = rxc->IrpMajorFunction == IRP_MJ_LOCK_CONTROL && rxc->IrpMinorFunction == IRP_MN_LOCK;
+
+	return (notify || lock) && rxc->IrpFobx == fobx;
 }
 
 static bool rx_cleanup_is_last(PFCB fcb)
@@ -112,10 +116,10 @@ NTSTATUS NTAPI rx_common_cleanup(PRX_CONTEXT rxc, PIRP irp)
 	(void)irp;
 	if ((nt_file_flags(file) & FO_CLEANUP_COMPLETE) != 0)
 		return STATUS_SUCCESS;
-	/* before the FCB is taken: a notify's completion must not have to wait for it */
+	/* before the FCB is taken: their completion must not have to wait for it */
 	if (fobx != NULL) {
 		(void)InterlockedExchange(&fobx->CleanupBegun, TRUE); /* it says how it ended */
-		(void)rx_cancel_matching(rxc->RxDeviceObject, rx_cleanup_is_notify_of, fobx);
+		(void)rx_cancel_matching(rxc->RxDeviceObject, rx_cleanup_waits_for_others, fobx);
 	}
 
 	status = rx_acquire_fcb_exclusive(rxc);

@@ -109,12 +109,26 @@ void rx_release_and_dereference_fcb(PRX_CONTEXT rxc, PFCB fcb);
 /* lockctrl.c */
 /* The byte-range locks of one FOBX, gone with its cleanup: released at the server too. Locks: FCB exclusive. */
 void rx_locks_cleanup(PRX_CONTEXT rxc, PFCB fcb, PFOBX fobx);
+/* A lock of the request's handle was lost, and not all of its locks given up since. */
+static inline bool rx_locks_lost(PRX_CONTEXT rxc)
+{
+	return (nt_file_flags(rxc->CurrentIrpSp->FileObject) & NT_FO_LOCKS_LOST) != 0;
+}
+
+/* lockbuffer.c. Locks: FCB exclusive. */
 /*
- * The byte-range locks of an open that the driver may have kept from the server; NULL: none. The list lives as long as the
- * FCB is held. The second notes that the server has them now. Locks: FCB exclusive.
+ * The locks of an open that the server does not know, oldest first; NULL: none. The list lives as long as the FCB is held;
+ * entry.Status becomes what the server says.
  */
 PLOWIO_LOCK_LIST rx_locks_buffered(PFCB fcb, PMRX_SRV_OPEN so);
-void rx_locks_flushed(PLOWIO_LOCK_LIST list);
+/* It has been told of them. What it refused is lost, and the handle marked; false: some was. */
+bool rx_locks_flushed(PFCB fcb, PLOWIO_LOCK_LIST list);
+/* Tells it those of all opens of the file but one (or none). Blocks. False: some was refused, and is lost. */
+bool rx_locks_send(PFCB fcb, PMRX_SRV_OPEN except);
+/* Nobody can tell it of those of an open any more. */
+void rx_locks_lose(PFCB fcb, PMRX_SRV_OPEN so);
+
+/* lockrecord.c */
 /*
  * Does the server hold locks of ours, or is it being asked for one? Writes are not kept back then. Locks: FCB shared, which
  * keeps a lock from beginning.

@@ -31,6 +31,8 @@ NTSTATUS NTAPI rx_common_flush(PRX_CONTEXT rxc, PIRP irp)
 	(void)irp;
 	if (rxc->pFobx == NULL)
 		return STATUS_INVALID_DEVICE_REQUEST;
+	if (rx_locks_lost(rxc))
+		return STATUS_FILE_FORCED_CLOSED;
 	if (((PFCB)rxc->pFcb)->WriteBehind != NULL)
 		status = rx_flush_write_behind(rxc);
 	/* data that is at the server, and not necessarily on its disk: all that a close promises */

@@ -78,6 +78,8 @@ static NTSTATUS rx_read_check(PRX_CONTEXT rxc, PIRP irp)
 		*offset = file->CurrentByteOffset;
 	if (offset->QuadPart < 0 || INT64_MAX - offset->QuadPart < (LONGLONG)sp->Parameters.Read.Length)
 		return STATUS_INVALID_PARAMETER;
+	if ((irp->Flags & IRP_PAGING_IO) == 0 && rx_locks_lost(rxc))
+		return STATUS_FILE_FORCED_CLOSED;
 	/* the locks of other opens on this machine; the server knows those of others */
 	if ((irp->Flags & IRP_PAGING_IO) == 0 &&
 	    !rx_locks_allow(rxc, offset->QuadPart, sp->Parameters.Read.Length, false))

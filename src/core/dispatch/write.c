@@ -144,6 +144,8 @@ static NTSTATUS rx_write_check(PRX_CONTEXT rxc, PIRP irp)
 	}
 	if (offset->QuadPart < 0 || INT64_MAX - offset->QuadPart < (LONGLONG)sp->Parameters.Write.Length)
 		return STATUS_INVALID_PARAMETER;
+	if ((irp->Flags & IRP_PAGING_IO) == 0 && rx_locks_lost(rxc))
+		return STATUS_FILE_FORCED_CLOSED;
 	if ((irp->Flags & IRP_PAGING_IO) == 0 &&
 	    !rx_locks_allow(rxc, offset->QuadPart, sp->Parameters.Write.Length, true))
 		return STATUS_FILE_LOCK_CONFLICT;

@@ -710,10 +710,18 @@ NTSTATUS rx_call_compute_new_buffering_state(PMRX_SRV_OPEN so, PVOID mrx_context
 	return status;
 }
 
+BOOLEAN rx_call_has_complete_buffering_state_change(PMRX_SRV_OPEN so)
+{
+	PMINIRDR_DISPATCH dispatch = ((PFCB)so->pFcb)->MRxDispatch;
+
+	return dispatch != NULL && dispatch->MRxCompleteBufferingStateChangeRequest != NULL;
+}
+
 /*
  * MRxCompleteBufferingStateChangeRequest  [optional; default: STATUS_NOT_SUPPORTED]
  *   locks FCB exclusive   blocks yes   pending no   status ignored
- *   LowIoContext.ParamsFor.Locks.LockList: what was locked while locks might be kept from the server, or NULL
+ *   LowIoContext.ParamsFor.Locks.LockList: what the server does not know to be locked, or NULL; Status of an
+ *   entry: its answer
  */
 NTSTATUS rx_call_complete_buffering_state_change(PRX_CONTEXT rxc, PMRX_SRV_OPEN so, PVOID mrx_context)
 {

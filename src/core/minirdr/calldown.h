@@ -77,6 +77,7 @@ NTSTATUS rx_call_cancel_routine(PRX_CONTEXT rxc, PMRX_CALLDOWN routine);
 
 /* buffering */
 NTSTATUS rx_call_compute_new_buffering_state(PMRX_SRV_OPEN so, PVOID mrx_context, PULONG new_state);
+BOOLEAN rx_call_has_complete_buffering_state_change(PMRX_SRV_OPEN so);
 NTSTATUS rx_call_complete_buffering_state_change(PRX_CONTEXT rxc, PMRX_SRV_OPEN so, PVOID mrx_context);
 
 #endif

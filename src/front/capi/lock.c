@@ -56,6 +56,12 @@ int rdbss_lock(struct rdbss_file *file, int type, off_t start, off_t length, int
 	return error;
 }
 
+static void async_done(void *context, NTSTATUS status, ULONG_PTR information)
+{
+	(void)information; /* whether the server was asked */
+	capi_op_done(context, status, 0);
+}
+
 int rdbss_lock_async(struct rdbss_file *file, int type, off_t start, off_t length, rdbss_done_fn done,
 		     void *context, struct rdbss_op **out)
 {
@@ -73,7 +79,7 @@ int rdbss_lock_async(struct rdbss_file *file, int type, off_t start, off_t lengt
 		return error;
 	op = capi_op_create(__func__, done, context, out);
 	if (op != NULL)
-		door_record_lock(file->file, capi_op_caller(op), &range, true, capi_op_done, op);
+		door_record_lock(file->file, capi_op_caller(op), &range, true, async_done, op);
 	else
 		error = capi_result(STATUS_INSUFFICIENT_RESOURCES);
 	capi_leave(&thread);

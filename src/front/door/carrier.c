@@ -72,6 +72,18 @@ static struct door_file *carrier_get(struct door_locks *locks)
 	return carrier;
 }
 
+/* Locks that were lost behind our back, by a break: whoever relied on them knows when this returns. */
+static void look_for_loss(struct door_locks *locks)
+{
+	struct door_file *carrier = locks != NULL ? carrier_get(locks) : NULL;
+	bool lost = carrier != NULL && door_file_lost_locks(carrier);
+
+	if (carrier != NULL)
+		door_file_put(carrier);
+	if (lost)
+		door_locks_bury(locks);
+}
+
 static NTSTATUS transfer_begin(struct door_file *file, bool write, struct door_transfer *way)
 {
 	ACCESS_MASK wanted = write ? FILE_WRITE_DATA : FILE_READ_DATA;
@@ -83,6 +95,11 @@ static NTSTATUS transfer_begin(struct door_file *file, bool write, struct door_t
 		return STATUS_FILE_FORCED_CLOSED;
 	if (locks == NULL)
 		return STATUS_SUCCESS;
+	if (atomic_load(&locks->routed)) {
+		look_for_loss(locks);
+		if (atomic_load_explicit(&file->lock_lost, memory_order_relaxed))
+			return STATUS_FILE_FORCED_CLOSED;
+	}
 	for (;;) {
 		atomic_fetch_add(&locks->direct, 1);
 		if (!atomic_load(&locks->routed)) {
@@ -109,6 +126,7 @@ static NTSTATUS transfer_begin(struct door_file *file, bool write, struct door_t
 static NTSTATUS transfer_begin_own(struct door_file *file, struct door_transfer *way)
 {
 	*way = (struct door_transfer){.file = file};
+	look_for_loss(file->locks);
 	if (atomic_load_explicit(&file->lock_lost, memory_order_relaxed))
 		return STATUS_FILE_FORCED_CLOSED;
 	way->held = file->locks != NULL && atomic_load(&file->locks->routed);

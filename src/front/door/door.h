@@ -459,12 +459,14 @@ struct door_range {
 /**
  * door_record_lock - take, convert or give up (DOOR_UNLOCKED) a range of a file
  * @wait: until it is free here and at the server, or the caller's cancel slot is fired
- * @done: called exactly once; its information is 0
+ * @done: called exactly once; its information is 0 for a lock that the server was asked for, else a number: nobody else
+ *        uses the file, and what was learned since the same number was first told holds
  *
  * The owner's other locks are split and merged as fcntl(2) says. The union of what all owners hold is held at the
  * server through one handle, which all transfers of the file go through meanwhile (carrier.c).
  * Ends with: STATUS_SUCCESS; STATUS_LOCK_NOT_GRANTED; STATUS_CANCELLED; STATUS_FILE_FORCED_CLOSED: the server has lost
- * a lock that was taken through this handle, which from then on does nothing but close.
+ * a lock that was taken through this handle, which from then on does nothing but close. STATUS_POSSIBLE_DEADLOCK: to wait
+ * would be for ever, because those who hold the range wait for locks of its owner (DOOR_LOCK_POSIX, all files of the volume).
  */
 void door_record_lock(struct door_file *file, const struct door_caller *caller,
 		      const struct door_range *range, bool wait, door_done_fn done, void *context);

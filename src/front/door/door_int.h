@@ -42,6 +42,8 @@ struct door_volume {
 	atomic_bool no_stat_class;
 	FAST_MUTEX mutex;
 	LIST_ENTRY by_id[DOOR_ID_BUCKETS]; /* door_file.id_link; under mutex */
+	FAST_MUTEX waits_mutex;            /* a leaf */
+	LIST_ENTRY waits;                  /* struct door_wait of fcntl locks */
 };
 
 struct door_file {
@@ -130,7 +132,18 @@ NTSTATUS door_transfer_create(struct door_file *file, const struct door_caller *
 /* Once for each. Return: what the caller is told. Context: <= DISPATCH_LEVEL. */
 NTSTATUS door_transfer_end(const struct door_transfer *way, NTSTATUS status);
 
+/* Nobody can use the locks of the handle any more: the file system has lost one of them. */
+static inline bool door_file_lost_locks(const struct door_file *file)
+{
+	return (nt_file_flags(file->object) & NT_FO_LOCKS_LOST) != 0;
+}
+
+/* deadlock.c */
+void door_waits_init(struct door_volume *volume);
+
 /* info.c */
+/* As door_lock_range(). @leave: [out] what the IRP's information says: 0, or the number of the leave not to ask the server. */
+NTSTATUS door_lock_range_told(struct door_file *file, const struct door_lock *lock, ULONG_PTR *leave);
 /* All that the handle has locked, whatever becomes of it at the server. */
 void door_unlock_all(struct door_file *file);
 /* @length: the caller's memory until @done. */

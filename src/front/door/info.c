@@ -339,6 +339,15 @@ static NTSTATUS lock_control(struct door_file *file, const struct door_caller *c
 	return NT_SUCCESS(status) ? door_request_run(r, caller, NULL) : status;
 }
 
+NTSTATUS door_lock_range_told(struct door_file *file, const struct door_lock *lock, ULONG_PTR *leave)
+{
+	LARGE_INTEGER length;
+	struct door_request *r;
+	NTSTATUS status = make_lock(file, NULL, lock, &length, IRP_MN_LOCK, &r);
+
+	return NT_SUCCESS(status) ? door_request_run(r, NULL, leave) : status;
+}
+
 NTSTATUS door_lock_range(struct door_file *file, const struct door_caller *caller,
 			 const struct door_lock *lock)
 {

@@ -38,6 +38,8 @@ struct door_lock_op {
 	struct door_refusal refusal; /* of the last try; end 0: none yet */
 	struct door_piece *piece;    /* that is pending at the server */
 	LARGE_INTEGER length;        /* of it */
+	struct door_wait blocked;    /* while it waits for a lock of fcntl(2) that is held here */
+	ULONG_PTR leave;             /* as the one who asks is told */
 	LONGLONG pause;
 	WORK_QUEUE_ITEM again;
 	WORK_QUEUE_ITEM give_up;
@@ -96,7 +98,7 @@ static void wake_waiting(struct door_locks *locks);
 static void bury(struct door_locks *locks)
 {
 	door_locks_lose(locks, 0, DOOR_RANGE_END, DOOR_UNLOCKED);
-	if (!IsListEmpty(&locks->pieces))
+	if (!IsListEmpty(&locks->pieces) || (locks->carrier != NULL && door_file_lost_locks(locks->carrier)))
 		door_unlock_all(locks->carrier); /* the engine would keep others out for it still */
 	door_pieces_free(locks);
 	door_carrier_idle(locks);
@@ -112,6 +114,21 @@ static void settle(struct door_locks *locks)
 		bury(locks);
 	else
 		door_carrier_idle(locks);
+}
+
+/* Has a lock been lost while nobody looked? Locks: mutex. */
+static void note_loss(struct door_locks *locks)
+{
+	if (locks->carrier != NULL && door_file_lost_locks(locks->carrier))
+		atomic_store(&locks->dead, true);
+}
+
+void door_locks_bury(struct door_locks *locks)
+{
+	KeAcquireGuardedMutex(&locks->mutex);
+	note_loss(locks);
+	settle(locks);
+	KeReleaseGuardedMutex(&locks->mutex);
 }
 
 static VOID burial(PVOID context)
@@ -192,6 +209,35 @@ static bool is_behind(const struct door_locks *locks, const struct door_lock_op 
 	return false;
 }
 
+/*
+ * Waits for what is in its way; false: that would be for ever. Locks of flock(2) are not looked at: two descriptions of
+ * one process may wait for each other's as they like. Locks: mutex.
+ */
+static bool op_is_blocked(struct door_lock_op *op, const struct door_record *held)
+{
+	return op->range.kind != DOOR_LOCK_POSIX ||
+	       door_wait_for(op->file->volume, &op->blocked, op->range.owner, held->range.owner);
+}
+
+/* Must it go on waiting? When that would be for ever it must not: it finds out itself. Locks: mutex. */
+static bool op_waits_on(struct door_locks *locks, struct door_lock_op *op)
+{
+	const struct door_record *held;
+
+	if (op->file->closed || atomic_load(&op->file->lock_lost))
+		return false;
+	held = door_records_conflict(&locks->records, &op->range);
+	return held != NULL ? op_is_blocked(op, held) : is_behind(locks, op);
+}
+
+/* Out of the list. Locks: mutex. */
+static void op_wakes(struct door_lock_op *op)
+{
+	RemoveEntryList(&op->link);
+	op->state = OP_RUNNING;
+	door_wait_over(op->file->volume, &op->blocked);
+}
+
 /* Those whose way may be free now. Locks: mutex. */
 static void wake_waiting(struct door_locks *locks)
 {
@@ -201,11 +247,9 @@ static void wake_waiting(struct door_locks *locks)
 		struct door_lock_op *op = CONTAINING_RECORD(l, struct door_lock_op, link);
 
 		l = l->Flink;
-		if (!op->file->closed && !atomic_load(&op->file->lock_lost) &&
-		    (door_records_conflict(&locks->records, &op->range) != NULL || is_behind(locks, op)))
+		if (op_waits_on(locks, op))
 			continue;
-		RemoveEntryList(&op->link);
-		op->state = OP_RUNNING;
+		op_wakes(op);
 		op_again(op);
 	}
 }
@@ -234,8 +278,10 @@ static NTSTATUS op_wait(struct door_locks *locks, struct door_lock_op *op)
  */
 static NTSTATUS attempt(struct door_locks *locks, struct door_lock_op *op)
 {
+	const struct door_record *held;
 	NTSTATUS status;
 
+	op->leave = 0;
 	if (atomic_load(&op->cancelled))
 		return STATUS_CANCELLED;
 	if (op->file->closed)
@@ -244,14 +290,18 @@ static NTSTATUS attempt(struct door_locks *locks, struct door_lock_op *op)
 		return op->range.type == DOOR_UNLOCKED ? STATUS_SUCCESS : STATUS_FILE_FORCED_CLOSED;
 	if (op->range.type == DOOR_UNLOCKED)
 		return enter(locks, &op->range, op->file);
-	if (door_records_conflict(&locks->records, &op->range) != NULL) {
+	held = door_records_conflict(&locks->records, &op->range);
+	if (held != NULL) {
 		if (!op->wait)
 			return STATUS_LOCK_NOT_GRANTED;
-		return op_wait(locks, op);
+		return op_is_blocked(op, held) ? op_wait(locks, op) : STATUS_POSSIBLE_DEADLOCK;
 	}
 	op->refusal = (struct door_refusal){0};
+	locks->leave = 0;
+	locks->asked = false;
 	door_carrier_ready(locks, op->file, op->range.type);
 	status = door_pieces_raise(locks, &op->range, &op->refusal);
+	op->leave = locks->asked ? 0 : locks->leave;
 	if (NT_SUCCESS(status))
 		return enter(locks, &op->range, op->file);
 	door_pieces_lower(locks, op->range.start, op->range.end);
@@ -330,7 +380,7 @@ static void slot_forget(struct door_lock_op *op)
 static void op_end(struct door_lock_op *op, NTSTATUS status)
 {
 	slot_forget(op);
-	op->done(op->context, status, 0);
+	op->done(op->context, status, NT_SUCCESS(status) ? op->leave : 0);
 	op_put(op);
 }
 
@@ -347,7 +397,7 @@ static void op_give_up(void *context)
 
 	KeAcquireGuardedMutex(&locks->mutex);
 	if (op->state == OP_WAITING) {
-		RemoveEntryList(&op->link);
+		op_wakes(op);
 		end = true;
 	} else if (op->state == OP_PAUSED) {
 		end = KeCancelTimer(&op->timer); /* FALSE: it runs in a moment, and sees the flag */
@@ -403,6 +453,7 @@ static void op_run(void *context)
 	waited = op->piece != NULL;
 	if (waited)
 		status = after_the_server(locks, op);
+	note_loss(locks);
 	if (atomic_load(&locks->dead))
 		bury(locks);
 	if (status == STATUS_SUCCESS)
@@ -559,8 +610,12 @@ NTSTATUS door_record_test(struct door_file *file, const struct door_caller *call
 	if (atomic_load(&file->lock_lost))
 		return STATUS_FILE_FORCED_CLOSED;
 	KeAcquireGuardedMutex(&locks->mutex);
+	note_loss(locks);
+	settle(locks);
 	held = door_records_conflict(&locks->records, range);
-	if (held != NULL) {
+	if (atomic_load(&file->lock_lost)) {
+		status = STATUS_FILE_FORCED_CLOSED;
+	} else if (held != NULL) {
 		tell(range, held);
 		status = STATUS_SUCCESS;
 	} else {

@@ -24,6 +24,8 @@ struct door_locks {
 	LIST_ENTRY waiting;  /* struct door_lock_op that wait for a local lock, in order of arrival */
 	LIST_ENTRY pending;  /* struct door_lock_op that wait at the server */
 	atomic_uint handles; /* open ones, but for those that only carry */
+	ULONG_PTR leave;     /* of the last range locked without the server: see door_record_lock() */
+	bool asked;          /* the server was, for one, since that was cleared */
 	KSPIN_LOCK route;
 	struct door_file *carrier; /* holds the pieces; NULL: there are none; written under route too */
 	bool carrier_is_ours;      /* its owner has closed it, or we opened it */
@@ -36,6 +38,18 @@ struct door_locks {
 	atomic_bool burying; /* by the worker */
 	WORK_QUEUE_ITEM burial;
 };
+
+/* deadlock.c: of a request that waits for a lock which is held here. */
+struct door_wait {
+	LIST_ENTRY link; /* in door_volume.waits, when listed; under waits_mutex, as all of it */
+	uint64_t owner, blocker;
+	bool listed;
+	bool reached, followed;
+};
+
+/* @owner waits for @blocker, from now on, or now for him; false: @blocker waits for @owner, in the end. */
+bool door_wait_for(struct door_volume *volume, struct door_wait *wait, uint64_t owner, uint64_t blocker);
+void door_wait_over(struct door_volume *volume, struct door_wait *wait);
 
 /* Why a range could not be raised. */
 struct door_refusal {
@@ -73,6 +87,8 @@ void door_pieces_free(struct door_locks *locks);
 /* locks.c */
 /* The server has lost what is held beyond @left in the range: handles that relied on it do nothing any more. */
 void door_locks_lose(struct door_locks *locks, uint64_t start, uint64_t end, enum door_lock_type left);
+/* The file system told that a lock of the carrier is lost. Context: PASSIVE_LEVEL, no lock of the file is held. */
+void door_locks_bury(struct door_locks *locks);
 /* A transfer found the carrier dead. Context: <= DISPATCH_LEVEL; the caller holds a handle of the file. */
 void door_locks_dead(struct door_locks *locks);
 struct door_locks *door_locks_create(void);

@@ -27,9 +27,14 @@ static NTSTATUS ask(struct door_locks *locks, struct door_file *carrier, uint64_
 				 .length = end - start,
 				 .exclusive = type == DOOR_EXCLUSIVE,
 				 .fail_immediately = TRUE};
+	ULONG_PTR leave = 0;
 	NTSTATUS status = type == DOOR_UNLOCKED ? door_unlock_range(carrier, NULL, &lock)
-						: door_lock_range(carrier, NULL, &lock);
+						: door_lock_range_told(carrier, &lock, &leave);
 
+	if (type != DOOR_UNLOCKED && leave != 0)
+		locks->leave = leave;
+	else if (type != DOOR_UNLOCKED)
+		locks->asked = true;
 	if (door_status_is_loss(status))
 		atomic_store(&locks->dead, true);
 	if (status == STATUS_FILE_LOCK_CONFLICT)
@@ -49,6 +54,8 @@ static void give(struct door_locks *locks, uint64_t start, uint64_t end)
 	/* It knows of no such lock: whoever still relies on it must hear of it. */
 	if (status == STATUS_RANGE_NOT_LOCKED)
 		door_locks_lose(locks, start, end, DOOR_UNLOCKED);
+	if (door_file_lost_locks(locks->carrier))
+		atomic_store(&locks->dead, true);
 }
 
 /* ---- pieces ------------------------------------------------------------------------------------------ */

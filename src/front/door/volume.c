@@ -225,6 +225,7 @@ NTSTATUS door_volume_connect(struct door *door, const struct door_caller *caller
 	volume->door = door;
 	atomic_init(&volume->files, 1);
 	ExInitializeFastMutex(&volume->mutex);
+	door_waits_init(volume);
 	KeInitializeEvent(&volume->idle, NotificationEvent, FALSE);
 	for (i = 0; i < DOOR_ID_BUCKETS; i++)
 		InitializeListHead(&volume->by_id[i]);

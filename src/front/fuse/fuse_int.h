@@ -155,7 +155,8 @@ struct front_file {
 	bool leaving;                 /* counted in node->leaving, which it has pinned */
 	atomic_bool wrote;            /* the server may give the file new times when it closes */
 	struct front_dir *dir;        /* of a directory handle */
-	atomic_bool locks;            /* it has had one */
+	atomic_bool locks;            /* it has had one that the server was asked for */
+	_Atomic ULONG_PTR lock_leave; /* the last that it was not asked for: what is known since holds */
 	struct front_node *locked_in; /* that counts it in `locking`; pinned */
 	struct front_cache *cache;    /* opened under a grant; counted in its refs; under nodes.mutex */
 	ULONGLONG renew_time;         /* interrupt time of the last attempt to get a grant back; the same */

@@ -58,24 +58,47 @@ static void ignore(void *context, NTSTATUS status, ULONG_PTR information)
 	(void)information;
 }
 
+static void forget_names(struct front_request *r, struct front_node *folder)
+{
+	front_listing_changed(r->fuse, folder, NULL);
+	front_name_changed(r->fuse, folder, NULL, true);
+	front_notify_names_sent(r->fuse, PATIENCE);
+}
+
+static void forget_once(struct front_request *r)
+{
+	struct front_node *node = r->file->node, *folder = front_node_folder(r->fuse, node);
+
+	if (folder != NULL) {
+		forget_names(r, folder);
+		front_node_unpin(r->fuse, folder);
+	}
+	front_notify_purge(r->fuse, front_ino_of(r->fuse, node), 0, 0, PATIENCE);
+}
+
 /*
  * Whoever gets a lock sees what the last holder did: the data of the file, its length, and the names beside it (a
  * database's journal). The server tells of a change without waiting for us, so that the word of it may come after the
  * lock: what is known from before is not to be trusted, grant or no grant. Names and attributes in a folder are not
  * believed for any time while a file in it is open that has had a lock; what was believed before the first is dropped.
+ *
+ * A lock under an exclusive grant, which the server was not asked for: there was no other holder since the grant, which its
+ * number names. What was learned under it holds; what is older goes once.
  */
-static void forget_old(struct front_request *r)
+static void forget_old(struct front_request *r, ULONG_PTR leave)
 {
 	struct front_node *node = r->file->node, *folder;
 
+	if (leave != 0) {
+		if (atomic_exchange(&r->file->lock_leave, leave) != leave)
+			forget_once(r);
+		return;
+	}
 	if (!atomic_exchange(&r->file->locks, true)) {
 		folder = front_node_folder(r->fuse, node);
 		r->file->locked_in = folder;
-		if (folder != NULL && atomic_fetch_add(&folder->locking, 1) == 0) {
-			front_listing_changed(r->fuse, folder, NULL);
-			front_name_changed(r->fuse, folder, NULL, true);
-			front_notify_names_sent(r->fuse, PATIENCE);
-		}
+		if (folder != NULL && atomic_fetch_add(&folder->locking, 1) == 0)
+			forget_names(r, folder);
 	}
 	front_notify_purge(r->fuse, front_ino_of(r->fuse, node), 0, 0, PATIENCE);
 }
@@ -94,9 +117,8 @@ static void lock_done(void *context, NTSTATUS status, ULONG_PTR information)
 	struct front_request *r = context;
 	bool heard = false;
 
-	(void)information;
 	if (NT_SUCCESS(status) && r->range.type != DOOR_UNLOCKED)
-		forget_old(r);
+		forget_old(r, information);
 	if (front_claim(r))
 		heard = fuse_reply_err(r->req, front_errno(r, status)) == 0;
 	/* The kernel was answered before, or does not listen any more: nobody would ever give it up. */

@@ -24,7 +24,8 @@ static ULONG flags_of(ULONG state)
 	if (state & MEM_LEASE_READ)
 		flags |= FCB_STATE_READCACHING_ENABLED | FCB_STATE_READBUFFERING_ENABLED;
 	if (state & MEM_LEASE_WRITE)
-		flags |= FCB_STATE_WRITECACHING_ENABLED | FCB_STATE_WRITEBUFFERING_ENABLED;
+		flags |= FCB_STATE_WRITECACHING_ENABLED | FCB_STATE_WRITEBUFFERING_ENABLED |
+			 FCB_STATE_LOCK_BUFFERING_ENABLED;
 	if (state & MEM_LEASE_HANDLE)
 		flags |= FCB_STATE_COLLAPSING_ENABLED;
 	return flags;
@@ -129,6 +130,22 @@ NTSTATUS mrx_mem_compute_new_buffering_state(PMRX_SRV_OPEN SrvOpen, PVOID MRxCon
 	return STATUS_SUCCESS;
 }
 
+/* The volume locks what RDBSS has granted meanwhile. */
+static void flush_locks(PRX_CONTEXT RxContext, PMRX_SRV_OPEN SrvOpen)
+{
+	PLOWIO_LOCK_LIST at = RxContext->LowIoContext.ParamsFor.Locks.LockList;
+
+	if ((SrvOpen->pFcb->FcbState & FCB_STATE_LOCK_BUFFERING_ENABLED) != 0)
+		return;
+	for (; at != NULL; at = at->Next) {
+		struct mem_range range = {at->ByteOffset, at->Length, at->Key, at->ExclusiveLock != FALSE};
+
+		at->Status = mem_handle_of(SrvOpen) == NULL
+				     ? STATUS_FILE_CLOSED
+				     : mem_fs_lock(mem_handle_of(SrvOpen), &range, false, NULL);
+	}
+}
+
 /* Handles without a user are closed before the answer that handle caching is over: somebody waits for that. */
 NTSTATUS mrx_mem_complete_buffering_state_change(PRX_CONTEXT RxContext, PMRX_SRV_OPEN SrvOpen,
 						 PVOID MRxContext)
@@ -138,7 +155,7 @@ NTSTATUS mrx_mem_complete_buffering_state_change(PRX_CONTEXT RxContext, PMRX_SRV
 	struct mem_handle *handle = NULL;
 	PLIST_ENTRY link;
 
-	(void)RxContext;
+	flush_locks(RxContext, SrvOpen);
 	if (grant == NULL)
 		return STATUS_SUCCESS;
 	for (link = fcb->SrvOpenList.Flink; link != &fcb->SrvOpenList; link = link->Flink) {

@@ -133,8 +133,10 @@ static ULONG smb_lease_flags(const struct smb_lease *lease)
 	flags |= FCB_STATE_READCACHING_ENABLED | FCB_STATE_READBUFFERING_ENABLED;
 	if (lease->path.Buffer != NULL)
 		return flags; /* a folder's handle is not kept for a later open */
-	if ((state & SMB2_LEASE_WRITE_CACHING) != 0)
-		flags |= FCB_STATE_WRITECACHING_ENABLED | FCB_STATE_WRITEBUFFERING_ENABLED;
+	if ((state & SMB2_LEASE_WRITE_CACHING) !=
+	    0) /* nobody else has a handle that reads, writes or locks */
+		flags |= FCB_STATE_WRITECACHING_ENABLED | FCB_STATE_WRITEBUFFERING_ENABLED |
+			 FCB_STATE_LOCK_BUFFERING_ENABLED;
 	if ((state & SMB2_LEASE_HANDLE_CACHING) != 0)
 		flags |= FCB_STATE_COLLAPSING_ENABLED;
 	return flags;
@@ -532,6 +534,7 @@ static void smb_lease_acknowledge(struct smb_lease *lease, struct smb_tree *tree
 }
 
 /*
+ * Locks that were kept from the server are there before anything else is said: whoever it asked for is let in by that.
  * Handles that are only kept for a later open are closed when the server takes handle caching back: whoever it asked
  * for wants them gone. The acknowledgement follows the closes on the same connection; without a handle left the lease
  * has ended with the last close, and nobody waits for one.
@@ -544,7 +547,7 @@ NTSTATUS mrx_smb_complete_buffering_state_change(PRX_CONTEXT RxContext, PMRX_SRV
 	struct smb_tree *tree = NULL;
 	PLIST_ENTRY link;
 
-	(void)RxContext;
+	smb_locks_flush(RxContext, SrvOpen);
 	if (smb_oplock_is_break(MRxContext))
 		smb_oplock_complete(SrvOpen, MRxContext);
 	if (smb_oplock_is_break(MRxContext) || lease == NULL)

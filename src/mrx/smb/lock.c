@@ -3,6 +3,9 @@
  *
  * A lock that has to wait is answered with STATUS_PENDING by the server and waits as long as the server lives; cancel
  * takes it back.
+ *
+ * Under an exclusive grant RDBSS asks for none (FCB_STATE_LOCK_BUFFERING_ENABLED). What it has granted meanwhile comes when
+ * the grant goes, all at once, and is at the server before the break is answered (smb_locks_flush).
  */
 #include "mrx/smb/smb.h"
 
@@ -59,8 +62,17 @@ NTSTATUS mrx_smb_lock(PRX_CONTEXT RxContext)
 	return smb_pend(RxContext, x, smb_lock_finish);
 }
 
-/* Releases up to SMB_MAX_LOCKS ranges from *at on, and moves it. */
-static NTSTATUS smb_unlock_some(PRX_CONTEXT RxContext, struct smb_open *open, PLOWIO_LOCK_LIST *at)
+static uint32_t smb_lock_flags(const LOWIO_LOCK_LIST *lock, bool release)
+{
+	if (release)
+		return SMB2_LOCKFLAG_UNLOCK;
+	return SMB2_LOCKFLAG_FAIL_IMMEDIATELY |
+	       (lock->ExclusiveLock ? SMB2_LOCKFLAG_EXCLUSIVE_LOCK : SMB2_LOCKFLAG_SHARED_LOCK);
+}
+
+/* Locks or releases up to `most` ranges from *at on, in one request, and moves it. */
+static NTSTATUS smb_lock_some(PRX_CONTEXT RxContext, struct smb_open *open, PLOWIO_LOCK_LIST *at,
+			      uint16_t most, bool release)
 {
 	struct smb2_lock_element *locks =
 		ExAllocatePoolWithTag(NonPagedPool, SMB_MAX_LOCKS * sizeof(*locks), SMB_TAG_LOCKS);
@@ -70,19 +82,59 @@ static NTSTATUS smb_unlock_some(PRX_CONTEXT RxContext, struct smb_open *open, PL
 
 	if (locks == NULL)
 		return status;
-	for (; *at != NULL && count < SMB_MAX_LOCKS; *at = (*at)->Next, count++) {
+	for (; *at != NULL && count < most; *at = (*at)->Next, count++) {
 		locks[count].offset = (uint64_t)(*at)->ByteOffset;
 		locks[count].length = (uint64_t)(*at)->Length;
-		locks[count].flags = SMB2_LOCKFLAG_UNLOCK;
+		locks[count].flags = smb_lock_flags(*at, release);
 	}
 	x = smb_lock_exchange(open, locks, count);
 	ExFreePoolWithTag(locks, SMB_TAG_LOCKS);
 	if (x != NULL) {
 		smb_call_count(RxContext, x);
 		status = smb_exchange_run(x);
+		if (status == STATUS_SUCCESS)
+			status = x->part[0].status;
 	}
 	smb_exchange_put(x);
 	return status;
+}
+
+/* Of several the server locks all or none (MS-SMB2 3.3.5.14.2): when it refuses, each is asked for by itself. */
+static void smb_locks_flush_some(PRX_CONTEXT RxContext, struct smb_open *open, PLOWIO_LOCK_LIST *at)
+{
+	PLOWIO_LOCK_LIST first = *at, one;
+	NTSTATUS status = smb_lock_some(RxContext, open, at, SMB_MAX_LOCKS, false);
+
+	while (status != STATUS_SUCCESS && first != *at) {
+		one = first;
+		one->Status = smb_lock_some(RxContext, open, &first, 1, false);
+		if (first == one)
+			first = one->Next; /* no memory even to ask */
+	}
+}
+
+void smb_locks_flush(PRX_CONTEXT RxContext, PMRX_SRV_OPEN SrvOpen)
+{
+	PLOWIO_LOCK_LIST at = RxContext->LowIoContext.ParamsFor.Locks.LockList;
+	struct smb_open *open = smb_open_of(SrvOpen);
+
+	if (at == NULL || (SrvOpen->pFcb->FcbState & FCB_STATE_LOCK_BUFFERING_ENABLED) != 0)
+		return;
+	if (open == NULL || smb_tree_is_dead(open->tree)) {
+		for (; at != NULL; at = at->Next)
+			at->Status = STATUS_FILE_CLOSED;
+		return;
+	}
+	InterlockedExchange(&open->heard_out, 1); /* the close gives the locks back */
+	while (at != NULL) {
+		PLOWIO_LOCK_LIST before = at;
+
+		smb_locks_flush_some(RxContext, open, &at);
+		if (at != before)
+			continue;
+		at->Status = STATUS_INSUFFICIENT_RESOURCES;
+		at = at->Next;
+	}
 }
 
 /* The first refusal decides the status; the rest are still released. */
@@ -96,7 +148,7 @@ NTSTATUS mrx_smb_unlock_multiple(PRX_CONTEXT RxContext)
 		return STATUS_FILE_CLOSED;
 	while (at != NULL) {
 		PLOWIO_LOCK_LIST before = at;
-		NTSTATUS one = smb_unlock_some(RxContext, open, &at);
+		NTSTATUS one = smb_lock_some(RxContext, open, &at, SMB_MAX_LOCKS, true);
 
 		if (NT_SUCCESS(status))
 			status = one;

@@ -89,6 +89,8 @@ ULONG smb_oplock_flags(PMRX_FCB fcb)
 		if (open == NULL || open->oplock < SMB2_OPLOCK_LEVEL_II)
 			continue;
 		flags |= FCB_STATE_READCACHING_ENABLED | FCB_STATE_READBUFFERING_ENABLED;
+		if (open->oplock >= SMB2_OPLOCK_LEVEL_EXCLUSIVE)
+			flags |= FCB_STATE_LOCK_BUFFERING_ENABLED; /* it is the only handle */
 		if (open->oplock >= SMB2_OPLOCK_LEVEL_EXCLUSIVE && open->oplock_keeps_writes)
 			flags |= FCB_STATE_WRITECACHING_ENABLED | FCB_STATE_WRITEBUFFERING_ENABLED;
 		if (open->oplock == SMB2_OPLOCK_LEVEL_BATCH)
@@ -179,7 +181,7 @@ static PMRX_SRV_OPEN smb_oplock_exclusive_one(PMRX_FCB fcb)
 	return NULL;
 }
 
-/* Data is written, pages are forgotten; the break may come. Locks: FCB exclusive. */
+/* Data is written, locks are sent, pages are forgotten; the break may come. Locks: FCB exclusive. */
 static void smb_oplock_give_up(PMRX_SRV_OPEN so)
 {
 	struct smb_open *open = smb_open_of(so);

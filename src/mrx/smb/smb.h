@@ -183,6 +183,8 @@ NTSTATUS mrx_smb_write(PRX_CONTEXT RxContext);
 NTSTATUS mrx_smb_flush(PRX_CONTEXT RxContext);
 NTSTATUS mrx_smb_lock(PRX_CONTEXT RxContext);
 NTSTATUS mrx_smb_unlock_multiple(PRX_CONTEXT RxContext);
+/* What RDBSS has granted while locks might be buffered is locked at the server, unless it still may. Blocks. */
+void smb_locks_flush(PRX_CONTEXT RxContext, PMRX_SRV_OPEN SrvOpen);
 NTSTATUS mrx_smb_is_lock_realizable(PMRX_FCB Fcb, PLARGE_INTEGER ByteOffset, PLARGE_INTEGER Length,
 				    ULONG Flags);
 NTSTATUS mrx_smb_fsctl(PRX_CONTEXT RxContext);

@@ -355,6 +355,50 @@ static void test_B_RxLockEnumerator_04_state_is_the_callers(void **state)
 	file_close(file);
 }
 
+/* ---- two handles of one open ---- */
+
+/* The server does not tell them apart, so a lock of one waits here for the other's: until it goes, or the waiter does. */
+static void test_two_handles_of_one_open_wait(void **state)
+{
+	PFILE_OBJECT a = file_open(REC_SHARE u"\\a"), b = file_open(REC_SHARE u"\\a");
+	struct req *waits;
+
+	(void)state;
+	assert_ptr_equal(fobx_of(a)->pSrvOpen, fobx_of(b)->pSrvOpen);
+	assert_int_equal(lock(a, IRP_MN_LOCK, 0, 10, SL_EXCLUSIVE_LOCK, 0), STATUS_SUCCESS);
+	assert_int_equal(lock(b, IRP_MN_LOCK, 0, 10, SL_FAIL_IMMEDIATELY, 0), STATUS_LOCK_NOT_GRANTED);
+	waits = file_lock_make(b, IRP_MN_LOCK, 0, 10, SL_EXCLUSIVE_LOCK);
+	assert_int_equal(req_send(waits), STATUS_PENDING);
+	assert_int_equal(saw.exclusive, 1);
+	assert_int_equal(lock(a, IRP_MN_UNLOCK_SINGLE, 0, 10, 0, 0), STATUS_SUCCESS);
+	assert_int_equal(req_end(waits, NULL), STATUS_SUCCESS);
+	assert_int_equal(saw.exclusive, 2);
+
+	waits = file_lock_make(a, IRP_MN_LOCK, 5, 10, 0);
+	assert_int_equal(req_send(waits), STATUS_PENDING);
+	assert_int_equal(file_cleanup(b), STATUS_SUCCESS); /* gives up what it has */
+	assert_int_equal(req_end(waits, NULL), STATUS_SUCCESS);
+	assert_int_equal(file_close_only(b), STATUS_SUCCESS);
+	file_close(a);
+}
+
+/* A lock that waits ends with its handle. */
+static void test_waiting_ends_with_the_handle(void **state)
+{
+	PFILE_OBJECT a = file_open(REC_SHARE u"\\a"), b = file_open(REC_SHARE u"\\a");
+	struct req *waits;
+
+	(void)state;
+	assert_int_equal(lock(a, IRP_MN_LOCK, 0, 10, SL_EXCLUSIVE_LOCK, 0), STATUS_SUCCESS);
+	waits = file_lock_make(b, IRP_MN_LOCK, 0, 10, 0);
+	assert_int_equal(req_send(waits), STATUS_PENDING);
+	assert_int_equal(file_cleanup(b), STATUS_SUCCESS);
+	assert_int_equal(req_end(waits, NULL), STATUS_CANCELLED);
+	assert_int_equal(file_close_only(b), STATUS_SUCCESS);
+	file_close(a);
+	assert_int_equal(saw.shared, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -370,6 +414,8 @@ int main(void)
 		LOCK_TEST(test_B_RxLockEnumerator_02_end_of_list),
 		LOCK_TEST(test_B_RxLockEnumerator_03_needs_no_memory),
 		LOCK_TEST(test_B_RxLockEnumerator_04_state_is_the_callers),
+		LOCK_TEST(test_two_handles_of_one_open_wait),
+		LOCK_TEST(test_waiting_ends_with_the_handle),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

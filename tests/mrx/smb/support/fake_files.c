@@ -12,6 +12,7 @@
 
 #define WIRE_END_OF_FILE 0xC0000011u
 #define WIRE_NOT_SUPPORTED 0xC00000BBu
+#define WIRE_LOCK_NOT_GRANTED 0xC0000055u
 
 enum { PATIENCE_SECONDS = 10 };
 
@@ -37,6 +38,7 @@ void fake_files_init(struct fake_files *f)
 	f->id = 77;
 	f->time = 133000000000000000ull;
 	f->reported_size = UINT64_MAX;
+	f->refused_lock = UINT64_MAX;
 }
 
 /* ---- what came --------------------------------------------------------------------------------------- */
@@ -338,6 +340,28 @@ static void answer_close(struct fake_conn *c, struct fake_files *f)
 	fake_answer_close(c);
 }
 
+static void answer_lock(struct fake_conn *c, struct fake_files *f)
+{
+	struct fake_event *event = &f->log[f->log_count];
+	struct smb2_lock_request req;
+	bool refused = false;
+
+	if (f->log_count == FAKE_LOG_SIZE || !smb2_lock_request_decode(&c->request, &req)) {
+		fake_answer_error(c, WIRE_NOT_SUPPORTED);
+		return;
+	}
+	event->locks = req.count;
+	for (uint16_t i = 0; i < req.count; i++) {
+		(void)smb2_lock_element_at(&c->request, i, &event->lock);
+		refused = refused || event->lock.offset == f->refused_lock;
+	}
+	remember(f, SMB2_LOCK, req.file_id.volatile_id, NULL);
+	if (refused)
+		fake_answer_error(c, WIRE_LOCK_NOT_GRANTED);
+	else
+		fake_answer_empty(c);
+}
+
 static void serve_pdu(struct fake_conn *c, struct fake_files *f)
 {
 	switch (c->request.hdr.command) {
@@ -359,13 +383,15 @@ static void serve_pdu(struct fake_conn *c, struct fake_files *f)
 	case SMB2_CLOSE:
 		answer_close(c, f);
 		break;
+	case SMB2_LOCK:
+		answer_lock(c, f);
+		break;
 	case SMB2_CANCEL:
 		break;
 	case SMB2_ECHO:
 	case SMB2_LOGOFF:
 	case SMB2_TREE_DISCONNECT:
 	case SMB2_FLUSH:
-	case SMB2_LOCK:
 		remember(f, c->request.hdr.command, 0, NULL);
 		fake_answer_empty(c);
 		break;

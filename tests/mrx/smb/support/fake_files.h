@@ -17,8 +17,10 @@ enum {
 /* What came, in order. */
 struct fake_event {
 	uint16_t command;
-	uint64_t file_id;      /* of CLOSE, READ, WRITE, and what CREATE gave */
-	struct smb2_break ack; /* of OPLOCK_BREAK */
+	uint64_t file_id;              /* of CLOSE, READ, WRITE, and what CREATE gave */
+	struct smb2_break ack;         /* of OPLOCK_BREAK */
+	uint16_t locks;                /* of LOCK: its ranges... */
+	struct smb2_lock_element lock; /* ...and the last of them */
 };
 
 struct fake_files {
@@ -36,6 +38,7 @@ struct fake_files {
 	uint8_t oplock_level; /* SMB2_OPLOCK_LEVEL_LEASE: leases; else that, where an oplock or a lease is asked for */
 	uint32_t write_status;  /* of every WRITE */
 	uint32_t ack_status;    /* of every acknowledgement */
+	uint64_t refused_lock;  /* no lock is granted that begins there; UINT64_MAX: all are */
 	bool mute_acks;         /* acknowledgements are not answered */
 	bool drop_after_create; /* the connection ends behind the answers to a CREATE */
 	uint64_t
