@@ -139,6 +139,24 @@ def test_a_watched_folder_is_removed_and_moved_like_any_other(folder, tap):
                  and exists(os.path.join(a, top + "2", "x")))
 
 
+def test_a_change_of_another_is_not_taken_for_the_echo_of_ours(folder, tap):
+    """A writes a file, and at once B does too: A sees B's size when the news come, though its own change is told as well."""
+    a, b, _ = folder
+    look_around(a, tap)
+    delays = []
+    for i in range(1, 6):
+        with open(os.path.join(b, f"f{i}"), "wb"):
+            pass
+        delay_of(lambda: exists(os.path.join(a, f"f{i}")))
+        with open(os.path.join(a, f"f{i}"), "wb") as file:
+            file.write(b"x" * 100)
+        assert os.stat(os.path.join(a, f"f{i}")).st_size == 100
+        os.truncate(os.path.join(b, f"f{i}"), i)
+        delays.append(delay_of(lambda: os.stat(os.path.join(a, f"f{i}")).st_size == i))
+    publish("delay of a change right after ours", delays)
+    assert delays[-1] < TRUST * 0.8
+
+
 def test_our_own_changes_show_at_once_in_a_watched_folder(folder, tap):
     """Made, renamed, linked and removed by us: seen at once by every spelling, and the echo of it takes nothing away."""
     a, _, _ = folder

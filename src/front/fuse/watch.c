@@ -287,12 +287,16 @@ static bool take_change(struct front_watch *watch, const UNICODE_STRING *name, U
 		ours = child != NULL && child->file_id != 0 &&
 		       !front_node_is_as_listed(fuse, child->file_id,
 						KeQueryInterruptTime() - (ULONGLONG)(fuse->timeout * 1e7));
-	if (!ours) {
+	/*
+	 * Which change of a file it was nobody says: behind the echo of ours there may be one of others. What is believed of the
+	 * file is asked for again; where only we are at work the watch ends before that costs much.
+	 */
+	if (!ours || !moved) {
 		front_listing_changed(fuse, watch->node, name);
 		front_name_changed(fuse, watch->node, name, moved);
-		if (moved && child != NULL && child->type == S_IFDIR)
-			end_watches_below(fuse, child);
 	}
+	if (!ours && moved && child != NULL && child->type == S_IFDIR)
+		end_watches_below(fuse, child);
 	if (child != NULL)
 		front_node_unpin(fuse, child);
 	return ours;
