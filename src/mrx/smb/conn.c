@@ -279,6 +279,8 @@ NTSTATUS smb_conn_connect(struct smb_transport *t, const char *host, USHORT port
 	conn->credits = 1;
 	conn->connect_timeout = timeout;
 	KeInitializeEvent(&conn->connected, NotificationEvent, FALSE);
+	KeInitializeSpinLock(&conn->session_lock);
+	InitializeListHead(&conn->sessions);
 	InitializeListHead(&conn->queue);
 	InitializeListHead(&conn->sent);
 	for (i = 0; i < SMB_TABLE_SIZE; i++)

@@ -205,34 +205,32 @@ static NTSTATUS smb_take_pdu(struct smb_conn *conn, struct smb_received *r, size
 
 /* ---- one message ------------------------------------------------------------------------------------- */
 
-static struct smb_session *smb_find_session(struct smb_conn *conn, uint64_t id)
-{
-	PLIST_ENTRY at;
-
-	for (at = conn->sent.Flink; at != &conn->sent; at = at->Flink) {
-		struct smb_exchange *x = CONTAINING_RECORD(at, struct smb_exchange, link);
-
-		if (x->session != NULL && x->session_id == id)
-			return x->session;
-	}
-	return NULL;
-}
-
-/* Takes the seal off in place; the plain message begins at the returned offset. */
+/*
+ * Takes the seal off in place; the plain message begins at the returned offset. The session may be idle: the server
+ * breaks an oplock when it likes. A session that ends just now has nothing left to hear: STATUS_FILE_CLOSED.
+ */
 static NTSTATUS smb_open_sealed(struct smb_conn *conn, struct smb_reply *reply, uint64_t *session_id)
 {
 	struct smb2_transform_hdr hdr;
 	struct smb_session *session;
 	struct iovec iov;
+	bool authentic;
 
 	if (!smb2_transform_hdr_decode(reply->bytes, reply->len, &hdr))
 		return smb_protocol_error(conn, "a malformed transform header");
-	session = smb_find_session(conn, hdr.session_id);
-	if (session == NULL || session->opener == NULL)
+	if (!smb_session_find(conn, hdr.session_id, &session))
+		return smb_protocol_error(conn, "a sealed message of no session of ours");
+	if (session == NULL)
+		return STATUS_FILE_CLOSED;
+	if (session->opener == NULL) {
+		smb_session_put(session);
 		return smb_protocol_error(conn, "a sealed message of a session that has no key");
+	}
 	iov.iov_base = reply->bytes + SMB2_TRANSFORM_HDR_SIZE;
 	iov.iov_len = reply->len - SMB2_TRANSFORM_HDR_SIZE;
-	if (!smb2_open(session->opener, reply->bytes, &iov, 1)) {
+	authentic = smb2_open(session->opener, reply->bytes, &iov, 1);
+	smb_session_put(session);
+	if (!authentic) {
 		smb_conn_fail(conn, STATUS_INVALID_SIGNATURE, "a sealed message is not authentic");
 		return STATUS_INVALID_SIGNATURE;
 	}

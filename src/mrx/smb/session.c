@@ -3,7 +3,8 @@
  *
  * Owns:      struct smb_session, and every secret between the password and the derived keys, which are wiped as soon
  *            as the keys are in their signers and sealers.
- * Locks:     none; one thread logs in, afterwards the session is constant.
+ * Locks:     smb_conn.session_lock, a leaf, for the sessions of a connection; one thread logs in, afterwards the session
+ *            is constant.
  * Dies when: the last reference is dropped: LOGOFF goes out without anybody waiting, then the memory goes.
  * Page:      MS-SMB2 3.2.4.2.3, 3.2.5.3.
  */
@@ -22,8 +23,54 @@ void smb_session_get(struct smb_session *session)
 	InterlockedIncrement(&session->refs);
 }
 
+/* Unless the last reference is gone. */
+static bool smb_session_try_get(struct smb_session *session)
+{
+	LONG refs = InterlockedCompareExchange(&session->refs, 0, 0), before;
+
+	for (; refs > 0; refs = before) {
+		before = InterlockedCompareExchange(&session->refs, refs + 1, refs);
+		if (before == refs)
+			return true;
+	}
+	return false;
+}
+
+bool smb_session_find(struct smb_conn *conn, uint64_t id, struct smb_session **out)
+{
+	bool found = false;
+	KIRQL irql;
+
+	*out = NULL;
+	KeAcquireSpinLock(&conn->session_lock, &irql);
+	for (PLIST_ENTRY at = conn->sessions.Flink; at != &conn->sessions && !found; at = at->Flink) {
+		struct smb_session *session = CONTAINING_RECORD(at, struct smb_session, conn_link);
+
+		found = session->id == id;
+		if (found && smb_session_try_get(session))
+			*out = session;
+	}
+	KeReleaseSpinLock(&conn->session_lock, irql);
+	return found;
+}
+
+/* It has its keys. */
+static void smb_session_enlist(struct smb_session *session)
+{
+	KIRQL irql;
+
+	KeAcquireSpinLock(&session->conn->session_lock, &irql);
+	InsertTailList(&session->conn->sessions, &session->conn_link);
+	KeReleaseSpinLock(&session->conn->session_lock, irql);
+}
+
 static void smb_session_free(struct smb_session *session)
 {
+	KIRQL irql;
+
+	KeAcquireSpinLock(&session->conn->session_lock, &irql);
+	RemoveEntryList(&session->conn_link);
+	KeReleaseSpinLock(&session->conn->session_lock, irql);
 	smb2_signer_destroy(session->signer);
 	smb2_sealer_destroy(session->sealer);
 	smb2_sealer_destroy(session->opener);
@@ -290,6 +337,7 @@ NTSTATUS smb_session_login(struct smb_conn *conn, const struct smb_options *opti
 	if (session != NULL) {
 		session->refs = 1;
 		session->conn = conn;
+		InitializeListHead(&session->conn_link);
 		smb_conn_get(conn);
 	}
 	if (session != NULL && l != NULL) {
@@ -309,6 +357,7 @@ NTSTATUS smb_session_login(struct smb_conn *conn, const struct smb_options *opti
 		ExFreePoolWithTag(l, SMB_TAG_TOKEN);
 	}
 	if (status == STATUS_SUCCESS) {
+		smb_session_enlist(session);
 		*out = session;
 		return STATUS_SUCCESS;
 	}

@@ -194,6 +194,8 @@ struct smb_conn {
 	USHORT port;
 	KEVENT connected;
 	NTSTATUS connect_status;
+	KSPIN_LOCK session_lock; /* a leaf */
+	LIST_ENTRY sessions;     /* smb_session.conn_link */
 
 	/* loop thread */
 	LIST_ENTRY link; /* transport->conns */
@@ -290,6 +292,7 @@ struct smb_session {
 	volatile LONG refs;
 	bool ending;           /* LOGOFF is under way */
 	struct smb_conn *conn; /* referenced */
+	LIST_ENTRY conn_link;  /* smb_conn.sessions, from the login to the end; self-linked before */
 	uint64_t id;
 	uint16_t flags;             /* SMB2_SESSION_FLAG_... */
 	bool seal;                  /* everything */
@@ -300,5 +303,7 @@ struct smb_session {
 
 void smb_session_get(struct smb_session *session);
 void smb_session_put(struct smb_session *session); /* NULL allowed; never waits */
+/* The session of a connection by its id, referenced; *out NULL: it is about to end. False: there is none. Any level. */
+bool smb_session_find(struct smb_conn *conn, uint64_t id, struct smb_session **out);
 
 #endif

@@ -281,6 +281,65 @@ static void test_break_of_nothing(void **state)
 	assert_false(smb_conn_is_dead(c->conn));
 }
 
+static KEVENT heard;
+
+static bool hear(struct smb_conn *conn, const struct smb2_break *brk)
+{
+	(void)conn;
+	(void)brk;
+	(void)KeSetEvent(&heard, IO_NO_INCREMENT, FALSE);
+	return true;
+}
+
+static void hear_the_end(struct smb_conn *conn)
+{
+	(void)conn;
+	(void)KeSetEvent(&heard, IO_NO_INCREMENT, FALSE);
+}
+
+/* A break of an oplock, encrypted by the session, while nothing is asked for. */
+static void script_sealed_break(struct fake_conn *f)
+{
+	struct smb2_break brk = {.oplock_level = 0, .file_id = {1, 2}};
+	struct smb2_hdr hdr = {.command = SMB2_OPLOCK_BREAK,
+			       .flags = SMB2_FLAGS_SERVER_TO_REDIR,
+			       .session_id = FAKE_SESSION_ID,
+			       .message_id = SMB2_UNSOLICITED_MESSAGE_ID};
+
+	if (fake_handshake(f)) {
+		f->out_len = smb2_break_notification_encode(f->out, FAKE_MESSAGE_MAX, &brk);
+		(void)smb2_hdr_encode(f->out, FAKE_MESSAGE_MAX, &hdr);
+		(void)fake_send_sealed(f); /* false: nothing is heard */
+	}
+	fake_serve_end(f);
+}
+
+/* MS-SMB2 3.2.5.1.1.1: the session of a sealed message is one of the connection, at work or idle. */
+static void test_sealed_break_of_an_idle_session(void **state)
+{
+	LARGE_INTEGER patience = {.QuadPart = -10ll * 10000000};
+	UNICODE_STRING share = NT_STR(u"share");
+	struct client *c = *state;
+
+	KeInitializeEvent(&heard, NotificationEvent, FALSE);
+	c->transport.broken = hear;
+	c->transport.lost = hear_the_end;
+	assert_true(fake_start_as(&c->server, SMB2_DIALECT_302,
+				  SMB2_GLOBAL_CAP_LARGE_MTU | SMB2_GLOBAL_CAP_ENCRYPTION, script_sealed_break,
+				  NULL));
+	assert_int_equal(smb_conn_connect(&c->transport, "127.0.0.1", c->server.port, 2 * SMB_SECOND,
+					  &c->options.conn, &c->conn),
+			 STATUS_SUCCESS);
+	assert_int_equal(client_negotiate(c), STATUS_SUCCESS);
+	assert_int_equal(client_login(c), STATUS_SUCCESS);
+	assert_int_equal(smb_tree_connect(c->session, &c->options, &share, client_deadline(), &c->tree),
+			 STATUS_SUCCESS);
+	assert_int_equal(KeWaitForSingleObject(&heard, Executive, KernelMode, FALSE, &patience),
+			 STATUS_SUCCESS);
+	assert_false(smb_conn_is_dead(c->conn));
+	assert_int_equal(client_run(client_echo(c)), STATUS_SUCCESS);
+}
+
 /* ---- reading ----------------------------------------------------------------------------------------- */
 
 enum { READ_BYTES = 300 * 1000 };
@@ -628,6 +687,7 @@ int main(void)
 		T(test_session_deleted),
 		T(test_session_deleted_unsigned),
 		T(test_break_of_nothing),
+		T(test_sealed_break_of_an_idle_session),
 		T(test_read),
 		T(test_read_with_changed_data),
 		T(test_read_of_too_much),

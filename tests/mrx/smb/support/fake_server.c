@@ -34,6 +34,7 @@ static void run_connection(struct fake_server *s, int fd)
 	if (c.in != NULL && c.out != NULL)
 		s->script(&c);
 	smb2_signer_destroy(c.signer);
+	smb2_sealer_destroy(c.sealer);
 	free(c.in);
 	free(c.out);
 	close(fd);
@@ -175,6 +176,18 @@ void fake_send_answer(struct fake_conn *c)
 	fake_send_message(c, c->out, c->out_len);
 }
 
+bool fake_send_sealed(struct fake_conn *c)
+{
+	uint8_t *message = c->in; /* what was read last is answered */
+	struct iovec iov = {message + SMB2_TRANSFORM_HDR_SIZE, c->out_len};
+
+	memcpy(iov.iov_base, c->out, c->out_len);
+	if (c->sealer == NULL || !smb2_seal(c->sealer, FAKE_SESSION_ID, message, &iov, 1))
+		return false;
+	fake_send_message(c, message, SMB2_TRANSFORM_HDR_SIZE + c->out_len);
+	return true;
+}
+
 void fake_answer_error(struct fake_conn *c, uint32_t status)
 {
 	struct smb2_hdr hdr = fake_answer_header(c, status);
@@ -310,6 +323,7 @@ bool fake_login(struct fake_conn *c)
 	struct ntlm_authenticate auth;
 	struct smb2_keys keys;
 	uint8_t msg[512], key[16];
+	uint16_t cipher = SMB2_CIPHER_NONE;
 
 	if (!fake_read(c) || c->request.hdr.command != SMB2_SESSION_SETUP)
 		return false;
@@ -317,8 +331,12 @@ bool fake_login(struct fake_conn *c)
 	if (!fake_read(c) || !smb2_session_setup_request_decode(&c->request, &req) ||
 	    !ntlm_authenticate_decode(req.token.p, req.token.len, &auth) || !session_key(&auth, key))
 		return false;
-	if (!smb2_derive_keys(c->server->dialect, 0, key, NULL, 0, NULL, &keys))
+	if ((c->server->capabilities & SMB2_GLOBAL_CAP_ENCRYPTION) != 0)
+		cipher = SMB2_CIPHER_AES_128_CCM;
+	if (!smb2_derive_keys(c->server->dialect, cipher, key, NULL, 0, NULL, &keys))
 		return false;
+	if (cipher != SMB2_CIPHER_NONE)
+		c->sealer = smb2_sealer_create(cipher, keys.decryption, keys.cipher_key_len, true);
 	c->signer = smb2_signer_create(smb2_signing_algorithm(c->server->dialect, false, 0), keys.signing);
 	answer_session_setup(c, STATUS_OK, NULL, 0);
 	return c->signer != NULL;

@@ -28,6 +28,7 @@ struct fake_conn {
 	struct fake_server *server;
 	int fd;
 	struct smb2_signer *signer; /* after a login */
+	struct smb2_sealer *sealer; /* the same, of a server with SMB2_GLOBAL_CAP_ENCRYPTION */
 	uint16_t grant;             /* credits given with each answer */
 	bool sign;                  /* sign answers of the session */
 	uint8_t *in;
@@ -68,6 +69,8 @@ struct smb2_hdr fake_answer_header(struct fake_conn *c, uint32_t status);
 /* Builds the PDU in c->out: body_len bytes lie behind the header already.  Signs it when the session signs. */
 void fake_seal_answer(struct fake_conn *c, const struct smb2_hdr *hdr, size_t pdu_len);
 void fake_send_answer(struct fake_conn *c); /* c->out */
+/* c->out, encrypted by the session. False: the server has no keys for that. */
+bool fake_send_sealed(struct fake_conn *c);
 /* Answers c->request with an error body. */
 void fake_answer_error(struct fake_conn *c, uint32_t status);
 /* Answers an ECHO, LOGOFF, TREE_DISCONNECT, FLUSH or LOCK. */
