@@ -156,9 +156,11 @@ static NTSTATUS smb_take_break(struct smb_conn *conn, const struct smb2_pdu *pdu
 	nt_count_one(NT_COUNT_EVENT, "breaks_received", 0);
 	if (conn->transport->broken != NULL && conn->transport->broken(conn, &brk))
 		return STATUS_SUCCESS;
-	/* MS-SMB2 3.2.5.19: what we do not hold needs no answer */
-	DbgPrint("smb: %s:%u breaks %s that is not held\n", conn->host, conn->port,
-		 brk.is_lease ? "a lease" : "an oplock");
+	/* MS-SMB2 3.2.5.19: what we do not hold needs no answer. A line whenever there are twice as many: no server fills a log */
+	conn->stray_breaks++;
+	if ((conn->stray_breaks & (conn->stray_breaks - 1)) == 0)
+		DbgPrint("smb: %s:%u breaks %s that is not held (%llu so far)\n", conn->host, conn->port,
+			 brk.is_lease ? "a lease" : "an oplock", (unsigned long long)conn->stray_breaks);
 	return STATUS_SUCCESS;
 }
 

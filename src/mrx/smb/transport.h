@@ -217,7 +217,8 @@ struct smb_conn {
 	struct nt_loop_timer timer;
 	uint64_t timer_due;
 	uint64_t last_received;
-	bool echo_sent; /* unanswered */
+	bool echo_sent;        /* unanswered */
+	uint64_t stray_breaks; /* of what nobody holds */
 
 	/* receiving */
 	uint8_t rx_prefix[4];

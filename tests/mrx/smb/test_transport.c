@@ -281,6 +281,47 @@ static void test_break_of_nothing(void **state)
 	assert_false(smb_conn_is_dead(c->conn));
 }
 
+#define STRAYS 4000
+
+static volatile LONG lines;
+
+static void count_line(const char *text, size_t length)
+{
+	(void)text;
+	(void)length;
+	InterlockedIncrement(&lines);
+}
+
+static void then_many_breaks(struct fake_conn *f)
+{
+	struct smb2_break brk = {.is_lease = true, .current_state = 7, .lease_key = {1}};
+	struct smb2_hdr hdr = {.command = SMB2_OPLOCK_BREAK,
+			       .flags = SMB2_FLAGS_SERVER_TO_REDIR,
+			       .message_id = SMB2_UNSOLICITED_MESSAGE_ID};
+
+	f->out_len = smb2_break_notification_encode(f->out, FAKE_MESSAGE_MAX, &brk);
+	(void)smb2_hdr_encode(f->out, FAKE_MESSAGE_MAX, &hdr);
+	for (unsigned int i = 0; i < STRAYS; i++)
+		fake_send_answer(f);
+	fake_answer_empty(f);
+}
+
+/* A server that breaks what nobody holds again and again fills no log: a line for each doubling of their number. */
+static void test_many_breaks_of_nothing(void **state)
+{
+	struct script s = {then_many_breaks};
+	struct client *c = *state;
+
+	c->options.conn.timeout = 20 * SMB_SECOND;
+	client_open_share(c, script_then, &s);
+	lines = 0;
+	nt_set_debug_output(count_line);
+	assert_int_equal(client_run(client_echo(c)), STATUS_SUCCESS);
+	nt_set_debug_output(NULL);
+	assert_int_equal(lines, 12); /* 1, 2, 4, ... 2048 */
+	assert_false(smb_conn_is_dead(c->conn));
+}
+
 static KEVENT heard;
 
 static bool hear(struct smb_conn *conn, const struct smb2_break *brk)
@@ -687,6 +728,7 @@ int main(void)
 		T(test_session_deleted),
 		T(test_session_deleted_unsigned),
 		T(test_break_of_nothing),
+		T(test_many_breaks_of_nothing),
 		T(test_sealed_break_of_an_idle_session),
 		T(test_read),
 		T(test_read_with_changed_data),
