@@ -15,6 +15,7 @@
 #define RX_REQUEST_SPARE 0x1
 #define RX_REQUEST_IN_USE 0x2
 #define RX_REQUEST_REPEATED 0x4
+#define RX_REQUEST_COUNTED 0x8
 
 typedef struct _CHANGE_BUFFERING_STATE_REQUEST_ {
 	LIST_ENTRY ListEntry;
@@ -38,7 +39,9 @@ typedef struct _RX_BUFFERING_MANAGER_ {
 	LIST_ENTRY DispatcherList;
 	LIST_ENTRY HandlerList;
 	LIST_ENTRY LastChanceHandlerList;
-	LIST_ENTRY SpareRequests;              /* used or not; under SpinLock */
+	LIST_ENTRY SpareRequests; /* used or not; under SpinLock */
+	volatile LONG NumberOfSpareRequests;
+	volatile LONG NumberOfRequests;        /* beside the spare ones */
 	RX_WORK_QUEUE_ITEM DispatcherWorkItem; /* here, so that a break never waits for memory */
 	RX_WORK_QUEUE_ITEM HandlerWorkItem;
 	RX_WORK_QUEUE_ITEM LastChanceHandlerWorkItem;

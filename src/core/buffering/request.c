@@ -9,13 +9,16 @@
  *
  * A break that got lost would leave old data in use for as long as the file is open, and the end of a connection is
  * told in the same way. So without memory the spare request of the key's open carries it. While that one is in use a
- * further break of the key is noted in it: when it ends nothing may be kept any more, whatever that break said.
+ * further break of the key is noted in it: when it ends nothing may be kept any more, whatever that break said. Nor does a
+ * server that sends more breaks than it has granted get more memory than that.
  */
 #include "core/buffering/buffering.h"
 
 #include "core/object/object.h"
 
 #define RX_TAG_CHANGE 'gCxR'
+/* Requests of a server that may wait, beside two for each open that may be broken; further ones are noted together. */
+#define RX_REQUESTS_MOST 1024
 
 static PRX_BUFFERING_MANAGER rx_request_manager_of(PSRV_OPEN so)
 {
@@ -36,6 +39,7 @@ bool rx_request_keep_spare(PSRV_OPEN so)
 	so->SpareRequest = spare;
 	KeAcquireSpinLock(&manager->SpinLock, &irql);
 	InsertTailList(&manager->SpareRequests, &spare->SpareLink);
+	(void)InterlockedIncrement(&manager->NumberOfSpareRequests);
 	KeReleaseSpinLock(&manager->SpinLock, irql);
 	return true;
 }
@@ -63,6 +67,7 @@ void rx_request_drop_spare(PSRV_OPEN so)
 	KeAcquireSpinLock(&manager->SpinLock, &irql);
 	in_use = (spare->Flags & RX_REQUEST_IN_USE) != 0;
 	RemoveEntryList(&spare->SpareLink);
+	(void)InterlockedDecrement(&manager->NumberOfSpareRequests);
 	spare->Flags &= ~(ULONG)RX_REQUEST_SPARE; /* whoever uses it frees it */
 	KeReleaseSpinLock(&manager->SpinLock, irql);
 	if (!in_use)
@@ -106,15 +111,28 @@ static PCHANGE_BUFFERING_STATE_REQUEST rx_request_take_spare(PRX_BUFFERING_MANAG
 	return used != NULL ? NULL : found;
 }
 
+static PCHANGE_BUFFERING_STATE_REQUEST rx_request_allocate(PRX_BUFFERING_MANAGER manager)
+{
+	LONG most = RX_REQUESTS_MOST + 2 * __atomic_load_n(&manager->NumberOfSpareRequests, __ATOMIC_RELAXED);
+	PCHANGE_BUFFERING_STATE_REQUEST request = NULL;
+
+	if (InterlockedIncrement(&manager->NumberOfRequests) <= most)
+		request = ExAllocatePoolWithTag(NonPagedPool, sizeof(*request), RX_TAG_CHANGE);
+	if (request == NULL) {
+		(void)InterlockedDecrement(&manager->NumberOfRequests);
+		return NULL;
+	}
+	RtlZeroMemory(request, sizeof(*request));
+	request->Flags = RX_REQUEST_COUNTED;
+	return request;
+}
+
 PCHANGE_BUFFERING_STATE_REQUEST rx_request_create(PRX_BUFFERING_MANAGER manager, PSRV_OPEN so, PVOID key,
 						  PVOID mrx_context)
 {
-	PCHANGE_BUFFERING_STATE_REQUEST request =
-		ExAllocatePoolWithTag(NonPagedPool, sizeof(*request), RX_TAG_CHANGE);
+	PCHANGE_BUFFERING_STATE_REQUEST request = rx_request_allocate(manager);
 
-	if (request != NULL)
-		RtlZeroMemory(request, sizeof(*request));
-	else
+	if (request == NULL)
 		request = rx_request_take_spare(manager, key);
 	if (request == NULL)
 		return NULL;
@@ -132,6 +150,8 @@ bool rx_request_end(PRX_BUFFERING_MANAGER manager, PCHANGE_BUFFERING_STATE_REQUE
 	KeAcquireSpinLock(&manager->SpinLock, &irql);
 	is_spare = (request->Flags & RX_REQUEST_SPARE) != 0;
 	repeated = (request->Flags & RX_REQUEST_REPEATED) != 0;
+	if ((request->Flags & RX_REQUEST_COUNTED) != 0)
+		(void)InterlockedDecrement(&manager->NumberOfRequests);
 	request->Flags &= RX_REQUEST_SPARE;
 	request->SrvOpen = NULL;
 	request->SrvOpenKey = NULL;

@@ -107,6 +107,39 @@ static void test_a_second_break_without_memory(void **state)
 	assert_int_equal(completed, 1);
 }
 
+/* Nothing is kept any more. */
+static bool is_over(void)
+{
+	LARGE_INTEGER tick = {.QuadPart = -10000};
+	ULONG state = 1;
+
+	for (unsigned int i = 0; i < 10000 && state != 0; i++) {
+		(void)RxAcquireSharedFcb(NULL, fcb_of(file)); /* it waits */
+		state = buffering(file);
+		RxReleaseFcb(NULL, fcb_of(file));
+		(void)KeDelayExecutionThread(KernelMode, FALSE, &tick);
+	}
+	return state == 0;
+}
+
+/* A server that breaks again and again, while the file is busy, gets so much memory of ours and no more. */
+static void test_a_flood_of_breaks(void **state)
+{
+	PRX_CONTEXT rxc = RxCreateRxContext(NULL, rec.device, RX_CONTEXT_FLAG_WAIT);
+	unsigned long before = nt_pool_bytes();
+
+	(void)state;
+	rxc->pFcb = &fcb_of(file)->Mrx;
+	assert_int_equal(rx_acquire_fcb_exclusive(rxc), STATUS_SUCCESS);
+	for (unsigned int i = 0; i < 20000; i++)
+		RxIndicateChangeOfBufferingState(fcb_of(file)->pNetRoot->pSrvCall, &key_one, NULL);
+	assert_in_range(nt_pool_bytes() - before, 1024 * sizeof(CHANGE_BUFFERING_STATE_REQUEST), 1024 * 1024);
+	rx_release_fcb(rxc);
+	rxc->pFcb = NULL;
+	RxDereferenceAndDeleteRxContext(rxc);
+	assert_true(is_over());
+}
+
 /* Opens another file; its n-th allocation fails. */
 static PFILE_OBJECT open_with_fault(long n)
 {
@@ -160,6 +193,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		MEMORY_TEST(test_a_second_break_without_memory),
+		MEMORY_TEST(test_a_flood_of_breaks),
 		MEMORY_TEST(test_without_memory_for_the_break_nothing_is_granted),
 	};
 
