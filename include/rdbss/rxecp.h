@@ -36,6 +36,11 @@
 	0x40 /* read the first ReadLength bytes of what was opened: RDBSS keeps them for the first read, as long as the
 	      * driver has granted that (READCACHING) */
 
+#define RX_QOC_LIST \
+	0x100 /* what is opened is a directory that the opener lists next: the driver may ask the server for its first
+	       * entries with the create, and then hands them out at the first query of the handle, if that is for all
+	       * names and does not restart the scan */
+
 #define RX_QOC_REPARSE_BYTES 16384 /* the most a reparse point can hold */
 #define RX_QOC_SETS 3              /* the most changes that travel with one create */
 
@@ -78,6 +83,19 @@ typedef struct _RX_QUERY_ON_SET {
 	BOOLEAN Supplied;
 	FILE_STAT_INFORMATION Stat;
 } RX_QUERY_ON_SET, *PRX_QUERY_ON_SET;
+
+/*
+ * Age of a listing: a driver may have asked for entries before they were asked of it. Whoever sends IRP_MN_QUERY_DIRECTORY
+ * points Irp->Tail.Overlay.AuxiliaryBuffer to it; the mini-redirector finds it in MRxQueryDirectory and sets AskedAt. A
+ * driver that does not know it, or asked for all of it now, leaves it.
+ */
+#define RX_LISTING_AGE_TYPE 0x4147454cu
+
+typedef struct _RX_LISTING_AGE {
+	ULONG Type; /* RX_LISTING_AGE_TYPE */
+	ULONGLONG
+		AskedAt; /* interrupt time at which the oldest of the entries was asked for; 0: with this query */
+} RX_LISTING_AGE, *PRX_LISTING_AGE;
 
 /* {5f3b8a0e-7c1d-4c8e-9d55-2a6b1e0f4c37} */
 static const GUID RX_ECP_QUERY_ON_CREATE = {

@@ -324,3 +324,45 @@ def test_times_that_are_set_after_a_close_stay(mount, folder):
         write_new(os.path.join(path, f"f{i}"))
         os.utime(os.path.join(path, f"f{i}"), (5, 5))
     assert [i for i in range(150) if os.stat(os.path.join(disk, f"f{i}")).st_mtime != 5] == []
+
+
+def names_of(path):
+    return sorted(os.listdir(path))
+
+
+def test_a_small_folder_is_listed_in_one_message(mount, folder):
+    """Open, entries, "no more": one message. The attributes come along: asking for each costs nothing."""
+    path, disk = folder
+    made = [f"f{i:03}" for i in range(100)]
+    for i, name in enumerate(made):
+        put(os.path.join(disk, name), b"x" * i)
+    for folder_ in ("empty", "full"):
+        os.mkdir(os.path.join(disk, folder_))
+    put(os.path.join(disk, "full", "x"))
+    listing = "CREATE+QUERY_DIRECTORY+QUERY_DIRECTORY"
+    assert cost(mount, lambda: names_of(path)) == {f"OPENDIR {listing}": 1}
+    assert cost(mount, lambda: [pytest.fail(name) for i, name in enumerate(made)
+                                if os.stat(os.path.join(path, name)).st_size != i]) == {}
+    assert names_of(path) == sorted(made + ["empty", "full"])
+    assert cost(mount, lambda: names_of(os.path.join(path, "empty"))) == {f"OPENDIR {listing}": 1}
+    assert names_of(os.path.join(path, "full")) == ["x"] and names_of(os.path.join(path, "empty")) == []
+
+
+def test_a_large_folder_is_asked_for_ahead_in_large_pages(mount, folder):
+    """10,000 entries: the first 64 KiB or two with the open, then 256 KiB each, up to four at once."""
+    path, disk = folder
+    made = [f"file-{i:05}" for i in range(10000)]
+    for name in made:
+        put(os.path.join(disk, name))
+    seen = []
+    os.stat(path)
+    spent = cost(mount, lambda: seen.extend(names_of(path)))
+    assert seen == made
+    assert spent.pop("OPENDIR CREATE+QUERY_DIRECTORY+QUERY_DIRECTORY") == 1
+    # 1.3 MB, and at the end at most four questions that are on their way when the first "no more" comes
+    asked = sum(times for name, times in spent.items() if name.endswith(" QUERY_DIRECTORY"))
+    assert sum(spent.values()) == asked and 5 <= asked <= 10, spent
+    # again from the beginning through one handle, in the middle of it
+    with os.scandir(path) as entries:
+        first = [next(entries).name for _ in range(3000)]
+    assert len(set(first)) == 3000 and names_of(path) == made

@@ -320,6 +320,21 @@ static void rx_open_end_sleepers(PRX_CONTEXT rxc, PIRP irp, PUNICODE_STRING path
 		(void)RxPurgeRelatedFobxs((PNET_ROOT)rxc->Create.pNetRoot, rxc, TRUE, NULL);
 }
 
+/* A listing that comes with the create shows sizes.  Locks: none. */
+static void rx_open_flush_listed(PRX_CONTEXT rxc, PIRP irp, PUNICODE_STRING path)
+{
+	const RX_QUERY_ON_CREATE_ECP *ecp = rx_open_query(irp);
+	PFCB fcb;
+
+	if (ecp == NULL || (ecp->Requested & RX_QOC_LIST) == 0)
+		return;
+	fcb = rx_open_find_or_create_fcb(rxc, irp, path);
+	if (fcb == NULL)
+		return; /* nor will the open find memory for it */
+	rx_cache_flush_directory((PNET_ROOT)rxc->Create.pNetRoot, fcb);
+	RxDereferenceNetFcb(fcb); /* the scavenger finds what this leaves */
+}
+
 NTSTATUS rx_open_file(PRX_CONTEXT rxc, PIRP irp, PUNICODE_STRING path)
 {
 	NTSTATUS status = STATUS_UNSUCCESSFUL;
@@ -328,6 +343,7 @@ NTSTATUS rx_open_file(PRX_CONTEXT rxc, PIRP irp, PUNICODE_STRING path)
 	rx_open_end_sleepers(rxc, irp, path);
 	/* the name may be another one of a file with data here */
 	rx_cache_flush_directory((PNET_ROOT)rxc->Create.pNetRoot, NULL);
+	rx_open_flush_listed(rxc, irp, path);
 	for (attempt = 0; attempt < RX_OPEN_ATTEMPTS; attempt++) {
 		PFCB fcb;
 

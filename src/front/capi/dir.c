@@ -86,7 +86,7 @@ static NTSTATUS fetch(struct rdbss_dir *dir)
 	dir->offset = 0;
 	status = door_query_directory(
 		dir->file, &caller, dir->id_less ? FileDirectoryInformation : FileIdBothDirectoryInformation,
-		NULL, FALSE, dir->batch, BATCH_BYTES - 8, &dir->length);
+		NULL, FALSE, dir->batch, BATCH_BYTES - 8, &dir->length, NULL);
 	if (!dir->started && !dir->id_less &&
 	    (status == STATUS_INVALID_INFO_CLASS || status == STATUS_NOT_SUPPORTED ||
 	     status == STATUS_NOT_IMPLEMENTED || status == STATUS_INVALID_PARAMETER)) {

@@ -203,6 +203,8 @@ NTSTATUS door_component_to_posix(const UNICODE_STRING *name, char *buffer, size_
 /* The first read_length bytes are wanted with the open: the first read may find them there. */
 #define DOOR_QUERY_READ 0x40u
 #define DOOR_QUERY_FRESH 0x10u /* somebody else has replaced the file: no open of it is shared */
+#define DOOR_QUERY_LIST \
+	0x100u /* of a folder: it is listed next; the driver may have its first entries come with the open */
 
 /*
  * A change that travels with the open: one round trip with DOOR_QUERY_CLOSE where the driver can, separate calls where
@@ -236,10 +238,10 @@ struct door_open {
 struct door_opened {
 	struct door_file *file; /* NULL on failure and with DOOR_QUERY_CLOSE */
 	ULONG_PTR action;       /* FILE_OPENED, FILE_CREATED, FILE_OVERWRITTEN, FILE_SUPERSEDED */
-	ULONG supplied;         /* DOOR_QUERY_STAT when @stat is valid; DOOR_SET when @set_status is */
-	NTSTATUS set_status;    /* of the first change that failed, else of the close behind it */
+	ULONG supplied; /* DOOR_QUERY_STAT when @stat is valid; DOOR_SET when @set_status is; DOOR_QUERY_LIST */
+	NTSTATUS set_status;  /* of the first change that failed, else of the close behind it */
 	BOOLEAN read_caching; /* with a query: the server tells before somebody else changes the file's data */
-	BOOLEAN write_caching; /* the same before somebody else reads it: nobody else has it open */
+	BOOLEAN write_caching;      /* the same before somebody else reads it: nobody else has it open */
 	ULONG_PTR cache_generation; /* with read_caching: for door_cache_attach() */
 	FILE_STAT_INFORMATION stat;
 };
@@ -399,13 +401,14 @@ BOOLEAN door_name_is_hidden(const UNICODE_STRING *component);
 
 /**
  * door_query_directory - the next batch of entries
- * @pattern: NULL = all; only looked at by the first call on the handle or with @restart
+ * @pattern:  NULL = all; only looked at by the first call on the handle or with @restart
+ * @asked_at: [out, optional] interrupt time at which the server was asked for the oldest of them: drivers ask ahead
  *
  * Return: STATUS_SUCCESS with entries; STATUS_NO_MORE_FILES at the end (STATUS_NO_SUCH_FILE: nothing matched).
  */
 NTSTATUS door_query_directory(struct door_file *file, const struct door_caller *caller,
 			      FILE_INFORMATION_CLASS cls, const UNICODE_STRING *pattern, BOOLEAN restart,
-			      void *buffer, ULONG length, ULONG *returned);
+			      void *buffer, ULONG length, ULONG *returned, ULONGLONG *asked_at);
 
 /**
  * door_notify_async - wait for a change in a folder

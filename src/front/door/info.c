@@ -224,8 +224,10 @@ NTSTATUS door_set_end_of_file(struct door_file *file, const struct door_caller *
 
 NTSTATUS door_query_directory(struct door_file *file, const struct door_caller *caller,
 			      FILE_INFORMATION_CLASS cls, const UNICODE_STRING *pattern, BOOLEAN restart,
-			      void *buffer, ULONG length, ULONG *returned)
+			      void *buffer, ULONG length, ULONG *returned, ULONGLONG *asked_at)
 {
+	RX_LISTING_AGE age = {.Type = RX_LISTING_AGE_TYPE};
+	ULONGLONG now = KeQueryInterruptTime();
 	UNICODE_STRING name = {0};
 	struct door_request *r;
 	PIO_STACK_LOCATION stack;
@@ -243,7 +245,11 @@ NTSTATUS door_query_directory(struct door_file *file, const struct door_caller *
 	stack->Parameters.QueryDirectory.Length = length;
 	stack->Parameters.QueryDirectory.FileName = pattern != NULL ? &name : NULL;
 	stack->Parameters.QueryDirectory.FileInformationClass = cls;
-	return run_counted(r, caller, length, returned);
+	r->irp->Tail.Overlay.AuxiliaryBuffer = (PVOID)&age;
+	status = run_counted(r, caller, length, returned);
+	if (asked_at != NULL)
+		*asked_at = age.AskedAt != 0 ? age.AskedAt : now;
+	return status;
 }
 
 void door_notify_async(struct door_file *file, const struct door_caller *caller, void *buffer, ULONG length,

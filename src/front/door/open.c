@@ -302,6 +302,8 @@ static NTSTATUS create_name(struct door_volume *volume, const struct door_caller
 		out->supplied |= DOOR_QUERY_ID;
 		out->stat.FileId = ecp->Stat.FileId;
 	}
+	if (NT_SUCCESS(status) && ecp != NULL && (ecp->Supplied & RX_QOC_LIST))
+		out->supplied |= DOOR_QUERY_LIST;
 	if (NT_SUCCESS(status) && ecp != NULL && (ecp->Supplied & RX_QOC_SET)) {
 		out->supplied |= DOOR_SET;
 		out->set_status = ecp->SetStatus;

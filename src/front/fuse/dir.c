@@ -3,13 +3,15 @@
  *
  * Owns:      struct front_dir, the cursor of one directory handle: the batch of entries that the server sent
  *            last, and the position of its first entry.
+ * Opening:   the first entries come with the open where the driver can.  They are as old as that: a listing that begins
+ *            later than a change of ours, or much later, is asked for anew.
  * Positions: 0 ".", 1 "..", then the entries in the server's order.  Going on where the last batch ended asks
  *            for the next one; going back within the batch costs nothing; further back restarts the listing.
  * Locks:     dir->mutex; the kernel lists one handle from one thread at a time, so nobody waits for it.
  * Dies when: its handle closes.
  *
- * Entries of a plus listing count as lookups.  A file that has open handles here, or just had, is listed without
- * attributes: a server's listing may lag behind the file itself.
+ * Entries of a plus listing count as lookups.  A file that has open handles here, or just had, or that we have changed since the
+ * server was asked, is listed without attributes; those of the others are believed for what is left of actimeo.
  */
 #include <stddef.h>
 
@@ -17,16 +19,22 @@
 
 #define BATCH_BYTES (256u << 10)
 #define FIRST_POSITION 2 /* after "." and ".." */
+#define EXPECTED 1024    /* entries */
 
 struct front_dir {
 	KGUARDED_MUTEX mutex;
+	bool begun;   /* the first entries came with the open, and nobody has looked at them */
 	bool started; /* the server was asked at least once */
+	bool restart; /* it has to be asked from the beginning: the last attempt failed */
 	bool ended;   /* the batch is the last one */
 	off_t base;   /* position of the batch's first entry */
 	off_t next;   /* position at `offset` */
+	off_t shown;  /* position behind the last entry that was shown: others may follow that never are */
 	ULONG offset; /* bytes into the batch */
 	ULONG length; /* valid bytes of the batch; 0: none */
+	ULONGLONG asked_at; /* interrupt time: no entry of the batch is older */
 	void *batch;
+	size_t capacity;               /* bytes of it */
 	struct front_listing *listing; /* what came since the start, for lookups; NULL: not kept */
 };
 
@@ -43,12 +51,51 @@ static NTSTATUS dir_create(struct front_dir **out)
 	return STATUS_SUCCESS;
 }
 
+static void drop_batch(struct front_dir *dir)
+{
+	front_buffer_put(dir->batch, dir->capacity);
+	dir->batch = NULL;
+	dir->length = dir->offset = 0;
+}
+
 void front_dir_free(struct front_dir *dir)
 {
 	front_listing_discard(dir->listing);
-	if (dir->batch != NULL)
-		ExFreePoolWithTag(dir->batch, FUSE_TAG_DIR);
+	drop_batch(dir);
 	ExFreePoolWithTag(dir, FUSE_TAG_DIR);
+}
+
+static NTSTATUS open_to_list(struct front_request *r, struct front_node *node, struct front_listing **listing,
+			     struct door_opened *opened)
+{
+	struct rdr_fuse *fuse = r->fuse;
+	struct door_open open = {.access = FILE_LIST_DIRECTORY | FILE_READ_ATTRIBUTES | SYNCHRONIZE,
+				 .share = FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE,
+				 .disposition = FILE_OPEN,
+				 .options = FILE_DIRECTORY_FILE,
+				 .query = DOOR_QUERY_STAT}; /* rmdir must know who has it open */
+	NTSTATUS status = front_node_path(fuse, node, NULL, &open.path);
+
+	*listing = NULL;
+	if (!NT_SUCCESS(status))
+		return status;
+	if (!atomic_load(&fuse->id_less))
+		*listing = front_listing_start(fuse, node, EXPECTED);
+	if (*listing != NULL)
+		open.query |= DOOR_QUERY_LIST;
+	status = door_open(fuse->volume, &r->caller, &open, opened);
+	door_name_free(&open.path);
+	/* Another folder has the name by now: the kernel looks it up again and comes back. */
+	if (NT_SUCCESS(status) && node != fuse->root && node->file_id != 0 &&
+	    (uint64_t)opened->stat.FileId.QuadPart != node->file_id) {
+		(void)door_close(opened->file, NULL);
+		status = STATUS_OBJECT_NAME_NOT_FOUND;
+	}
+	if (!NT_SUCCESS(status)) {
+		front_listing_discard(*listing);
+		*listing = NULL;
+	}
+	return status;
 }
 
 void front_op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
@@ -56,29 +103,14 @@ void front_op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	struct rdr_fuse *fuse = fuse_req_userdata(req);
 	struct front_node *node = front_node_of(fuse, ino);
 	struct front_request *r = front_begin(req, node, NULL);
-	struct door_open open = {.access = FILE_LIST_DIRECTORY | FILE_READ_ATTRIBUTES | SYNCHRONIZE,
-				 .share = FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE,
-				 .disposition = FILE_OPEN,
-				 .options = FILE_DIRECTORY_FILE,
-				 .query = DOOR_QUERY_STAT}; /* rmdir must know who has it open */
+	struct front_listing *listing;
 	struct front_file *f = NULL;
 	struct door_opened opened;
 	NTSTATUS status;
 
 	if (r == NULL)
 		return;
-	status = front_node_path(fuse, node, NULL, &open.path);
-	if (NT_SUCCESS(status)) {
-		status = door_open(fuse->volume, &r->caller, &open, &opened);
-		door_name_free(&open.path);
-	}
-	if (NT_SUCCESS(status) && node != fuse->root && node->file_id != 0 &&
-	    (uint64_t)opened.stat.FileId.QuadPart != node->file_id) {
-		/* Another folder has the name by now: the kernel looks it up again and comes back. */
-		(void)door_close(opened.file, NULL);
-		front_reply_err(r, ESTALE);
-		goto out;
-	}
+	status = open_to_list(r, node, &listing, &opened);
 	if (NT_SUCCESS(status)) {
 		status = front_file_create(fuse, node, opened.file, &f);
 		if (!NT_SUCCESS(status))
@@ -89,7 +121,13 @@ void front_op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		if (!NT_SUCCESS(status))
 			front_file_put(fuse, f);
 	}
+	if (NT_SUCCESS(status)) {
+		f->dir->begun = (opened.supplied & DOOR_QUERY_LIST) != 0;
+		f->dir->listing = listing;
+		listing = NULL;
+	}
 	if (!NT_SUCCESS(status)) {
+		front_listing_discard(listing);
 		front_reply_status(r, front_node_status(status));
 		goto out;
 	}
@@ -186,14 +224,15 @@ static NTSTATUS fetch(struct front_request *r, struct front_file *f, bool restar
 	NTSTATUS status = STATUS_INVALID_INFO_CLASS;
 	ULONG returned = 0;
 
-	if (dir->batch == NULL) {
-		dir->batch = ExAllocatePoolWithTag(NonPagedPool, BATCH_BYTES, FUSE_TAG_DIR);
-		if (dir->batch == NULL)
-			return STATUS_INSUFFICIENT_RESOURCES;
-	}
+	restart = restart || dir->restart;
+	dir->restart = restart; /* unless this succeeds */
+	if (dir->batch == NULL)
+		dir->batch = front_buffer_get(BATCH_BYTES, &dir->capacity);
+	if (dir->batch == NULL)
+		return STATUS_INSUFFICIENT_RESOURCES;
 	if (!atomic_load(&fuse->id_less)) {
 		status = door_query_directory(f->file, &r->caller, FileIdBothDirectoryInformation, NULL,
-					      restart, dir->batch, BATCH_BYTES, &returned);
+					      restart, dir->batch, BATCH_BYTES, &returned, &dir->asked_at);
 		if (!dir->started && (status == STATUS_INVALID_INFO_CLASS || status == STATUS_NOT_SUPPORTED ||
 				      status == STATUS_INVALID_PARAMETER || status == STATUS_NOT_IMPLEMENTED))
 			atomic_store(&fuse->id_less, true);
@@ -202,7 +241,7 @@ static NTSTATUS fetch(struct front_request *r, struct front_file *f, bool restar
 		front_listing_discard(dir->listing);
 		dir->listing = NULL;
 		status = door_query_directory(f->file, &r->caller, FileDirectoryInformation, NULL, restart,
-					      dir->batch, BATCH_BYTES, &returned);
+					      dir->batch, BATCH_BYTES, &returned, &dir->asked_at);
 	}
 	if (status == STATUS_NO_MORE_FILES || status == STATUS_NO_SUCH_FILE) {
 		dir->ended = true;
@@ -213,22 +252,31 @@ static NTSTATUS fetch(struct front_request *r, struct front_file *f, bool restar
 	if (NT_ERROR(status))
 		return status;
 	dir->started = true;
+	dir->restart = false;
 	dir->length = returned < BATCH_BYTES ? returned : BATCH_BYTES;
 	dir->offset = 0;
 	keep_batch(fuse, dir);
+	if (dir->ended)
+		drop_batch(dir);
 	return STATUS_SUCCESS;
 }
 
 static NTSTATUS rewind_to_start(struct front_request *r, struct front_file *f)
 {
+	struct rdr_fuse *fuse = r->fuse;
 	struct front_dir *dir = f->dir;
-	bool again = dir->started;
+	bool as_opened = dir->begun && front_listing_is_fresh(fuse, dir->listing);
+	bool again = dir->started || (dir->begun && !as_opened);
 
+	dir->begun = false;
 	dir->ended = false;
-	dir->base = dir->next = FIRST_POSITION;
-	dir->length = 0;
-	front_listing_discard(dir->listing);
-	dir->listing = atomic_load(&r->fuse->id_less) ? NULL : front_listing_start(r->fuse, f->node, 256);
+	dir->base = dir->next = dir->shown = FIRST_POSITION;
+	dir->length = dir->offset = 0;
+	if (!as_opened) {
+		front_listing_discard(dir->listing);
+		dir->listing =
+			atomic_load(&fuse->id_less) ? NULL : front_listing_start(fuse, f->node, EXPECTED);
+	}
 	return fetch(r, f, again);
 }
 
@@ -269,7 +317,8 @@ static NTSTATUS seek(struct front_request *r, struct front_file *f, off_t positi
 
 	if (position < FIRST_POSITION)
 		position = FIRST_POSITION;
-	if (!dir->started || position < dir->base || (position == FIRST_POSITION && dir->next != position)) {
+	if (!dir->started || dir->restart || position < dir->base ||
+	    (position == FIRST_POSITION && dir->next != position)) {
 		status = rewind_to_start(r, f);
 	} else if (position < dir->next) {
 		dir->next = dir->base;
@@ -294,6 +343,7 @@ struct dir_reply {
 	size_t size;
 	size_t used;
 	bool plus;
+	ULONGLONG asked_at;          /* interrupt time, of the entries that are added now */
 	struct front_node **counted; /* nodes whose nlookup this answer raised */
 	size_t counted_n;
 };
@@ -355,10 +405,11 @@ static bool add_entry(struct dir_reply *reply, const struct dir_entry *entry, co
 	if (front_type_of(&entry->stat) != S_IFLNK && reply->counted != NULL &&
 	    reply->counted_n < COUNTED_MAX(reply->size) &&
 	    NT_SUCCESS(front_node_obtain(fuse, reply->node, &entry->name, &entry->stat, &node))) {
-		if (front_node_is_in_use(fuse, node)) {
+		if (!front_listed_is_true(fuse, reply->node, &entry->name, node, reply->asked_at)) {
 			front_node_forget(fuse, node, 1);
 		} else {
 			front_fill_entry(fuse, reply->node, node, &entry->stat, &e);
+			front_entry_ages(&e, reply->asked_at);
 			reply->counted[reply->counted_n++] = node;
 		}
 	}
@@ -376,6 +427,9 @@ static NTSTATUS fill(struct dir_reply *reply, struct front_file *f, off_t off)
 		return STATUS_SUCCESS;
 	if (off <= 1 && !add_dot(reply, "..", FIRST_POSITION))
 		return STATUS_SUCCESS;
+	/* whoever goes on at the end hears so: also in an empty folder, whose listing has "." and ".." only */
+	if (off >= FIRST_POSITION && off >= dir->shown && dir->ended && dir->length == 0)
+		return STATUS_SUCCESS;
 	status = seek(reply->r, f, off);
 	while (NT_SUCCESS(status)) {
 		struct dir_entry e;
@@ -385,11 +439,14 @@ static NTSTATUS fill(struct dir_reply *reply, struct front_file *f, off_t off)
 		status = current_entry(reply->r, f, &e);
 		if (!NT_SUCCESS(status))
 			break;
+		reply->asked_at = dir->asked_at;
 		/* A name that POSIX cannot have (too long in bytes, a slash) cannot be shown. */
 		if (!is_dot(&e.name) && !door_name_is_hidden(&e.name) &&
-		    NT_SUCCESS(door_component_to_posix(&e.name, name, sizeof(name), &length)) &&
-		    !add_entry(reply, &e, name, dir->next + 1))
-			break;
+		    NT_SUCCESS(door_component_to_posix(&e.name, name, sizeof(name), &length))) {
+			if (!add_entry(reply, &e, name, dir->next + 1))
+				break;
+			dir->shown = dir->next + 1;
+		}
 		advance(dir, &e);
 	}
 	if (status == STATUS_NO_MORE_FILES)

@@ -77,6 +77,7 @@ struct front_node {
 	ULONGLONG busy_since;          /* interrupt time */
 	uint32_t busy_changes;         /* begun by us in the folder since then */
 	bool listing_now;              /* somebody lists it for later lookups */
+	struct front_touched *touched; /* names in it that were changed lately; NULL: none */
 
 	/* of a folder */
 	struct front_watch *watch;  /* under watches.mutex; NULL: it is not watched */
@@ -85,6 +86,7 @@ struct front_node {
 	atomic_ullong used_at;      /* interrupt time of the last lookup in it, or listing */
 	atomic_ullong leased_since; /* interrupt time; 0: no lease says that its names stay as they are */
 	atomic_uint news;           /* others' changes in it that we have heard of */
+	atomic_ullong touched_at;   /* interrupt time of the last change of a name in it, ours or news */
 };
 
 /* cache.c */
@@ -382,6 +384,7 @@ bool front_node_is_beside_locks(struct rdr_fuse *fuse, struct front_node *node);
 uint32_t front_node_count(struct rdr_fuse *fuse);
 /* Nothing of ours has changed the file since that interrupt time, and it has no open handle here. */
 bool front_node_is_as_listed(struct rdr_fuse *fuse, uint64_t file_id, ULONGLONG since);
+bool front_node_is_settled(struct rdr_fuse *fuse, struct front_node *node, ULONGLONG since);
 
 /* listing.c */
 enum front_known {
@@ -393,6 +396,11 @@ enum front_known {
 void front_listings_init(struct rdr_fuse *fuse);
 /* NULL: nothing is kept.  @expected: entries, roughly. */
 struct front_listing *front_listing_start(struct rdr_fuse *fuse, struct front_node *dir, ULONG expected);
+/* Nothing of ours has changed the folder since it was started, and that is not long ago. */
+bool front_listing_is_fresh(struct rdr_fuse *fuse, const struct front_listing *listing);
+/* Is it still so that dir/name is @node, and the file as it was, when the server was asked at that interrupt time? */
+bool front_listed_is_true(struct rdr_fuse *fuse, struct front_node *dir, const UNICODE_STRING *name,
+			  struct front_node *node, ULONGLONG asked_at);
 /* Return: false when it is full. */
 bool front_listing_add(struct front_listing *listing, const struct dir_entry *entry);
 /* Consumes it.  @complete: every name of the folder is in it. */
@@ -515,6 +523,8 @@ int64_t front_time_to_nt(const struct timespec *ts);
 void front_reply_entry(struct front_request *r, struct front_node *parent, const char *name,
 		       const FILE_STAT_INFORMATION *stat);
 /* The same for what was known since that interrupt time: it is believed for the rest of its time only. */
+/* What was asked for at that interrupt time is believed for what is left of actimeo. */
+void front_entry_ages(struct fuse_entry_param *e, ULONGLONG since);
 void front_reply_known(struct front_request *r, struct front_node *parent, const char *name,
 		       const FILE_STAT_INFORMATION *stat, ULONGLONG since);
 

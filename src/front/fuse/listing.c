@@ -22,7 +22,7 @@
 
 #define ENTRIES_MAX 65536u     /* of all listings */
 #define LISTING_MAX 8192u      /* of one */
-#define FIRST_ENTRIES 512u     /* of one that a few lookups brought about */
+#define FIRST_ENTRIES 256u     /* of one that a few lookups brought about: what comes in one answer, or two */
 #define FIRST_MISSES 3u        /* lookups within the time of belief that make the listing worth while */
 #define ENTRIES_PER_MISS 64u   /* so many entries more for each further one */
 #define ENTRIES_PER_LOOKUP 16u /* a lookup costs the server as much as that many entries of a listing */
@@ -34,6 +34,18 @@ struct listed_name {
 	bool forgotten;           /* changed by us since: ask */
 	FILE_STAT_INFORMATION stat;
 	UNICODE_STRING name; /* bytes follow the structure */
+};
+
+#define TOUCHED 32u
+
+/* Names of a folder that we have changed lately, or heard of; the oldest makes room. */
+struct front_touched {
+	struct {
+		ULONG hash;   /* front_name_hash() */
+		ULONGLONG at; /* interrupt time; 0: unused */
+	} name[TOUCHED];
+	unsigned int next;
+	ULONGLONG lost; /* interrupt time: what changed until then may not be among them */
 };
 
 struct front_listing {
@@ -87,6 +99,57 @@ bool front_listing_removed_lately(struct rdr_fuse *fuse, const struct front_node
 	return lately;
 }
 
+/* ---- names that changed lately ---------------------------------------------------------------------- */
+
+/* @name NULL: any.  Locks: listings.mutex. */
+static void touch_locked(struct front_node *dir, const UNICODE_STRING *name)
+{
+	struct front_touched *t = dir->touched;
+	ULONGLONG now = KeQueryInterruptTime();
+
+	if (t == NULL) {
+		t = ExAllocatePoolWithTag(NonPagedPool, sizeof(*t), FUSE_TAG_DIR);
+		if (t != NULL)
+			RtlZeroMemory(t, sizeof(*t));
+		dir->touched = t;
+	}
+	if (t != NULL && name == NULL) {
+		t->lost = now;
+	} else if (t != NULL) {
+		if (t->name[t->next].at > t->lost)
+			t->lost = t->name[t->next].at;
+		t->name[t->next].hash = front_name_hash(name);
+		t->name[t->next].at = now;
+		t->next = (t->next + 1) % TOUCHED;
+	}
+	atomic_store(&dir->touched_at, now);
+}
+
+static bool name_is_touched(struct rdr_fuse *fuse, struct front_node *dir, const UNICODE_STRING *name,
+			    ULONGLONG since)
+{
+	ULONG hash = front_name_hash(name);
+	const struct front_touched *t;
+	bool touched;
+	unsigned int i;
+
+	ExAcquireFastMutex(&fuse->listings.mutex);
+	t = dir->touched;
+	touched = t == NULL || t->lost >= since; /* without memory: anything */
+	for (i = 0; t != NULL && i < TOUCHED && !touched; i++)
+		touched = t->name[i].hash == hash && t->name[i].at >= since;
+	ExReleaseFastMutex(&fuse->listings.mutex);
+	return touched;
+}
+
+bool front_listed_is_true(struct rdr_fuse *fuse, struct front_node *dir, const UNICODE_STRING *name,
+			  struct front_node *node, ULONGLONG asked_at)
+{
+	if (atomic_load(&dir->touched_at) >= asked_at && name_is_touched(fuse, dir, name, asked_at))
+		return false;
+	return front_node_is_settled(fuse, node, asked_at);
+}
+
 /* ---- making one ------------------------------------------------------------------------------------- */
 
 void front_listing_discard(struct front_listing *listing)
@@ -132,6 +195,17 @@ struct front_listing *front_listing_start(struct rdr_fuse *fuse, struct front_no
 	listing->refused = dir->changing != 0 || removed_lately(fuse, dir);
 	ExReleaseFastMutex(&fuse->listings.mutex);
 	return listing;
+}
+
+bool front_listing_is_fresh(struct rdr_fuse *fuse, const struct front_listing *listing)
+{
+	bool fresh;
+
+	ExAcquireFastMutex(&fuse->listings.mutex);
+	fresh = listing->changes == listing->dir->changes &&
+		KeQueryInterruptTime() - listing->asked_at < life_of(fuse) / 4;
+	ExReleaseFastMutex(&fuse->listings.mutex);
+	return fresh;
 }
 
 bool front_listing_add(struct front_listing *listing, const struct dir_entry *entry)
@@ -280,6 +354,7 @@ static void change(struct rdr_fuse *fuse, struct front_node *dir, const char *na
 	dir->changing += (uint32_t)under_way;
 	if (under_way > 0)
 		count_change_locked(dir);
+	touch_locked(dir, named ? &wide : NULL);
 	if (named)
 		forget_locked(all, dir, &wide);
 	else if (dir->listing != NULL)
@@ -308,6 +383,7 @@ void front_listing_changed(struct rdr_fuse *fuse, struct front_node *dir, const 
 	ExAcquireFastMutex(&all->mutex);
 	dir->changes++; /* one under way may have been read before */
 	atomic_fetch_add(&dir->news, 1);
+	touch_locked(dir, name);
 	if (name != NULL)
 		forget_locked(all, dir, name);
 	else if (dir->listing != NULL)
@@ -337,6 +413,9 @@ void front_listing_node_gone(struct rdr_fuse *fuse, struct front_node *node)
 	ExAcquireFastMutex(&all->mutex);
 	if (node->listing != NULL)
 		remove_locked(all, node->listing);
+	if (node->touched != NULL)
+		ExFreePoolWithTag(node->touched, FUSE_TAG_DIR);
+	node->touched = NULL;
 	if (node->changed_at > all->floor)
 		all->floor = node->changed_at;
 	ExReleaseFastMutex(&all->mutex);
@@ -428,19 +507,17 @@ static bool fetch_entries(struct front_request *r, struct door_file *file, struc
 {
 	void *batch = ExAllocatePoolWithTag(NonPagedPool, BATCH_BYTES, FUSE_TAG_DIR);
 	NTSTATUS status = batch != NULL ? STATUS_SUCCESS : STATUS_INSUFFICIENT_RESOURCES;
-	bool first = true;
 
 	*complete = false;
 	while (NT_SUCCESS(status) && listing->count < most) {
 		struct dir_entry e = {.next_offset = 0};
 		ULONG returned = 0;
 
-		status = door_query_directory(file, &r->caller, FileIdBothDirectoryInformation, NULL, first,
-					      batch, BATCH_BYTES, &returned);
+		status = door_query_directory(file, &r->caller, FileIdBothDirectoryInformation, NULL, FALSE,
+					      batch, BATCH_BYTES, &returned, NULL);
 		*complete = status == STATUS_NO_MORE_FILES || status == STATUS_NO_SUCH_FILE;
 		if (*complete || NT_ERROR(status) || returned == 0)
 			break;
-		first = false;
 		do {
 			if (!front_dir_parse(batch, returned < BATCH_BYTES ? returned : BATCH_BYTES, true,
 					     e.next_offset, &e) ||
@@ -462,7 +539,8 @@ void front_listing_fetch(struct front_request *r, struct front_node *dir, ULONG 
 	struct door_open open = {.access = FILE_LIST_DIRECTORY | SYNCHRONIZE,
 				 .share = FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE,
 				 .disposition = FILE_OPEN,
-				 .options = FILE_DIRECTORY_FILE};
+				 .options = FILE_DIRECTORY_FILE,
+				 .query = DOOR_QUERY_LIST};
 	struct door_opened opened = {.file = NULL};
 	bool usable = false, complete = false;
 

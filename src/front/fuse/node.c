@@ -440,6 +440,19 @@ bool front_node_is_as_listed(struct rdr_fuse *fuse, uint64_t file_id, ULONGLONG 
 	return as_listed;
 }
 
+bool front_node_is_settled(struct rdr_fuse *fuse, struct front_node *node, ULONGLONG since)
+{
+	bool settled;
+
+	ExAcquireFastMutex(&fuse->nodes.mutex);
+	settled = IsListEmpty(&node->files) && node->leaving == 0;
+	ExAcquireFastMutex(&fuse->listings.mutex);
+	settled = settled && node->changed_at < since && fuse->listings.floor < since;
+	ExReleaseFastMutex(&fuse->listings.mutex);
+	ExReleaseFastMutex(&fuse->nodes.mutex);
+	return settled;
+}
+
 NTSTATUS front_node_obtain(struct rdr_fuse *fuse, struct front_node *parent, const UNICODE_STRING *name,
 			   const FILE_STAT_INFORMATION *stat, struct front_node **out)
 {

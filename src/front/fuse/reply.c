@@ -118,6 +118,19 @@ void front_fill_entry(struct rdr_fuse *fuse, struct front_node *parent, struct f
 	front_node_is_told(node, info);
 }
 
+static void entry_ages(struct fuse_entry_param *e, double name_age, double age)
+{
+	e->entry_timeout = e->entry_timeout > name_age ? e->entry_timeout - name_age : 0;
+	e->attr_timeout = e->attr_timeout > age ? e->attr_timeout - age : 0;
+}
+
+void front_entry_ages(struct fuse_entry_param *e, ULONGLONG since)
+{
+	double age = (double)(KeQueryInterruptTime() - since) / 1e7;
+
+	entry_ages(e, age, age);
+}
+
 static void reply_entry(struct front_request *r, struct front_node *parent, const char *name,
 			const FILE_STAT_INFORMATION *stat, double name_age, double age)
 {
@@ -136,8 +149,7 @@ static void reply_entry(struct front_request *r, struct front_node *parent, cons
 		return;
 	}
 	front_fill_entry(fuse, parent, node, stat, &e);
-	e.entry_timeout = e.entry_timeout > name_age ? e.entry_timeout - name_age : 0;
-	e.attr_timeout = e.attr_timeout > age ? e.attr_timeout - age : 0;
+	entry_ages(&e, name_age, age);
 	if (!front_claim(r) || fuse_reply_entry(r->req, &e) != 0)
 		front_node_forget(fuse, node, 1);
 }

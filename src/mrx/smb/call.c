@@ -19,7 +19,9 @@ static NTSTATUS smb_call_cancel(PRX_CONTEXT RxContext)
 
 	KeAcquireSpinLock(&mrx_smb.call_lock, &irql);
 	call = RxContext->MRxContext[0];
-	if (call != NULL)
+	if (call != NULL && call->given_up != NULL)
+		(void)KeSetEvent(call->given_up, IO_NO_INCREMENT, FALSE);
+	else if (call != NULL)
 		for (i = 0; i < call->count; i++)
 			smb_exchange_cancel(call->x[i]); /* only posts to the loop */
 	KeReleaseSpinLock(&mrx_smb.call_lock, irql);
@@ -61,7 +63,7 @@ void smb_call_count(PRX_CONTEXT RxContext, struct smb_exchange *x)
 
 NTSTATUS smb_run(PRX_CONTEXT RxContext, struct smb_exchange *x)
 {
-	struct smb_call call = {1, &x};
+	struct smb_call call = {1, &x, NULL};
 	NTSTATUS status = smb_call_attach(RxContext, &call);
 
 	if (status != STATUS_SUCCESS)
@@ -70,6 +72,23 @@ NTSTATUS smb_run(PRX_CONTEXT RxContext, struct smb_exchange *x)
 	status = smb_exchange_run(x);
 	smb_call_detach(RxContext);
 	return status;
+}
+
+NTSTATUS smb_await(PRX_CONTEXT RxContext, struct smb_exchange *x)
+{
+	KEVENT given_up;
+	PVOID either[2] = {&x->done, &given_up};
+	struct smb_call call = {1, &x, &given_up};
+	NTSTATUS status;
+
+	KeInitializeEvent(&given_up, NotificationEvent, FALSE);
+	status = smb_call_attach(RxContext, &call);
+	if (status != STATUS_SUCCESS)
+		return status;
+	/* ends: as smb_exchange_run() */
+	status = KeWaitForMultipleObjects(2, either, WaitAny, Executive, KernelMode, FALSE, NULL, NULL);
+	smb_call_detach(RxContext);
+	return status == STATUS_WAIT_0 ? STATUS_SUCCESS : STATUS_CANCELLED;
 }
 
 /* ---- low I/O with one exchange ----------------------------------------------------------------------- */

@@ -1,16 +1,15 @@
 /*
- * dir.c - listing a directory.
+ * dir.c - listing a directory: what the server sent (pages.c), handed out.
  *
- * Owns:      the answer of the server that is being handed out: struct smb_dir, in the FOBX.
+ * Owns:      nothing; struct smb_dir in the FOBX is pages.c's.
  * Locks:     the core holds the FCB exclusive.
- * Dies when: the handle is cleaned up, the scan is restarted, or all is handed out.
  *
  * The server is always asked in one class and for large answers; what the caller wants is made of that, entry by
  * entry, in whatever buffer he has.
  */
 #include "mrx/smb/smb.h"
 
-enum { FIRST_PAGE = 64 * 1024, NEXT_PAGE = 1024 * 1024 };
+#include "rxecp.h"
 
 /* Offsets of one information class; 0 means that the class has no such member. */
 struct layout {
@@ -52,12 +51,6 @@ static const struct layout *layout_of(ULONG class)
 		if (layouts[i].class == class)
 			return &layouts[i];
 	return NULL;
-}
-
-void smb_dir_reset(struct smb_dir *dir)
-{
-	smb_exchange_put(dir->page);
-	RtlZeroMemory(dir, sizeof(*dir));
 }
 
 /* ---- handing out ------------------------------------------------------------------------------------- */
@@ -120,15 +113,14 @@ static NTSTATUS smb_hand_out(struct smb_dir *dir, struct listing *list, bool sin
 	struct fscc_dir_entry entry;
 
 	*full = false;
-	while (dir->page != NULL) {
+	while (dir->opened) {
 		size_t before = dir->offset;
 		int more = fscc_dir_next(FSCC_FILE_ID_BOTH_DIRECTORY, dir->list, &dir->offset, &entry);
 
 		if (more < 0)
 			return STATUS_INVALID_NETWORK_RESPONSE;
 		if (more == 0) {
-			smb_exchange_put(dir->page);
-			dir->page = NULL;
+			smb_pages_drop(dir);
 			return STATUS_SUCCESS;
 		}
 		if (!smb_add_entry(list, &entry)) {
@@ -144,52 +136,16 @@ static NTSTATUS smb_hand_out(struct smb_dir *dir, struct listing *list, bool sin
 	return STATUS_SUCCESS;
 }
 
-/* ---- asking ------------------------------------------------------------------------------------------ */
+/* ---- the callback ------------------------------------------------------------------------------------ */
 
-static struct wire_slice smb_pattern(PMRX_FOBX fobx)
+/* The caller may want to know how old the entries are. */
+static void smb_tell_age(PRX_CONTEXT RxContext, const struct smb_dir *dir)
 {
-	static const uint8_t all[] = {'*', 0};
-	struct wire_slice pattern = {(const uint8_t *)fobx->UnicodeQueryTemplate.Buffer,
-				     fobx->UnicodeQueryTemplate.Length};
+	PIRP irp = RxContext->CurrentIrp;
+	PRX_LISTING_AGE age = irp != NULL ? (PVOID)irp->Tail.Overlay.AuxiliaryBuffer : NULL;
 
-	if (pattern.len == 0)
-		pattern = wire_slice_at(all, 0, sizeof(all));
-	return pattern;
-}
-
-static NTSTATUS smb_next_page(PRX_CONTEXT RxContext, struct smb_open *open, struct smb_dir *dir)
-{
-	uint32_t most = open->tree->session->conn->neg.max_transact,
-		 room = dir->started ? NEXT_PAGE : FIRST_PAGE;
-	struct smb2_query_directory_request req = {
-		.info_class = FSCC_FILE_ID_BOTH_DIRECTORY,
-		.flags = dir->started ? 0 : SMB2_RESTART_SCANS,
-		.file_id = open->id,
-		.pattern = smb_pattern(RxContext->pFobx),
-		.output_length = room < most ? room : most,
-	};
-	struct smb_exchange *x = smb_tree_exchange(open->tree);
-	struct smb_part *part =
-		x == NULL ? NULL
-			  : smb_exchange_add(x, SMB2_QUERY_DIRECTORY, SMB2_HDR_SIZE + 40 + req.pattern.len,
-					     req.output_length);
-	NTSTATUS status = STATUS_INSUFFICIENT_RESOURCES;
-
-	if (part != NULL) {
-		part->len = smb2_query_directory_request_encode(part->bytes, part->cap, &req);
-		status = smb_run(RxContext, x);
-	}
-	if (status == STATUS_SUCCESS && (!smb2_output_response_decode(&part->pdu, &dir->list) ||
-					 dir->list.len > req.output_length || dir->list.len == 0))
-		status = STATUS_INVALID_NETWORK_RESPONSE;
-	if (status != STATUS_SUCCESS) {
-		smb_exchange_put(x);
-		return status;
-	}
-	dir->started = true;
-	dir->page = x;
-	dir->offset = 0;
-	return STATUS_SUCCESS;
+	if (age != NULL && age->Type == RX_LISTING_AGE_TYPE && dir->opened && age->AskedAt == 0)
+		age->AskedAt = dir->page[0].asked_at;
 }
 
 static NTSTATUS smb_list(PRX_CONTEXT RxContext, struct smb_open *open, struct smb_dir *dir,
@@ -199,20 +155,18 @@ static NTSTATUS smb_list(PRX_CONTEXT RxContext, struct smb_open *open, struct sm
 	NTSTATUS status;
 
 	while (true) {
+		smb_tell_age(RxContext, dir);
 		status = smb_hand_out(dir, list, RxContext->QueryDirectory.ReturnSingleEntry, &full);
 		if (status != STATUS_SUCCESS)
 			return status;
 		if (full)
 			return list->last == NULL ? STATUS_BUFFER_OVERFLOW : STATUS_SUCCESS;
-		if (list->last != NULL || dir->ended)
-			break; /* what is there goes out before the next round trip */
-		status = smb_next_page(RxContext, open, dir);
-		if (status == STATUS_NO_MORE_FILES)
-			dir->ended = true;
-		else if (status != STATUS_SUCCESS)
+		if (list->last != NULL)
+			return STATUS_SUCCESS; /* what is there goes out before the next page is waited for */
+		status = smb_pages_next(RxContext, open, dir);
+		if (status != STATUS_SUCCESS)
 			return status;
 	}
-	return list->last != NULL ? STATUS_SUCCESS : STATUS_NO_MORE_FILES;
 }
 
 NTSTATUS mrx_smb_query_directory(PRX_CONTEXT RxContext)
@@ -224,7 +178,8 @@ NTSTATUS mrx_smb_query_directory(PRX_CONTEXT RxContext)
 		.buffer = RxContext->Info.Buffer,
 		.space = (ULONG)RxContext->Info.LengthRemaining,
 	};
-	NTSTATUS status;
+	NTSTATUS status = STATUS_SUCCESS;
+	bool there;
 
 	if (open == NULL)
 		return STATUS_FILE_CLOSED;
@@ -232,9 +187,12 @@ NTSTATUS mrx_smb_query_directory(PRX_CONTEXT RxContext)
 		return STATUS_INVALID_INFO_CLASS;
 	if (RxContext->QueryDirectory.IndexSpecified)
 		return STATUS_NOT_SUPPORTED; /* a server's index means nothing here */
-	if (RxContext->QueryDirectory.RestartScan || RxContext->QueryDirectory.InitialQuery)
-		smb_dir_reset(dir);
-	status = smb_list(RxContext, open, dir, &list);
+	there = dir->with_create && !RxContext->QueryDirectory.RestartScan &&
+		RxContext->pFobx->UnicodeQueryTemplate.Length == 0;
+	if ((RxContext->QueryDirectory.RestartScan || RxContext->QueryDirectory.InitialQuery) && !there)
+		status = smb_pages_restart(RxContext, open, dir);
+	if (status == STATUS_SUCCESS)
+		status = smb_list(RxContext, open, dir, &list);
 	RxContext->Info.LengthRemaining -= (LONG)list.used;
 	return status;
 }

@@ -108,9 +108,14 @@ static void smb_exchange_wake(struct smb_exchange *x)
 	KeSetEvent(&x->done, IO_NETWORK_INCREMENT, FALSE);
 }
 
-NTSTATUS smb_exchange_run(struct smb_exchange *x)
+void smb_exchange_begin(struct smb_exchange *x)
 {
 	smb_exchange_submit(x, smb_exchange_wake, NULL);
+}
+
+NTSTATUS smb_exchange_run(struct smb_exchange *x)
+{
+	smb_exchange_begin(x);
 	/* ends: an answer, a cancel or the end of the connection, which silence brings about */
 	(void)KeWaitForSingleObject(&x->done, Executive, KernelMode, FALSE, NULL);
 	return x->status == STATUS_SUCCESS ? x->part[0].status : x->status;

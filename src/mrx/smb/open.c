@@ -49,6 +49,8 @@ struct smb_creating {
 	unsigned int sets;      /* of set */
 	struct smb_part *read;  /* NULL: nothing to read */
 	struct smb_part *close; /* NULL: stays open */
+	unsigned int list;      /* the first part that lists it; 0: none */
+	uint64_t asked_at;      /* interrupt time */
 	struct smb_creating_lease lease;
 	struct smb_creating_oplock oplock;
 	struct smb2_create_response rsp;
@@ -250,6 +252,17 @@ static uint32_t smb_wanted_lease(const struct smb_creating *c)
 	return wanted;
 }
 
+/* A folder that the opener lists next, and comes to do nothing else with. */
+static bool smb_is_listed(const struct smb_creating *c)
+{
+	const NT_CREATE_PARAMETERS *params = &c->rxc->Create.NtCreateParameters;
+
+	return c->ecp != NULL && (c->ecp->Requested & RX_QOC_LIST) != 0 &&
+	       (c->ecp->Requested & (RX_QOC_SET | RX_QOC_CLOSE | RX_QOC_READ)) == 0 &&
+	       (params->CreateOptions & FILE_DIRECTORY_FILE) != 0 &&
+	       (params->DesiredAccess & FILE_LIST_DIRECTORY) != 0;
+}
+
 static void smb_ask_for_lease(struct smb_creating *c, const UNICODE_STRING *path)
 {
 	const NT_CREATE_PARAMETERS *params = &c->rxc->Create.NtCreateParameters;
@@ -272,14 +285,19 @@ static NTSTATUS smb_build_create(struct smb_creating *c, const UNICODE_STRING *p
 	NTSTATUS status;
 
 	smb_ask_for_lease(c, path);
+	c->asked_at = KeQueryInterruptTime();
 	c->x = smb_tree_exchange(c->tree);
 	if (c->x == NULL)
 		return STATUS_INSUFFICIENT_RESOURCES;
 	status = smb_add_create(c, path);
 	if (status == STATUS_SUCCESS)
 		status = smb_add_sets(c);
-	if (status == STATUS_SUCCESS && c->ecp != NULL && (c->ecp->Requested & RX_QOC_STAT))
+	if (status == STATUS_SUCCESS && smb_is_listed(c)) {
+		c->list = c->x->count;
+		status = smb_pages_add_to_create(c->x);
+	} else if (status == STATUS_SUCCESS && c->ecp != NULL && (c->ecp->Requested & RX_QOC_STAT)) {
 		status = smb_add_query_all(c);
+	}
 	if (status == STATUS_SUCCESS && c->ecp != NULL && (c->ecp->Requested & RX_QOC_READ) &&
 	    !smb_may_close_at_once(c))
 		status = smb_add_read(c);
@@ -401,6 +419,8 @@ static void smb_answer_ecp(struct smb_creating *c, const struct smb_open *open, 
 	}
 	if (c->close != NULL)
 		c->ecp->Supplied |= RX_QOC_CLOSE;
+	if (c->list != 0 && smb_pages_take_from_create(c->rxc->pFobx->Context, c->x, c->list, c->asked_at))
+		c->ecp->Supplied |= RX_QOC_LIST;
 	if (c->read != NULL && c->read->status == STATUS_SUCCESS) {
 		c->ecp->ReadBytes = (ULONG)c->read->placed;
 		c->ecp->Supplied |= RX_QOC_READ;
@@ -467,7 +487,8 @@ static NTSTATUS smb_take_open(struct smb_creating *c)
 	bool stat_known, another;
 
 	smb_stat_from_create(c);
-	stat_known = smb_stat_from_query(c);
+	/* a folder's links are not counted: with its number the first answer tells all of it */
+	stat_known = smb_stat_from_query(c) || (c->list != 0 && c->stat.FileId.QuadPart != 0);
 	another = smb_is_another_file(c);
 	/* what was done to the file and ended with the open is not done again */
 	if (another && !smb_is_over(c)) {

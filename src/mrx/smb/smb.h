@@ -109,6 +109,7 @@ VOID mrx_smb_extract_net_root_name(PUNICODE_STRING FilePathName, PMRX_SRV_CALL S
 struct smb_call {
 	unsigned int count;
 	struct smb_exchange **x;
+	PKEVENT given_up; /* NULL: a cancel ends the exchanges; else it only sets this */
 };
 
 /* STATUS_CANCELLED: the request was cancelled already; nothing is attached. */
@@ -118,6 +119,11 @@ void smb_call_detach(PRX_CONTEXT RxContext);
 void smb_call_count(PRX_CONTEXT RxContext, struct smb_exchange *x);
 /* smb_exchange_run() that a cancel of the request ends. */
 NTSTATUS smb_run(PRX_CONTEXT RxContext, struct smb_exchange *x);
+/*
+ * Waits for an exchange that smb_exchange_begin() sent. STATUS_CANCELLED: not any more; the exchange goes on. Otherwise
+ * STATUS_SUCCESS: it is over, and its own status tells how.
+ */
+NTSTATUS smb_await(PRX_CONTEXT RxContext, struct smb_exchange *x);
 /*
  * Submits the exchange for a low-I/O request; finish() runs on the loop thread, sets StoredStatus and
  * InformationToReturn, and the request is completed.  The reference to x is consumed.  Return: STATUS_PENDING,
@@ -234,16 +240,49 @@ NTSTATUS mrx_smb_set_ea_info(PRX_CONTEXT RxContext);
 NTSTATUS mrx_smb_query_sd_info(PRX_CONTEXT RxContext);
 NTSTATUS mrx_smb_set_sd_info(PRX_CONTEXT RxContext);
 
-/* A listing under way: one answer of the server, handed out entry by entry. */
-struct smb_dir {
-	struct smb_exchange *page; /* keeps the answer */
-	struct wire_slice list;
-	size_t offset; /* of the next entry to hand out */
-	bool started;  /* a query has been sent: the next one goes on */
-	bool ended;    /* the server has no more */
+enum {
+	SMB_DIR_AHEAD = 4,                 /* pages that are asked ahead at most */
+	SMB_DIR_PAGES = SMB_DIR_AHEAD + 2, /* the one that is handed out, and one that came with the create */
 };
 
-NTSTATUS mrx_smb_query_directory(PRX_CONTEXT RxContext);
+/* One QUERY_DIRECTORY: on its way, or answered. */
+struct smb_dir_page {
+	struct smb_exchange *x; /* referenced: keeps the answer */
+	struct smb_part *part;
+	uint64_t asked_at; /* interrupt time */
+};
+
+/* A listing under way. */
+struct smb_dir {
+	struct smb_dir_page page[SMB_DIR_PAGES]; /* in the order in which they were asked for */
+	unsigned int pages;
+	unsigned int window; /* pages to have on their way beside page[0] */
+	bool opened;         /* page[0] is handed out: */
+	struct wire_slice list;
+	size_t offset;    /* of the next entry to hand out */
+	bool with_create; /* nobody has asked for the pages: they came with the create */
+	bool ended;       /* the server has no more than the pages */
+	NTSTATUS failed;  /* a page is lost, and with it the place in the listing */
+};
+
+/* ---- pages.c: asking for listings -------------------------------------------------------------------- */
+
+/* Has the server list what the CREATE before it in the message opens. STATUS_INSUFFICIENT_RESOURCES. */
+NTSTATUS smb_pages_add_to_create(struct smb_exchange *x);
+/* The answers to that, the @first part and those behind it; false: there are none to use. */
+bool smb_pages_take_from_create(struct smb_dir *dir, struct smb_exchange *x, unsigned int first,
+				uint64_t asked_at);
+/* Forgets what there is and begins anew. May wait for pages that are on their way: STATUS_CANCELLED. */
+NTSTATUS smb_pages_restart(PRX_CONTEXT RxContext, struct smb_open *open, struct smb_dir *dir);
+/*
+ * Opens the next page, which the server is asked for if it was not, and asks for further ones, which nobody waits for.
+ * STATUS_NO_MORE_FILES, STATUS_NO_SUCH_FILE, STATUS_CANCELLED (it may be asked for again), an error of the server.
+ */
+NTSTATUS smb_pages_next(PRX_CONTEXT RxContext, struct smb_open *open, struct smb_dir *dir);
+/* The first page has been handed out. */
+void smb_pages_drop(struct smb_dir *dir);
 void smb_dir_reset(struct smb_dir *dir);
+
+NTSTATUS mrx_smb_query_directory(PRX_CONTEXT RxContext);
 
 #endif

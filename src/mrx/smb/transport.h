@@ -102,7 +102,7 @@ struct smb_exchange {
 	NTSTATUS status; /* STATUS_SUCCESS: each part has an answer */
 	unsigned int count;
 	struct smb_part part[SMB_MAX_PARTS];
-	KEVENT done; /* smb_exchange_run() */
+	KEVENT done; /* smb_exchange_begin(), smb_exchange_run() */
 
 	/* loop thread */
 	LIST_ENTRY link; /* the connection's queue, or its list of exchanges in flight */
@@ -141,6 +141,8 @@ struct smb_exchange *smb_exchange_create(struct smb_conn *conn, struct smb_sessi
 struct smb_part *smb_exchange_add(struct smb_exchange *x, uint16_t command, size_t cap, size_t payload);
 /* Hands it over; complete() is called later on the loop thread, always. */
 void smb_exchange_submit(struct smb_exchange *x, void (*complete)(struct smb_exchange *x), void *context);
+/* Submits; x->done is set when it is over. */
+void smb_exchange_begin(struct smb_exchange *x);
 /* Submits and waits: x->status, or when that is success the first part's.  PASSIVE_LEVEL, not on the loop thread. */
 NTSTATUS smb_exchange_run(struct smb_exchange *x);
 /* The same for what need not be waited for when the server is silent: STATUS_IO_TIMEOUT then; it stays on its way. */
