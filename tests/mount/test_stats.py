@@ -330,6 +330,12 @@ def names_of(path):
     return sorted(os.listdir(path))
 
 
+def cost_of_listing(mount, path):
+    """Without the question for the folder's own attributes, that the C library asks when they have expired."""
+    return {name: times for name, times in cost(mount, lambda: names_of(path)).items()
+            if not name.startswith("GETATTR ")}
+
+
 def test_a_small_folder_is_listed_in_one_message(mount, folder):
     """Open, entries, "no more": one message. The attributes come along: asking for each costs nothing."""
     path, disk = folder
@@ -340,11 +346,11 @@ def test_a_small_folder_is_listed_in_one_message(mount, folder):
         os.mkdir(os.path.join(disk, folder_))
     put(os.path.join(disk, "full", "x"))
     listing = "CREATE+QUERY_DIRECTORY+QUERY_DIRECTORY"
-    assert cost(mount, lambda: names_of(path)) == {f"OPENDIR {listing}": 1}
+    assert cost_of_listing(mount, path) == {f"OPENDIR {listing}": 1}
     assert cost(mount, lambda: [pytest.fail(name) for i, name in enumerate(made)
                                 if os.stat(os.path.join(path, name)).st_size != i]) == {}
     assert names_of(path) == sorted(made + ["empty", "full"])
-    assert cost(mount, lambda: names_of(os.path.join(path, "empty"))) == {f"OPENDIR {listing}": 1}
+    assert cost_of_listing(mount, os.path.join(path, "empty")) == {f"OPENDIR {listing}": 1}
     assert names_of(os.path.join(path, "full")) == ["x"] and names_of(os.path.join(path, "empty")) == []
 
 
@@ -358,6 +364,7 @@ def test_a_large_folder_is_asked_for_ahead_in_large_pages(mount, folder):
     os.stat(path)
     spent = cost(mount, lambda: seen.extend(names_of(path)))
     assert seen == made
+    spent.pop("GETATTR QUERY_INFO", None)
     assert spent.pop("OPENDIR CREATE+QUERY_DIRECTORY+QUERY_DIRECTORY") == 1
     # 1.3 MB, and at the end at most four questions that are on their way when the first "no more" comes
     asked = sum(times for name, times in spent.items() if name.endswith(" QUERY_DIRECTORY"))

@@ -384,6 +384,7 @@ bool front_node_is_beside_locks(struct rdr_fuse *fuse, struct front_node *node);
 uint32_t front_node_count(struct rdr_fuse *fuse);
 /* Nothing of ours has changed the file since that interrupt time, and it has no open handle here. */
 bool front_node_is_as_listed(struct rdr_fuse *fuse, uint64_t file_id, ULONGLONG since);
+/* The same, of a node, nor was it open a moment ago by a handle that could write and is not closed yet. */
 bool front_node_is_settled(struct rdr_fuse *fuse, struct front_node *node, ULONGLONG since);
 
 /* listing.c */
@@ -443,8 +444,6 @@ void front_file_put(struct rdr_fuse *fuse, struct front_file *file);
 /* Any open handle of the node, referenced; @write: one that may write. */
 struct front_file *front_file_any(struct rdr_fuse *fuse, struct front_node *node, bool write);
 bool front_node_is_open(struct rdr_fuse *fuse, struct front_node *node);
-/* The same, or it was a moment ago, by a handle that could write and is not closed yet. */
-bool front_node_is_in_use(struct rdr_fuse *fuse, struct front_node *node);
 /* Handles that were released before this call are closed, or a moment has passed. */
 void front_files_await_departing(struct rdr_fuse *fuse);
 /* Some handle was released and is not closed yet. */

@@ -170,16 +170,6 @@ bool front_node_is_open(struct rdr_fuse *fuse, struct front_node *node)
 	return open;
 }
 
-bool front_node_is_in_use(struct rdr_fuse *fuse, struct front_node *node)
-{
-	bool used;
-
-	ExAcquireFastMutex(&fuse->nodes.mutex);
-	used = !IsListEmpty(&node->files) || node->leaving != 0;
-	ExReleaseFastMutex(&fuse->nodes.mutex);
-	return used;
-}
-
 bool front_node_is_cached(struct rdr_fuse *fuse, struct front_node *node)
 {
 	bool cached;
