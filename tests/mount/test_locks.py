@@ -290,7 +290,90 @@ def test_a_counter_under_a_lock(files, start):
         assert int(file.read(8)) == 4 * rounds
 
 
+# ---- under an exclusive grant: the server hears of no lock until somebody else comes ----
+
+
+def lock_messages(mount):
+    """How many LOCK messages the mount has sent, for an operation or because of a break."""
+    stats = mount.stats()
+    sent = [operation["messages"] for operation in stats["operations"]] + [stats["background"]["messages"]]
+    return sum(times for messages in sent for name, times in messages.items() if "LOCK" in name.split("+"))
+
+
+def test_a_lock_under_an_exclusive_grant_costs_nothing(files, clients, start):
+    """
+    Locks, conversions, unlocks, conflicts and waits of the processes of one mount: no message. When the other mount opens the
+    file it is as if the server had known all along: what is held is refused there, what is given up is had there.
+    """
+    a, beside = start(files[0]), start(files[0])
+    assert a.lock("w", 0, 10) is True  # the grant of the writer that made the file may just have been taken
+    assert a.lock("u") is True
+    before = lock_messages(clients[0])
+    for _ in range(20):
+        assert a.lock("r", 0, 100) is True
+        assert a.lock("w", 10, 20) is True
+        assert a.lock("u", 0, 50) is True
+        assert a.lock("u") is True
+    assert a.lock("w", 0, 10) is True
+    assert a.lock("r", 20, 10) is True
+    assert beside.lock("r", 25, 10) is True
+    assert refused(beside.lock("w", 0, 1))
+    beside.wait_for("w", 5, 5)
+    assert not beside.answered(0.1)
+    assert a.lock("u", 5, 5) is True
+    assert beside.answer(SOON) is True
+    assert a.test("w", 5, 5)[3] == beside.pid
+    assert a.ask("write", a.fd, "abc", 0) == 3
+    assert lock_messages(clients[0]) == before
+
+    b = start(files[1])
+    assert refused(b.lock("r", 0, 5))
+    assert refused(b.lock("r", 9, 1))
+    assert refused(b.lock("w", 34, 1))
+    assert b.lock("r", 20, 15) is True
+    assert b.lock("w", 35, 10) is True
+    assert lock_messages(clients[0]) > before
+    b.wait_for("w", 0, 5)
+    assert not b.answered(0.3)
+    assert a.lock("u", 0, 5) is True
+    assert b.answer(SOON + 5) is True
+    assert b.ask("read", b.fd, 3, 0) == "abc"
+    assert refused(a.lock("r", 0, 1))
+
+
+@pytest.mark.parametrize("how", ["closed", "dead"])
+def test_a_lock_that_nobody_heard_of_is_given_up(files, clients, start, how):
+    """With the close, or the death, of its holder it is gone: the other client has it at once, and no message was sent."""
+    a = start(files[0])
+    before = lock_messages(clients[0])
+    assert a.lock("w", 0, 10) is True
+    if how == "closed":
+        a.ask("close", a.fd)
+    else:
+        a.end()
+    b = start(files[1])
+    assert b.lock("w", 0, 10) is True
+    assert lock_messages(clients[0]) == before
+
+
 # ---- in one mount: what POSIX says ----
+
+
+def test_a_deadlock_is_refused(here, place, start):
+    """Who would wait for ever is told (EDEADLK), in one file and across two; whoever waits already goes on waiting."""
+    other = place / "g"
+    with open(other, "wb") as file:
+        file.write(b"x")
+    a, b = start(here), start(other)
+    assert a.lock("w", 0, 10) is True
+    assert b.lock("w", 0, 10) is True
+    b_here, a_other = b.ask("open", str(here), os.O_RDWR), a.ask("open", str(other), os.O_RDWR)
+    a.tell("lock", a_other, "r", 0, 10, True)
+    assert not a.answered(0.3)
+    assert b.ask("lock", b_here, "w", 5, 1, True) in ("EDEADLK", "EDEADLOCK"), "two names of one number"
+    assert not a.answered(0.1)
+    assert b.lock("u") is True
+    assert a.answer(SOON) is True
 
 
 def test_processes_of_one_mount(here, start):

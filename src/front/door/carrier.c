@@ -133,6 +133,17 @@ static NTSTATUS transfer_begin_own(struct door_file *file, struct door_transfer 
 	return STATUS_SUCCESS;
 }
 
+NTSTATUS door_record_status(struct door_file *file, NTSTATUS status)
+{
+	struct door_locks *locks = file->locks;
+
+	if (locks != NULL && atomic_load(&locks->routed) && door_status_is_loss(status)) {
+		atomic_store(&locks->dead, true);
+		door_locks_bury(locks);
+	}
+	return atomic_load(&file->lock_lost) ? STATUS_FILE_FORCED_CLOSED : status;
+}
+
 NTSTATUS door_transfer_end(const struct door_transfer *way, NTSTATUS status)
 {
 	struct door_locks *locks = way->file->locks;

@@ -482,6 +482,12 @@ void door_record_lock(struct door_file *file, const struct door_caller *caller,
  */
 NTSTATUS door_record_test(struct door_file *file, const struct door_caller *caller, struct door_range *range);
 
+/*
+ * What a request that failed with @status means to the handle: STATUS_FILE_FORCED_CLOSED when the locks that were taken through
+ * it are lost, be it by this; else @status. Context: PASSIVE_LEVEL.
+ */
+NTSTATUS door_record_status(struct door_file *file, NTSTATUS status);
+
 /* Everything that an owner has in the file, as on close(2). */
 void door_record_release(struct door_file *file, enum door_lock_kind kind, uint64_t owner);
 

@@ -69,7 +69,6 @@ void front_op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	NTSTATUS status = STATUS_SUCCESS;
 	ULONGLONG since = KeQueryInterruptTime();
 
-	(void)fi; /* any handle of the file does */
 	if (r == NULL)
 		return;
 	if (!front_cache_get_stat(fuse, node, &stat, &since)) {
@@ -77,6 +76,9 @@ void front_op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		if (NT_SUCCESS(status))
 			front_cache_keep_stat(fuse, node, &stat, since);
 	}
+	/* any handle of the file does; but a read begins with this question, and must say that a lock is lost */
+	if (!NT_SUCCESS(status) && fi != NULL)
+		status = door_record_status(((struct front_file *)(uintptr_t)fi->fh)->file, status);
 	reply_attr(r, node, status, &stat, since);
 	front_end(r);
 }
