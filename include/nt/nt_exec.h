@@ -56,6 +56,12 @@ NTSTATUS nt_adopt_thread(const char *name);
 void nt_release_thread(void);
 
 /*
+ * Waits for an object that the answer of a server will signal, without a limit; PASSIVE_LEVEL or APC_LEVEL.  A thread
+ * that has sent something to a server may receive the answers itself meanwhile.
+ */
+void nt_wait_for_answer(PVOID object);
+
+/*
  * A lock for any thread, adopted or not, while a runtime is running or not: for what guards its beginning and end.
  * All zero is free.  Waiters sleep; not recursive.  Not for what a sim run contends for.
  */

@@ -1,8 +1,9 @@
 /*
  * nt_net.h - byte streams for mini-redirectors, where Windows has TDI and WSK.  Ours.
  *
- * A loop is one thread.  Everything a stream reports comes on it, one at a time, at DISPATCH_LEVEL: do not
- * wait.  Routines marked (loop) may be called on that thread only; the others from anywhere.
+ * A loop is run by one thread at a time: its own, or one that has called nt_loop_call() or nt_loop_wait().  Everything
+ * a stream reports comes on that thread, one at a time, at DISPATCH_LEVEL: do not wait.  Routines marked (loop) may
+ * be called there only; the others from anywhere.
  */
 #ifndef NT_NT_NET_H
 #define NT_NT_NET_H
@@ -19,14 +20,25 @@ struct nt_stream;
 NTSTATUS nt_loop_create(const char *name, struct nt_loop **out);
 /* Ends and joins the thread.  Streams must be closed, timers cancelled; tasks that wait still run. */
 void nt_loop_destroy(struct nt_loop *loop);
-bool nt_loop_is_current(const struct nt_loop *loop);
+bool nt_loop_is_current(const struct nt_loop *loop); /* the caller is the thread that runs it now */
 
 struct nt_loop_task {
 	LIST_ENTRY link;
 	void (*fn)(struct nt_loop_task *task);
 };
-/* Runs fn(task) on the loop's thread, in order of posting; the memory is the caller's until fn begins. */
+/* Runs fn(task) on the loop, in order of posting; the memory is the caller's until fn begins. */
 void nt_loop_post(struct nt_loop *loop, struct nt_loop_task *task);
+/*
+ * The same, and before it returns if nobody runs the loop and the level is below DISPATCH_LEVEL: the caller then runs
+ * it, with whatever else there is to do, for a short while.  It may hold mutexes and resources, which no callback of
+ * a loop can take.
+ */
+void nt_loop_call(struct nt_loop *loop, struct nt_loop_task *task);
+/*
+ * As KeWaitForSingleObject(), for what a callback of the loop will signal: the first thread that waits so runs the
+ * loop meanwhile, and nobody has to wake it.  Same level and results; a loop that is being destroyed is an error.
+ */
+NTSTATUS nt_loop_wait(struct nt_loop *loop, PVOID object, PLARGE_INTEGER timeout);
 
 struct nt_loop_timer {
 	struct nt_loop *loop;

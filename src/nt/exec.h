@@ -17,6 +17,8 @@
 #include "process.h"
 #include "spinlock.h"
 
+struct nt_loop;
+
 #define NT_FOREVER UINT64_MAX
 #define NT_TICKS_PER_SECOND 10000000ull /* 100 ns */
 /* 1601-01-01 to 1970-01-01 in 100 ns. */
@@ -69,7 +71,10 @@ struct nt_thread {
 	/* touched by others */
 	volatile LONG held_released; /* holds of `held` that others released for it, or that it gave away */
 	volatile LONG alerted;
-	volatile LONG permit; /* 0 none, 1 given, 2 the thread is parked; last: survives recycling */
+	uint64_t called;       /* nt_loop.serial: where it has sent something last; its own alone */
+	struct nt_loop *leads; /* nt_loop_wait(): its own to change, read by who kicks it */
+	volatile LONG
+		permit; /* 0 none, 1 given, 2 the thread is parked, 3 and 4: net_run.c; last: survives recycling */
 };
 
 struct nt_exec_ops {
@@ -156,6 +161,10 @@ bool nt_object_is_process(const void *object);
 /* wait.c: one permit per thread; park returns when it was given, at the deadline, or for no reason. */
 void nt_park(struct nt_thread *self, uint64_t deadline);
 void nt_unpark(struct nt_thread *thread);
+/* net_run.c: parks in a loop, which the thread runs meanwhile. False: it could not; the permit may have been given. */
+bool nt_loop_park(struct nt_loop *loop, struct nt_thread *self, uint64_t deadline);
+/* Gives the permit to a thread that sleeps there: it was 3 and the caller made it 4. */
+void nt_loop_kick(struct nt_thread *thread);
 /* Converts a WDK timeout (NULL: for ever) to interrupt time. */
 uint64_t nt_deadline(const LARGE_INTEGER *timeout);
 void nt_dispatcher_init(DISPATCHER_HEADER *header, enum nt_dispatcher_type type, LONG state);

@@ -147,8 +147,7 @@ void nt_stream_connect_stop(struct nt_stream *stream)
 /* Begins a connect to the next address, with its share of what time is left. */
 static NTSTATUS nt_connect_begin(struct nt_stream *stream, const struct nt_net_address *to)
 {
-	struct epoll_event watch = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
-				    .data = {.ptr = stream}};
+	struct epoll_event watch = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET};
 	uint64_t now = KeQueryInterruptTime();
 	uint64_t left = stream->deadline > now ? stream->deadline - now : 0;
 	int one = 1;
@@ -163,6 +162,8 @@ static NTSTATUS nt_connect_begin(struct nt_stream *stream, const struct nt_net_a
 	    errno != EINPROGRESS)
 		return nt_net_status_of(errno);
 	stream->readable = stream->writable = stream->hung_up = false;
+	nt_loop_watch(stream);
+	watch.data.u64 = stream->id;
 	if (epoll_ctl(stream->loop->epoll_fd, EPOLL_CTL_ADD, stream->fd, &watch) != 0)
 		return nt_net_status_of(errno);
 	nt_loop_timer_set(&stream->timer, left / (stream->address_count - stream->address_next + 1));
@@ -175,8 +176,7 @@ static void nt_connect_next(struct nt_stream *stream)
 	while (stream->address_next < stream->address_count) {
 		const struct nt_net_address *to = &stream->addresses[stream->address_next++];
 
-		if (stream->fd >= 0)
-			close(stream->fd);
+		nt_stream_drop_socket(stream);
 		stream->last_error = nt_connect_begin(stream, to);
 		if (NT_SUCCESS(stream->last_error))
 			return;

@@ -2,7 +2,7 @@
  * net_stream.c - bytes of a stream: in where the consumer wants them, out in as few system calls as possible.
  *
  * Owns:      the socket of a stream and its queue of sends; never the bytes.
- * Locks:     none; everything runs on the loop's thread.
+ * Locks:     none; everything belongs to the thread that has the loop's turn.
  * Dies when: nt_stream_close(), or, if that came from within a callback, when the callback has returned.
  *
  *   Resolving --addresses--> Connecting --connected--> Open --peer or error--> Ended --nt_stream_close()--> Closed
@@ -70,8 +70,9 @@ void nt_stream_unhold(struct nt_stream *stream)
 		ExFreePoolWithTag(stream, NT_TAG_STREAM);
 }
 
-static void nt_stream_drop_socket(struct nt_stream *stream)
+void nt_stream_drop_socket(struct nt_stream *stream)
 {
+	nt_loop_unwatch(stream);
 	if (stream->fd >= 0)
 		close(stream->fd); /* which takes it out of the epoll set */
 	stream->fd = -1;
@@ -280,6 +281,7 @@ void nt_stream_service(struct nt_stream *stream)
 		nt_stream_connect_service(stream);
 		break;
 	case NT_STREAM_OPEN:
+		nt_stream_flush(stream); /* the server has something to do meanwhile */
 		nt_stream_drain(stream);
 		nt_stream_flush(stream);
 		break;

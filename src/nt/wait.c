@@ -41,15 +41,24 @@ void nt_park(struct nt_thread *self, uint64_t deadline)
 {
 	LONG none = 0;
 
-	if (__atomic_compare_exchange_n(&self->permit, &none, 2, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+	if ((self->leads == NULL || !nt_loop_park(self->leads, self, deadline)) &&
+	    __atomic_compare_exchange_n(&self->permit, &none, 2, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
 		nt_ops->wait_word(&self->permit, 2, deadline);
 	__atomic_exchange_n(&self->permit, 0, __ATOMIC_ACQ_REL);
 }
 
 void nt_unpark(struct nt_thread *thread)
 {
-	if (__atomic_exchange_n(&thread->permit, 1, __ATOMIC_ACQ_REL) == 2)
+	LONG before = __atomic_load_n(&thread->permit, __ATOMIC_RELAXED);
+
+	/* 4: somebody is giving it already, and must be the one who does */
+	while (!__atomic_compare_exchange_n(&thread->permit, &before, before < 3 ? 1 : 4, false,
+					    __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+		;
+	if (before == 2)
 		nt_ops->wake_word(&thread->permit, 1);
+	else if (before == 3)
+		nt_loop_kick(thread);
 }
 
 uint64_t nt_deadline(const LARGE_INTEGER *timeout)

@@ -282,7 +282,7 @@ static bool rx_ahead_take(struct rx_ahead *ahead, PRX_CONTEXT rxc, LONGLONG offs
 	rx_ahead_go_on(ahead, fcb, file, offset);
 	if (s == NULL)
 		return false;
-	(void)KeWaitForSingleObject(&s->done, Executive, KernelMode, FALSE, NULL);
+	nt_wait_for_answer(&s->done);
 	good = rx_segment_get(fcb, s, offset, RxLowIoGetBufferAddress(rxc), length,
 			      &rxc->InformationToReturn);
 	ExAcquireFastMutex(&ahead->mutex);
@@ -373,7 +373,7 @@ void rx_ahead_end(PFOBX fobx)
 			CONTAINING_RECORD(RemoveHeadList(&ahead->segments), struct rx_segment, link);
 
 		while (!rx_segment_is_done(fcb, s))
-			(void)KeWaitForSingleObject(&s->done, Executive, KernelMode, FALSE, NULL);
+			nt_wait_for_answer(&s->done);
 		rx_segment_free(fcb, s);
 	}
 	ExFreePoolWithTag(ahead, RX_TAG_CACHE);

@@ -377,7 +377,7 @@ NTSTATUS rx_cache_flush(PFCB fcb)
 	cache->failed = false;
 	while (!rx_flush_round(cache, &f)) {
 		ExReleaseFastMutex(&cache->mutex);
-		(void)KeWaitForSingleObject(&cache->done_event, Executive, KernelMode, FALSE, NULL);
+		nt_wait_for_answer(&cache->done_event);
 		ExAcquireFastMutex(&cache->mutex);
 	}
 	status = !f.failed                       ? STATUS_SUCCESS
@@ -414,7 +414,7 @@ void rx_cache_drain(PFCB fcb)
 	rx_cache_reap_locked(cache);
 	while (cache->in_flight != 0) {
 		ExReleaseFastMutex(&cache->mutex);
-		(void)KeWaitForSingleObject(&cache->done_event, Executive, KernelMode, FALSE, NULL);
+		nt_wait_for_answer(&cache->done_event);
 		ExAcquireFastMutex(&cache->mutex);
 		rx_cache_reap_locked(cache);
 	}

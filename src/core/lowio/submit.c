@@ -75,7 +75,7 @@ static NTSTATUS rx_lowio_submit_sync(PRX_CONTEXT rxc)
 	rx_lowio_hand_out(rxc);
 	status = rx_call_low_io_submit(rxc);
 	if (status == STATUS_PENDING) {
-		(void)KeWaitForSingleObject(&rxc->SyncEvent, Executive, KernelMode, FALSE, NULL);
+		nt_wait_for_answer(&rxc->SyncEvent);
 		status = rxc->StoredStatus;
 	} else {
 		(void)rx_lowio_take_back(rxc,

@@ -206,7 +206,7 @@ NTSTATUS door_request_run(struct door_request *r, const struct door_caller *call
 	r->done = NULL;
 	atomic_fetch_add(&r->refs, 1); /* to read the result */
 	send(r, caller);
-	KeWaitForSingleObject(&r->event, Executive, KernelMode, FALSE, NULL);
+	nt_wait_for_answer(&r->event);
 	status = r->status;
 	if (information != NULL)
 		*information = r->information;

@@ -100,7 +100,7 @@ void smb_exchange_submit(struct smb_exchange *x, void (*complete)(struct smb_exc
 	x->context = context;
 	x->start_task.fn = smb_exchange_start_task;
 	smb_exchange_get(x); /* the transport's, until it is over */
-	nt_loop_post(x->conn->transport->loop, &x->start_task);
+	nt_loop_call(x->conn->transport->loop, &x->start_task);
 }
 
 static void smb_exchange_wake(struct smb_exchange *x)
@@ -117,7 +117,7 @@ NTSTATUS smb_exchange_run(struct smb_exchange *x)
 {
 	smb_exchange_begin(x);
 	/* ends: an answer, a cancel or the end of the connection, which silence brings about */
-	(void)KeWaitForSingleObject(&x->done, Executive, KernelMode, FALSE, NULL);
+	(void)nt_loop_wait(x->conn->transport->loop, &x->done, NULL);
 	return x->status == STATUS_SUCCESS ? x->part[0].status : x->status;
 }
 
@@ -126,7 +126,7 @@ NTSTATUS smb_exchange_run_unless_silent(struct smb_exchange *x)
 	LARGE_INTEGER look = {.QuadPart = -(LONGLONG)(SMB_SECOND / 2)};
 
 	smb_exchange_submit(x, smb_exchange_wake, NULL);
-	while (KeWaitForSingleObject(&x->done, Executive, KernelMode, FALSE, &look) == STATUS_TIMEOUT)
+	while (nt_loop_wait(x->conn->transport->loop, &x->done, &look) == STATUS_TIMEOUT)
 		if (InterlockedAdd(&x->conn->silent, 0) != 0)
 			return STATUS_IO_TIMEOUT;
 	return x->status == STATUS_SUCCESS ? x->part[0].status : x->status;

@@ -1,10 +1,11 @@
 /*
  * transport.h - connections to SMB2 servers and the exchanges on them.
  *
- * A connection belongs to the loop thread of the driver: its window of message ids, its credits, its queue and what
- * is in flight are touched there only, so they need no lock.  Other threads build an exchange (one request, or a
- * related compound), submit it, and get it back in its completion routine; from submission to completion it is the
- * transport's.
+ * A connection belongs to the loop of the driver: its window of message ids, its credits, its queue and what is in
+ * flight are touched there only, so they need no lock.  "The loop thread" is whoever runs the loop at the moment: its
+ * own thread, one that submits, or one that waits for an answer (nt_net.h); never two at once.  Every thread may build
+ * an exchange (one request, or a related compound), submit it, and get it back in its completion routine; from
+ * submission to completion it is the transport's.
  *
  * Found by: struct smb_server (the current one), every session, every exchange: each holds a reference.
  * Dies when: the last reference is dropped; the stream is closed then, or earlier when the connection fails.
@@ -139,7 +140,7 @@ struct smb_exchange *smb_exchange_create(struct smb_conn *conn, struct smb_sessi
  * further parts are related to the first.
  */
 struct smb_part *smb_exchange_add(struct smb_exchange *x, uint16_t command, size_t cap, size_t payload);
-/* Hands it over; complete() is called later on the loop thread, always. */
+/* Hands it over; complete() is called on the loop thread, always, perhaps before this returns. */
 void smb_exchange_submit(struct smb_exchange *x, void (*complete)(struct smb_exchange *x), void *context);
 /* Submits; x->done is set when it is over. */
 void smb_exchange_begin(struct smb_exchange *x);
