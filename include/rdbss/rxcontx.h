@@ -264,6 +264,7 @@ struct _RX_CONTEXT {
 	PMRX_FOBX IrpFobx;              /* of the IRP's file object; constant */
 	PLIST_ENTRY SerializationQueue; /* the queue RxContextSerializationQLinks is in */
 	PMDL OwnMdl;                    /* core/dispatch: made for the IRP, goes with its completion */
+	ULONG PostsAsked;               /* core/dispatch: how often its driver wanted it posted */
 	PVOID DispatchState;            /* core/dispatch: what the request keeps across a pend */
 };
 

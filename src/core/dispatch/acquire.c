@@ -64,7 +64,7 @@ NTSTATUS rx_release_or_post(PRX_CONTEXT rxc, NTSTATUS status)
 	bool post = status == STATUS_PENDING && rxc->PostRequest;
 
 	rx_release_fcb(rxc);
-	return post ? RxFsdPostRequest(rxc) : status;
+	return post ? rx_post_for_driver(rxc) : status;
 }
 
 NTSTATUS rx_check_server_open(PRX_CONTEXT rxc)

@@ -190,7 +190,7 @@ static NTSTATUS NTAPI rx_device_control(PRX_CONTEXT rxc, PIRP irp)
 	status = rx_device_start_stop(rxc, rx_call_dev_fcb_control(rxc));
 	if (status == STATUS_PENDING) {
 		ASSERT(rxc->PostRequest); /* a device control does not pend in another way */
-		return RxFsdPostRequest(rxc);
+		return rx_post_for_driver(rxc);
 	}
 	irp->IoStatus.Information = NT_ERROR(status) ? 0 : rxc->InformationToReturn;
 	return status;

@@ -123,7 +123,7 @@ static NTSTATUS rx_dir_query(PRX_CONTEXT rxc, PIRP irp)
 		status = rx_dir_query_locked(rxc, irp);
 	rx_release_fcb(rxc);
 	if (rxc->PostRequest)
-		return RxFsdPostRequest(rxc);
+		return rx_post_for_driver(rxc);
 	ASSERT(status != STATUS_PENDING);
 	return status;
 }

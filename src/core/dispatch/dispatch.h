@@ -51,6 +51,11 @@ NTSTATUS rx_acquire_fcb_shared(PRX_CONTEXT rxc);
 NTSTATUS rx_acquire_fcb_paging(PRX_CONTEXT rxc);
 void rx_release_fcb(PRX_CONTEXT rxc);
 /*
+ * Posts the request because its driver asked for that (PostRequest). Return: STATUS_PENDING, and the request is not the
+ * caller's any more; or why it ends here: it was cancelled, or the driver never does anything else.
+ */
+NTSTATUS rx_post_for_driver(PRX_CONTEXT rxc);
+/*
  * Gives the FCB back, and posts the request when that is what the driver wants: STATUS_PENDING with PostRequest. Then the
  * request is not the caller's any more. Return: `status`.
  */

@@ -12,6 +12,8 @@
 #include "core/context/context.h"
 
 #define RX_FSP_THRESHOLD 48 /* below the workers that a queue has (64) */
+/* The documents set no limit. Without one a driver's mistake keeps a worker busy for ever, and its caller waiting. */
+#define RX_FSP_ASKED_MOST 100
 
 VOID rx_fsp_init_device(PRDBSS_DEVICE_OBJECT dev)
 {
@@ -151,4 +153,15 @@ NTSTATUS RxFsdPostRequest(PRX_CONTEXT RxContext)
 	if (!overflow)
 		(void)RxPostToWorkerThread(dev, queue, &RxContext->WorkQueueItem, rx_fsp_worker, RxContext);
 	return STATUS_PENDING;
+}
+
+NTSTATUS rx_post_for_driver(PRX_CONTEXT rxc)
+{
+	rxc->PostRequest = FALSE;
+	if (rx_context_is_cancelled(rxc))
+		return STATUS_CANCELLED;
+	if (rxc->PostsAsked++ < RX_FSP_ASKED_MOST)
+		return RxFsdPostRequest(rxc);
+	RxLog(("rxc=%p major=%u is to be posted for ever", rxc, rxc->MajorFunction));
+	return STATUS_DRIVER_INTERNAL_ERROR;
 }

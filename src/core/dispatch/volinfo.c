@@ -65,7 +65,7 @@ NTSTATUS NTAPI rx_common_query_volume(PRX_CONTEXT rxc, PIRP irp)
 	}
 	rx_release_fcb(rxc);
 	if (rxc->PostRequest)
-		return RxFsdPostRequest(rxc);
+		return rx_post_for_driver(rxc);
 	ASSERT(status != STATUS_PENDING);
 	return status;
 }

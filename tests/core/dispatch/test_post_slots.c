@@ -100,6 +100,24 @@ static void test_B_FSP_rules_01_query_file_information(void **state)
 	file_close(file);
 }
 
+/* A driver that asks again is posted again; one that never does anything else is told so in the end. */
+static void test_who_asks_for_ever(void **state)
+{
+	PFILE_OBJECT file = file_open(REC_SHARE u"\\a");
+	const ULONG length = sizeof(FILE_NETWORK_OPEN_INFORMATION);
+
+	(void)state;
+	wanted = 5;
+	assert_int_equal(req_run(query_make(file, FileNetworkOpenInformation, length), NULL), STATUS_SUCCESS);
+	assert_int_equal(asked, 6);
+	asked = 0;
+	wanted = 5000;
+	assert_int_equal(req_run(query_make(file, FileNetworkOpenInformation, length), NULL),
+			 STATUS_DRIVER_INTERNAL_ERROR);
+	assert_int_equal(asked, 101);
+	file_close(file);
+}
+
 static LONG refused; /* FileAllInformation, which the driver leaves to the core */
 
 static NTSTATUS NTAPI all_in_parts(PRX_CONTEXT rxc)
@@ -310,6 +328,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		POST_TEST(test_B_FSP_rules_01_query_file_information),
+		POST_TEST(test_who_asks_for_ever),
 		POST_TEST(test_B_FSP_rules_01_all_information),
 		POST_TEST(test_B_FSP_rules_01_set_file_information),
 		POST_TEST(test_B_FSP_rules_01_names),
