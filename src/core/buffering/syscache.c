@@ -37,6 +37,10 @@ NTSTATUS RxFlushFcbInSystemCache(PFCB Fcb, BOOLEAN SynchronizeWithLazyWriter)
  * @Length:     [in] bytes from there; 0: to the end
  * @FlushFile:  [in] TRUE: dirty ones are written first
  *
+ * What was read ahead is forgotten with them, all of it. Written data that core/cache keeps back is not: the purge of the
+ * cache manager drops dirty pages, but their writer has been told that they are written, and here nobody would tell him
+ * that they are lost. No page describes the routine. Who wants that data gone with the pages asks for FlushFile.
+ *
  * Locks:  FCB exclusive.
  * Return: STATUS_SUCCESS; STATUS_UNSUCCESSFUL: some are in use; or what the flush says.
  */
@@ -46,6 +50,7 @@ NTSTATUS RxPurgeFcbInSystemCache(PFCB Fcb, PLARGE_INTEGER FileOffset, ULONG Leng
 	NTSTATUS status = STATUS_SUCCESS;
 
 	rx_assert_fcb_exclusive(Fcb);
+	rx_ahead_forget(Fcb);
 	if (FlushFile)
 		status = RxFlushFcbInSystemCache(Fcb, TRUE);
 	if (!NT_SUCCESS(status))

@@ -117,6 +117,22 @@ static void test_the_size_goes_with_the_data(void **state)
 	file_close(reader);
 }
 
+/* A purge forgets what the server has, not what only we have; with FlushFile the server has it then. */
+static void test_a_purge_loses_nothing(void **state)
+{
+	PFILE_OBJECT file = open_a();
+
+	(void)state;
+	put(file, 0, "kept", 4);
+	assert_int_equal(RxAcquireExclusiveFcb(NULL, fcb_of(file)), STATUS_SUCCESS);
+	assert_int_equal(RxPurgeFcbInSystemCache(fcb_of(file), NULL, 0, FALSE, FALSE), STATUS_SUCCESS);
+	assert_int_equal(server.size, 0);
+	assert_int_equal(RxPurgeFcbInSystemCache(fcb_of(file), NULL, 0, FALSE, TRUE), STATUS_SUCCESS);
+	assert_int_equal(server.size, 4);
+	RxReleaseFcb(NULL, fcb_of(file));
+	file_close(file);
+}
+
 /* A handle whose end has been told keeps nothing more back: there is nobody left who would hear of a failure. */
 static void test_nothing_is_kept_for_a_handle_that_ended(void **state)
 {
@@ -137,6 +153,7 @@ int main(void)
 		CACHE_TEST(test_an_emptied_file_stays_empty),
 		CACHE_TEST(test_an_append_comes_after_what_is_kept),
 		CACHE_TEST(test_the_size_goes_with_the_data),
+		CACHE_TEST(test_a_purge_loses_nothing),
 		CACHE_TEST(test_nothing_is_kept_for_a_handle_that_ended),
 	};
 

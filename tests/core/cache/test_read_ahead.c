@@ -289,6 +289,23 @@ static void test_not_across_a_break(void **state)
 	file_close(file);
 }
 
+/* Who purges the file's cache by himself gets rid of what was read ahead, too. */
+static void test_not_across_a_purge(void **state)
+{
+	PFILE_OBJECT file = open_a();
+
+	(void)state;
+	for (unsigned int i = 0; i < 10; i++)
+		(void)get(file, (LONGLONG)i * PIECE, PIECE);
+	assert_int_equal(RxAcquireExclusiveFcb(NULL, fcb_of(file)), STATUS_SUCCESS);
+	assert_int_equal(RxPurgeFcbInSystemCache(fcb_of(file), NULL, 0, FALSE, FALSE), STATUS_SUCCESS);
+	RxReleaseFcb(NULL, fcb_of(file));
+	server.version++;
+	for (unsigned int i = 10; i < 60; i++)
+		(void)get(file, (LONGLONG)i * PIECE, PIECE);
+	file_close(file);
+}
+
 static void close_it(void *file)
 {
 	file_close(file);
@@ -362,11 +379,17 @@ static void test_several_readers(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		AHEAD_TEST(test_front_to_back),        AHEAD_TEST(test_random_reads_stay_alone),
-		AHEAD_TEST(test_not_without_a_grant),  AHEAD_TEST(test_not_across_a_write),
-		AHEAD_TEST(test_not_across_a_break),   AHEAD_TEST(test_an_end_waits),
-		AHEAD_TEST(test_several_readers),      AHEAD_TEST(test_not_across_a_write_that_failed),
-		AHEAD_TEST(test_not_across_a_control), AHEAD_TEST(test_at_the_end_of_all_files),
+		AHEAD_TEST(test_front_to_back),
+		AHEAD_TEST(test_random_reads_stay_alone),
+		AHEAD_TEST(test_not_without_a_grant),
+		AHEAD_TEST(test_not_across_a_write),
+		AHEAD_TEST(test_not_across_a_break),
+		AHEAD_TEST(test_an_end_waits),
+		AHEAD_TEST(test_not_across_a_purge),
+		AHEAD_TEST(test_several_readers),
+		AHEAD_TEST(test_not_across_a_write_that_failed),
+		AHEAD_TEST(test_not_across_a_control),
+		AHEAD_TEST(test_at_the_end_of_all_files),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
