@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "clients.h"
+#include "nt_count.h"
 
 #define MAX_ACTORS 8
 #define MAX_EVENTS 4096
@@ -46,6 +47,7 @@ struct run {
 	volatile LONGLONG clock;
 	volatile LONG event_count;
 	volatile LONG reads, late;
+	volatile LONG broken[ORDERS_STEPS];
 	struct event events[MAX_EVENTS];
 };
 
@@ -231,26 +233,84 @@ static void actor_rest(void)
 		(void)KeDelayExecutionThread(KernelMode, FALSE, &wait);
 }
 
-static void actor_step(struct actor *a)
+static void actor_flush(struct actor *a)
 {
-	unsigned int what = (unsigned int)(nt_random() % 17);
+	NTSTATUS status = door_flush(a->file, NULL);
+
+	MUST(status == STATUS_SUCCESS, "flush: %x", (unsigned int)status);
+}
+
+static enum orders_step actor_choose(const struct actor *a)
+{
+	unsigned int what = (unsigned int)(nt_random() % 18);
 
 	if (what == 0 && a->run->plan->renames)
+		return ORDERS_RENAME;
+	if (what == 17)
+		return ORDERS_REST;
+	if (what == 1)
+		return ORDERS_CLOSE;
+	if (what <= 4 || a->file == NULL)
+		return ORDERS_OPEN;
+	if (what <= 9 || !a->may_write)
+		return ORDERS_READ;
+	return what <= 14 ? ORDERS_WRITE : what == 15 ? ORDERS_TRUNCATE : ORDERS_FLUSH;
+}
+
+static void actor_do(struct actor *a, enum orders_step step)
+{
+	switch (step) {
+	case ORDERS_RENAME:
 		actor_rename(a);
-	else if (what == 16)
+		break;
+	case ORDERS_REST:
 		actor_rest();
-	else if (what == 1)
+		break;
+	case ORDERS_CLOSE:
 		actor_close(a);
-	else if (what == 2)
-		(void)actor_open(a, true, true);
-	else if (what <= 4 || a->file == NULL)
-		(void)actor_open(a, nt_random() % 2 != 0, false);
-	else if (what <= 9 || !a->may_write)
+		break;
+	case ORDERS_OPEN:
+		(void)actor_open(a, nt_random() % 2 != 0, nt_random() % 4 == 0);
+		break;
+	case ORDERS_READ:
 		(void)actor_read(a);
-	else if (what <= 14)
+		break;
+	case ORDERS_WRITE:
 		actor_write(a);
-	else
+		break;
+	case ORDERS_TRUNCATE:
 		actor_truncate(a);
+		break;
+	case ORDERS_FLUSH:
+		actor_flush(a);
+		break;
+	case ORDERS_STEPS:
+		break;
+	}
+}
+
+/* Of both clients, since the process began. */
+static uint64_t breaks_told(void)
+{
+	struct nt_count counts[128];
+	uint64_t lost = 0;
+	size_t n = nt_count_read(counts, RTL_NUMBER_OF(counts), &lost);
+
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(counts[i].group, NT_COUNT_EVENT) == 0 && counts[i].part[0] != NULL &&
+		    strcmp(counts[i].part[0], "breaks_received") == 0)
+			return counts[i].times;
+	return 0;
+}
+
+static void actor_step(struct actor *a)
+{
+	enum orders_step step = actor_choose(a);
+	uint64_t before = breaks_told();
+
+	actor_do(a, step);
+	if (breaks_told() != before)
+		InterlockedIncrement(&a->run->broken[step]);
 }
 
 static void actor_main(void *context)
@@ -314,6 +374,23 @@ void orders_run(const struct orders_plan *plan, struct orders_seen *seen)
 	check_the_end(run);
 	seen->reads += (unsigned long)run->reads;
 	seen->late += (unsigned long)run->late;
+	for (unsigned int i = 0; i < ORDERS_STEPS; i++)
+		seen->broken[i] += (unsigned long)run->broken[i];
 	MUST(clients_stop(&run->clients) == 0, "the driver did not stop");
 	free(run);
+}
+
+bool orders_tell(const struct orders_seen *seen, bool with_rests)
+{
+	static const char *const steps[ORDERS_STEPS] = {"opens",   "reads",  "writes",  "truncations",
+							"flushes", "closes", "renames", "rests"};
+	bool all = seen->reads != 0;
+
+	printf("%lu reads, %lu of them late; breaks during", seen->reads, seen->late);
+	for (unsigned int i = 0; i < ORDERS_STEPS; i++) {
+		printf(" %lu %s", seen->broken[i], steps[i]);
+		all = all && (seen->broken[i] != 0 || (i == ORDERS_REST && !with_rests));
+	}
+	printf("\n");
+	return all;
 }

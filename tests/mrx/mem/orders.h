@@ -13,7 +13,21 @@ struct orders_plan {
 	bool renames;
 };
 
+/* What an actor does. */
+enum orders_step {
+	ORDERS_OPEN,
+	ORDERS_READ,
+	ORDERS_WRITE,
+	ORDERS_TRUNCATE,
+	ORDERS_FLUSH,
+	ORDERS_CLOSE,
+	ORDERS_RENAME,
+	ORDERS_REST, /* where time costs nothing */
+	ORDERS_STEPS
+};
+
 struct orders_seen {
+	unsigned long broken[ORDERS_STEPS]; /* steps during which a client was told of a break */
 	unsigned long reads;
 	unsigned long
 		late; /* returned what another client had replaced, through a handle that was open before */
@@ -28,5 +42,8 @@ struct orders_seen {
  * A handle that was open before learns of others' writes by a break that nobody waits for: such reads are counted.
  */
 void orders_run(const struct orders_plan *plan, struct orders_seen *seen);
+
+/* Says what was seen. False: a break never came in the middle of some kind of step, so the orders were not all tried. */
+bool orders_tell(const struct orders_seen *seen, bool with_rests);
 
 #endif
