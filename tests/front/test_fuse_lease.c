@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/fuse.h>
 #include <poll.h>
 #include <stdatomic.h>
@@ -41,6 +42,7 @@ static struct {
 	bool listed;     /* the server's cursor */
 	uint32_t failed; /* of the create that the next of the compound refers to */
 	bool root;       /* that create was of the root */
+	bool here;       /* of "here" */
 } server;
 
 static struct fake_server fake;
@@ -100,8 +102,11 @@ static void answer_create(struct fake_conn *f)
 	if (!smb2_create_request_decode(&f->request, &req))
 		return;
 	server.root = req.name.len == 0;
+	server.here = is_named(req.name, "here");
 	server.failed =
-		server.root || (is_named(req.name, "new") && atomic_load(&server.there)) ? 0 : NOT_FOUND;
+		server.root || server.here || (is_named(req.name, "new") && atomic_load(&server.there))
+			? 0
+			: NOT_FOUND;
 	if (!server.root)
 		atomic_fetch_add(&server.asked, 1);
 	if (server.failed != 0) {
@@ -143,7 +148,9 @@ static void answer_query(struct fake_conn *f)
 		.basic.attributes = server.root ? FILE_ATTRIBUTE_DIRECTORY : FILE_ATTRIBUTE_NORMAL,
 		.standard.number_of_links = 1,
 		.standard.directory = server.root,
-		.index_number = server.root ? 2 : 4,
+		.index_number = server.root   ? 2
+				: server.here ? 3
+					      : 4,
 	};
 	uint8_t bytes[256];
 
@@ -421,6 +428,29 @@ static void test_own_names_show_under_a_lease(void **state)
 	unmount_it();
 }
 
+/* A file that was cut off by its open is asked for again, although no handle of ours could have written it. */
+static void test_a_truncating_open_is_a_change(void **state)
+{
+	struct fuse_open_in in = {.flags = O_RDONLY | O_TRUNC};
+	struct fuse_release_in release = {.fh = 0};
+	struct reply reply;
+	unsigned int asked;
+	uint64_t node;
+
+	(void)state;
+	mount_it(SMB2_DIALECT_210);
+	look_around("a");
+	assert_int_equal(look_up("here", &reply), 0);
+	node = ((const struct fuse_entry_out *)(const void *)reply.payload)->nodeid;
+	assert_int_equal(answer_to(ask(FUSE_OPEN, node, &in, sizeof(in)), &reply), 0);
+	release.fh = ((const struct fuse_open_out *)(const void *)reply.payload)->fh;
+	assert_int_equal(answer_to(ask(FUSE_RELEASE, node, &release, sizeof(release)), &reply), 0);
+	asked = atomic_load(&server.asked);
+	assert_int_equal(look_up("here", &reply), 0);
+	assert_true(atomic_load(&server.asked) > asked);
+	unmount_it();
+}
+
 /* A server that knows no watches is asked for one once. */
 static void test_a_server_without_watches(void **state)
 {
@@ -464,6 +494,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_names_are_known_until_the_break),
 		cmocka_unit_test(test_own_names_show_under_a_lease),
+		cmocka_unit_test(test_a_truncating_open_is_a_change),
 		cmocka_unit_test(test_a_server_without_watches),
 		cmocka_unit_test(test_a_server_that_always_has_news),
 	};

@@ -88,6 +88,7 @@ static NTSTATUS open_existing(struct front_request *r, struct door_open *open, i
 	if (!NT_SUCCESS(status))
 		return status;
 	status = door_set_end_of_file(opened->file, &r->caller, 0);
+	opened->supplied &= ~(ULONG)DOOR_QUERY_STAT; /* it was asked for before */
 	if (!NT_SUCCESS(status)) {
 		(void)door_close(opened->file, NULL); /* nothing was written through it */
 		opened->file = NULL;
@@ -174,8 +175,12 @@ void front_op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		return;
 	ask_for_data(fuse, node, fi->flags, &open);
 	status = front_node_path(fuse, node, NULL, &open.path);
+	if (fi->flags & O_TRUNC)
+		front_node_changed(fuse, node);
 	if (NT_SUCCESS(status))
 		status = open_node(r, node, &open, fi->flags, &opened);
+	if (fi->flags & O_TRUNC) /* also through a handle that cannot write, whose end changes nothing */
+		front_node_changed(fuse, node);
 	door_name_free(&open.path);
 	if (NT_SUCCESS(status))
 		status = make_handle(r, node, &opened, fi, &f);
@@ -248,6 +253,8 @@ void front_op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t
 		(void)door_close(opened.file, NULL); /* nothing was written through it */
 		goto out;
 	}
+	if (fi->flags & O_TRUNC)
+		front_node_changed(fuse, node); /* its other names tell an older size */
 	status = make_handle(r, node, &opened, fi, &f);
 	if (!NT_SUCCESS(status)) {
 		front_node_forget(fuse, node, 1);
