@@ -28,6 +28,50 @@
 #define RENEW_EVERY \
 	(1 * 10000000) /* 100 ns: a file that two clients use in turn is not asked for at each read */
 
+static void tally_init(struct front_tally *tally)
+{
+	KeInitializeSpinLock(&tally->lock);
+	KeInitializeEvent(&tally->none, NotificationEvent, TRUE);
+}
+
+static void tally_up(struct front_tally *tally)
+{
+	KIRQL irql;
+
+	KeAcquireSpinLock(&tally->lock, &irql);
+	if (tally->count++ == 0)
+		KeClearEvent(&tally->none);
+	KeReleaseSpinLock(&tally->lock, irql);
+}
+
+/* Who waits must not see the count before we are done with the event: it frees both. */
+static void tally_down(struct front_tally *tally)
+{
+	KIRQL irql;
+
+	KeAcquireSpinLock(&tally->lock, &irql);
+	if (--tally->count == 0)
+		KeSetEvent(&tally->none, IO_NO_INCREMENT, FALSE);
+	KeReleaseSpinLock(&tally->lock, irql);
+}
+
+static void tally_wait(struct front_tally *tally)
+{
+	KIRQL irql;
+
+	(void)KeWaitForSingleObject(&tally->none, Executive, KernelMode, FALSE, NULL);
+	/* whoever signalled may still be letting the lock go */
+	KeAcquireSpinLock(&tally->lock, &irql);
+	ASSERT(tally->count == 0);
+	KeReleaseSpinLock(&tally->lock, irql);
+}
+
+void front_caches_init(struct rdr_fuse *fuse)
+{
+	tally_init(&fuse->caches);
+	tally_init(&fuse->renewals);
+}
+
 static void cache_put(struct front_cache *cache)
 {
 	struct rdr_fuse *fuse = cache->fuse;
@@ -35,8 +79,7 @@ static void cache_put(struct front_cache *cache)
 	if (atomic_fetch_sub(&cache->refs, 1) != 1)
 		return;
 	ExFreePoolWithTag(cache, FUSE_TAG_FILE);
-	if (atomic_fetch_sub(&fuse->n_caches, 1) == 1)
-		KeSetEvent(&fuse->no_caches, IO_NO_INCREMENT, FALSE);
+	tally_down(&fuse->caches);
 }
 
 /* The node knows it no more, and RDBSS neither. Locks: nodes.mutex. */
@@ -149,8 +192,7 @@ static struct front_cache *cache_create(struct rdr_fuse *fuse, struct front_node
 	cache->users = 1;
 	atomic_init(&cache->granted, true);
 	atomic_init(&cache->exclusive, opened->write_caching);
-	KeClearEvent(&fuse->no_caches);
-	atomic_fetch_add(&fuse->n_caches, 1);
+	tally_up(&fuse->caches);
 	if (!NT_SUCCESS(door_cache_attach(opened, &cache_ops, cache, &cache->map))) {
 		/* or another name of the file keeps pages; the map's reference went with the answer */
 		cache_put(cache);
@@ -290,8 +332,7 @@ bool front_cache_takes_page(struct rdr_fuse *fuse, struct front_file *f)
 
 void front_caches_wait(struct rdr_fuse *fuse)
 {
-	while (atomic_load(&fuse->n_caches) != 0) /* a purge that runs ends soon */
-		(void)KeWaitForSingleObject(&fuse->no_caches, Executive, KernelMode, FALSE, NULL);
+	tally_wait(&fuse->caches); /* a purge that runs ends soon */
 }
 
 bool front_cache_ask_again(struct rdr_fuse *fuse, struct front_node *node)
@@ -407,14 +448,12 @@ static VOID renewal_worker(PVOID context)
 	ExReleaseFastMutex(&fuse->nodes.mutex);
 	front_file_put(fuse, f);
 	front_node_unpin(fuse, node);
-	if (atomic_fetch_sub(&fuse->n_renewals, 1) == 1)
-		KeSetEvent(&fuse->no_renewals, IO_NO_INCREMENT, FALSE);
+	tally_down(&fuse->renewals);
 }
 
 static void renew_later(struct rdr_fuse *fuse, struct front_file *f)
 {
-	KeClearEvent(&fuse->no_renewals);
-	atomic_fetch_add(&fuse->n_renewals, 1);
+	tally_up(&fuse->renewals);
 	atomic_fetch_add(&f->refs, 1);
 	ExInitializeWorkItem(&f->renewal, renewal_worker, f);
 	ExQueueWorkItem(&f->renewal, DelayedWorkQueue);
@@ -422,8 +461,7 @@ static void renew_later(struct rdr_fuse *fuse, struct front_file *f)
 
 void front_renewals_wait(struct rdr_fuse *fuse)
 {
-	while (atomic_load(&fuse->n_renewals) != 0)
-		(void)KeWaitForSingleObject(&fuse->no_renewals, Executive, KernelMode, FALSE, NULL);
+	tally_wait(&fuse->renewals);
 }
 
 bool front_cache_renew(struct front_request *r, struct front_file *f)

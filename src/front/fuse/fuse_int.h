@@ -10,6 +10,7 @@
  *   pool.lock           spin; threads, receive buffers
  *   watches.lock        spin; answers of watches
  *   notify.lock         spin; invalidations to send; of names the same
+ *   tally.lock          spin; how many caches, or renewals, there are
  * A request that was answered early (EINTR) may still run: it pins what it uses.
  */
 #ifndef RDBSS_FRONT_FUSE_INT_H
@@ -256,6 +257,13 @@ struct front_watches {
 	struct nt_thread *listener;
 };
 
+/* How many of something there are. Whoever waits until there is none may free the mount. */
+struct front_tally {
+	KSPIN_LOCK lock;
+	unsigned int count;
+	KEVENT none; /* notification; changed under lock */
+};
+
 struct rdr_fuse {
 	/* constant after rdr_fuse_mount() */
 	struct rdr_fuse_options options; /* strings are not kept */
@@ -289,10 +297,8 @@ struct rdr_fuse {
 	atomic_ullong n_read;
 	atomic_ullong n_written;
 	atomic_uint n_files;
-	atomic_uint n_caches;
-	atomic_uint n_renewals;
-	KEVENT no_renewals; /* notification: n_renewals is 0, or was */
-	KEVENT no_caches;   /* notification: n_caches is 0, or was */
+	struct front_tally caches;
+	struct front_tally renewals;
 };
 
 /* mount.c */
@@ -480,6 +486,7 @@ bool front_cache_get_stat(struct rdr_fuse *fuse, struct front_node *node, FILE_S
 void front_cache_node_gone(struct front_node *node);
 /* No cache is left when this returns: the nodes are gone, and the handles. */
 void front_caches_wait(struct rdr_fuse *fuse);
+void front_caches_init(struct rdr_fuse *fuse);
 bool front_node_is_granted(struct rdr_fuse *fuse, struct front_node *node);
 /* Nobody else has the file open: the handle may be mapped for writing. */
 bool front_cache_is_exclusive(const struct front_file *f);

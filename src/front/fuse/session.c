@@ -208,8 +208,7 @@ enum rdr_fuse_error rdr_fuse_mount(const struct rdr_fuse_options *options, struc
 	fuse->comm_fd = -1;
 	fuse->volume = volume;
 	copy_options(fuse, options);
-	KeInitializeEvent(&fuse->no_caches, NotificationEvent, TRUE);
-	KeInitializeEvent(&fuse->no_renewals, NotificationEvent, TRUE);
+	front_caches_init(fuse);
 	front_pool_init(&fuse->pool, fuse->options.max_threads);
 	fuse->mountpoint = strdup(options->mountpoint);
 	status = front_nodes_init(fuse);
