@@ -19,7 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "front/fuse/fuse_front.h"
+#include "front/fuse/fuse_int.h"
 #include "stuck_driver.h"
 
 static struct door *door;
@@ -175,7 +175,8 @@ static int leave(void **state)
 	stuck_gate(TRUE);
 	stuck_gate_ends(TRUE);
 	rdr_fuse_stop(fuse);
-	nt_thread_join(runner);
+	if (runner != NULL)
+		nt_thread_join(runner);
 	rdr_fuse_destroy(fuse);
 	close(kernel);
 	/* Whatever happened: nothing stays open. */
@@ -381,6 +382,65 @@ static void test_stop_with_requests_in_flight(void **state)
 	assert_true(now_ms() - began < 5000);
 }
 
+static void refuse(void *over)
+{
+	front_refuse_until(fuse, over);
+}
+
+/*
+ * A program may wait for an answer when nobody serves the mount any more, and a notification for the lock that the program
+ * holds: until the last notification is out requests are refused; those that expect no answer get none.
+ */
+static void test_requests_after_the_end_are_refused(void **state)
+{
+	struct fuse_forget_in forget = {.nlookup = 1};
+	uint64_t node = look_up("file");
+	struct fuse_getattr_in in = {0};
+	struct nt_thread *refuser;
+	struct reply reply;
+	KEVENT over;
+
+	(void)state;
+	rdr_fuse_stop(fuse);
+	nt_thread_join(runner);
+	runner = NULL;
+	KeInitializeEvent(&over, NotificationEvent, FALSE);
+	assert_int_equal(nt_thread_create("refuse", refuse, &over, &refuser), STATUS_SUCCESS);
+	(void)ask(FUSE_FORGET, node, &forget, sizeof(forget));
+	expect(ask(FUSE_LOOKUP, FUSE_ROOT_ID, "file", 5), ENOTCONN, &reply);
+	expect(ask(FUSE_GETATTR, FUSE_ROOT_ID, &in, sizeof(in)), ENOTCONN, &reply);
+	KeSetEvent(&over, IO_NO_INCREMENT, FALSE);
+	nt_thread_join(refuser);
+	assert_false(hear(&reply, 100));
+}
+
+/* What is read from the device is answered, also at the moment when the mount is stopped. */
+static void test_no_request_is_lost_by_a_stop(void **state)
+{
+	enum { COUNT = 50 };
+	struct nt_thread *refuser;
+	struct reply reply;
+	KEVENT over;
+	int i;
+
+	(void)state;
+	for (i = 0; i < COUNT / 2; i++)
+		(void)ask(FUSE_LOOKUP, FUSE_ROOT_ID, "none", 5);
+	rdr_fuse_stop(fuse);
+	for (; i < COUNT; i++)
+		(void)ask(FUSE_LOOKUP, FUSE_ROOT_ID, "none", 5);
+	nt_thread_join(runner);
+	runner = NULL;
+	KeInitializeEvent(&over, NotificationEvent, FALSE);
+	assert_int_equal(nt_thread_create("refuse", refuse, &over, &refuser), STATUS_SUCCESS);
+	for (i = 0; i < COUNT;) {
+		assert_true(hear(&reply, 30000));
+		i += reply.header.unique != 0;
+	}
+	KeSetEvent(&over, IO_NO_INCREMENT, FALSE);
+	nt_thread_join(refuser);
+}
+
 /* access() answers by the modes that are shown: root may what local root may, others what the bits say. */
 static void test_access_by_the_modes_shown(void **state)
 {
@@ -520,6 +580,8 @@ int main(void)
 		T(test_interrupt_of_a_quick_request),
 		T(test_interrupted_open_is_closed_late),
 		T(test_stop_with_requests_in_flight),
+		T(test_requests_after_the_end_are_refused),
+		T(test_no_request_is_lost_by_a_stop),
 		T(test_access_by_the_modes_shown),
 		T(test_times_after_the_last_close),
 		T(test_the_kernel_hears_of_new_times),

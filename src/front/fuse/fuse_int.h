@@ -235,6 +235,7 @@ struct front_notify {
 	unsigned int queued;
 	bool stopping;
 	KEVENT wake;
+	KEVENT ended; /* notification: the thread sends nothing any more */
 	struct nt_thread *thread;
 };
 
@@ -324,6 +325,10 @@ void front_recv_put(struct rdr_fuse *fuse, struct front_recv *recv);
 /* opname.c */
 /* "LOOKUP" and so on, of a request as it was received; a constant. */
 const char *front_operation_name(const struct fuse_buf *request);
+
+/* refuse.c */
+/* Answers whoever still asks with ENOTCONN until @over is set. The threads of the pool have ended. */
+void front_refuse_until(struct rdr_fuse *fuse, PKEVENT over);
 
 /* buffer.c */
 void *front_buffer_get(size_t size, size_t *capacity);

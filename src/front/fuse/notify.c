@@ -246,9 +246,10 @@ static void notifier(void *context)
 			continue;
 		}
 		if (stopping)
-			return;
+			break;
 		KeWaitForSingleObject(&q->wake, Executive, KernelMode, FALSE, NULL);
 	}
+	KeSetEvent(&q->ended, IO_NO_INCREMENT, FALSE);
 }
 
 static NTSTATUS queue_start(struct rdr_fuse *fuse, struct front_notify *q, const char *name)
@@ -257,6 +258,7 @@ static NTSTATUS queue_start(struct rdr_fuse *fuse, struct front_notify *q, const
 	KeInitializeSpinLock(&q->lock);
 	InitializeListHead(&q->queue);
 	KeInitializeEvent(&q->wake, SynchronizationEvent, FALSE);
+	KeInitializeEvent(&q->ended, NotificationEvent, FALSE);
 	return nt_thread_create(name, notifier, q, &q->thread);
 }
 
@@ -270,6 +272,7 @@ static void queue_stop(struct front_notify *q)
 	q->stopping = true;
 	KeReleaseSpinLock(&q->lock, irql);
 	KeSetEvent(&q->wake, IO_NO_INCREMENT, FALSE);
+	front_refuse_until(q->fuse, &q->ended); /* the notice that is being sent may wait for a request */
 	nt_thread_join(q->thread);
 	q->thread = NULL;
 }

@@ -342,8 +342,10 @@ void front_pool_wait(struct rdr_fuse *fuse)
 			continue;
 		}
 		leaving = pool_stopping(fuse);
-		if (leaving)
-			wake_all(fuse); /* not the event: it is what is waited for here */
+		if (leaving) {
+			wake_all(fuse);              /* not the event: it is what is waited for here */
+			front_requests_cancel(fuse); /* what was read since the end began */
+		}
 		KeWaitForSingleObject(&pool->changed, Executive, KernelMode, FALSE,
 				      leaving ? &timeout : NULL);
 	}

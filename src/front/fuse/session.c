@@ -271,7 +271,7 @@ void rdr_fuse_stop(struct rdr_fuse *fuse)
 			return;
 		(void)front_unmount(fuse->mountpoint, true);
 	}
-	fuse_session_exit(fuse->session);
+	/* not fuse_session_exit(): libfuse would read requests and keep them to itself, and nobody would answer */
 	front_pool_interrupt(fuse);
 	front_requests_cancel(fuse);
 }
