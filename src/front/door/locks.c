@@ -297,10 +297,10 @@ static NTSTATUS attempt(struct door_locks *locks, struct door_lock_op *op)
 		return op_is_blocked(op, held) ? op_wait(locks, op) : STATUS_POSSIBLE_DEADLOCK;
 	}
 	op->refusal = (struct door_refusal){0};
-	locks->leave = 0;
 	locks->asked = false;
 	door_carrier_ready(locks, op->file, op->range.type);
 	status = door_pieces_raise(locks, &op->range, &op->refusal);
+	/* held all along, perhaps: what was known when it was taken is what this lock keeps others from changing */
 	op->leave = locks->asked ? 0 : locks->leave;
 	if (NT_SUCCESS(status))
 		return enter(locks, &op->range, op->file);

@@ -24,7 +24,7 @@ struct door_locks {
 	LIST_ENTRY waiting;  /* struct door_lock_op that wait for a local lock, in order of arrival */
 	LIST_ENTRY pending;  /* struct door_lock_op that wait at the server */
 	atomic_uint handles; /* open ones, but for those that only carry */
-	ULONG_PTR leave;     /* of the last range locked without the server: see door_record_lock() */
+	ULONG_PTR leave;     /* of the last range that was locked, as door_record_lock() tells it */
 	bool asked;          /* the server was, for one, since that was cleared */
 	KSPIN_LOCK route;
 	struct door_file *carrier; /* holds the pieces; NULL: there are none; written under route too */

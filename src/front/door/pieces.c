@@ -31,10 +31,10 @@ static NTSTATUS ask(struct door_locks *locks, struct door_file *carrier, uint64_
 	NTSTATUS status = type == DOOR_UNLOCKED ? door_unlock_range(carrier, NULL, &lock)
 						: door_lock_range_told(carrier, &lock, &leave);
 
-	if (type != DOOR_UNLOCKED && leave != 0)
+	if (type != DOOR_UNLOCKED) {
 		locks->leave = leave;
-	else if (type != DOOR_UNLOCKED)
-		locks->asked = true;
+		locks->asked = locks->asked || leave == 0;
+	}
 	if (door_status_is_loss(status))
 		atomic_store(&locks->dead, true);
 	if (status == STATUS_FILE_LOCK_CONFLICT)
