@@ -60,5 +60,6 @@ NTSTATUS RxPurgeFcbInSystemCache(PFCB Fcb, PLARGE_INTEGER FileOffset, ULONG Leng
 				 UninitializeCacheMaps))
 		status = STATUS_UNSUCCESSFUL;
 	rx_recall_fcb(Fcb);
+	rx_ahead_forget(Fcb); /* pages that were read meanwhile may have been read ahead of */
 	return status;
 }

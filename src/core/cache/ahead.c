@@ -300,7 +300,7 @@ bool rx_ahead_read(PRX_CONTEXT rxc)
 	struct rx_ahead *ahead;
 
 	if ((fcb->FcbState & FCB_STATE_READCACHING_ENABLED) == 0 || fcb->pNetRoot->Type != NET_ROOT_DISK ||
-	    (rxc->CurrentIrp->Flags & (IRP_NOCACHE | IRP_PAGING_IO)) != 0 ||
+	    (rxc->CurrentIrp->Flags & IRP_NOCACHE) != 0 ||
 	    (nt_file_flags(rxc->CurrentIrpSp->FileObject) & FO_NO_INTERMEDIATE_BUFFERING) != 0 ||
 	    RxLowIoGetBufferAddress(rxc) == NULL)
 		return false;
