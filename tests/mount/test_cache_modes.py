@@ -57,6 +57,28 @@ def test_a_write_is_kept_until_it_is_asked_for(mounted, samba, tap):
         assert on_disk(samba, name) == b"x" * 5000
 
 
+@pytest.mark.parametrize("mounted", [""], indirect=True, ids=["default"])
+def test_reading_between_writes_asks_nobody(mounted, samba, tap):
+    """Under a write lease a program reads and writes in turn, and nothing goes out."""
+    name = fresh(samba, "turns", b"a" * 65536)
+    path = os.path.join(mounted.path, name)
+    descriptor = os.open(path, os.O_RDWR)
+    try:
+        assert len(os.pread(descriptor, 65536, 0)) == 65536
+
+        def turns():
+            for i in range(50):
+                os.pwrite(descriptor, b"%06d" % i, i * 6)
+                assert os.pread(descriptor, 8, i * 6) == b"%06daa" % i
+
+        assert commands(tap, turns) == []
+        os.pwrite(descriptor, b"end", 70000)
+        assert os.pread(descriptor, 100, 69990) == bytes(10) + b"end"
+        assert os.stat(path).st_size == 70003
+    finally:
+        os.close(descriptor)
+
+
 @pytest.mark.parametrize("mounted", [",cache=none"], indirect=True, ids=["none"])
 def test_nothing_is_kept(mounted, samba, tap):
     """cache=none: each write and each read is the server's."""

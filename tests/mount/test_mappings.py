@@ -246,3 +246,100 @@ def test_a_mapping_goes_on_when_another_client_reads(clients):
         mapped.store(7, block(99))
         mapped.memory.flush()
     assert get(b)[7 * PAGE:8 * PAGE] == block(99)
+
+
+# ---- SQLite with a write-ahead log: its index is a shared mapping ----
+
+WRITER = """
+import sqlite3, sys, time
+db = sqlite3.connect(sys.argv[1], timeout=20, isolation_level=None)
+end, done = time.monotonic() + float(sys.argv[3]), 0
+while time.monotonic() < end:
+    db.execute("begin immediate")
+    db.execute("insert into rows values (?, ?, ?)", (int(sys.argv[2]), done, "x" * 300))
+    db.execute("update counter set value = value + 1")
+    db.execute("commit")
+    done += 1
+    db.execute("select count(*) from rows").fetchone()
+    time.sleep(0.002)
+print(done)
+"""
+
+
+def make_database(path):
+    db = sqlite3.connect(path, isolation_level=None)
+    assert db.execute("pragma journal_mode=wal").fetchone() == ("wal",)
+    db.execute("create table rows (who, number, filler)")
+    db.execute("create table counter (value)")
+    db.execute("insert into counter values (0)")
+    db.close()
+
+
+def start_writers(path, count, seconds):
+    return [subprocess.Popen([sys.executable, "-c", WRITER, path, str(n), str(seconds)], stdout=subprocess.PIPE,
+                             stderr=subprocess.PIPE, text=True) for n in range(count)]
+
+
+def finish(writers):
+    """How many transactions each of them has made; none of them has failed."""
+    ends = [writer.communicate(timeout=90) for writer in writers]
+    assert [writer.returncode for writer in writers] == [0] * len(writers), ends
+    return [int(out) for out, _ in ends]
+
+
+def check_database(path, done):
+    db = sqlite3.connect(path, timeout=20)
+    try:
+        assert db.execute("pragma integrity_check").fetchall() == [("ok",)]
+        assert db.execute("select value from counter").fetchone() == (sum(done),)
+        for who, number in enumerate(done):
+            rows = db.execute("select number from rows where who = ? order by number", (who,)).fetchall()
+            assert rows == [(i,) for i in range(number)]
+    finally:
+        db.close()
+
+
+def test_wal_of_programs_of_one_client(clients):
+    """Two programs write for some seconds, no transaction is lost, and the database is whole for another client."""
+    a, b = (os.path.join(path, "wal") for path in (clients.a, clients.b))
+    make_database(a)
+    done = finish(start_writers(a, 2, 20 if rig.LONG else 3))
+    assert min(done) > 0
+    check_database(a, done)
+    db = sqlite3.connect(a)
+    assert db.execute("pragma wal_checkpoint(truncate)").fetchone()[0] == 0
+    db.close()
+    rig.wait_until("the file", SOON, lambda: os.path.exists(b))
+
+    def seen():
+        try:
+            check_database(b, done)
+        except sqlite3.OperationalError:
+            return False  # handles of the first client that only sleep
+        return True
+
+    rig.wait_until("the database at the other client", 30, seen)
+
+
+def test_wal_of_two_clients(clients):
+    """While programs of one have the database open the other gets an error, and the first one's go on and lose nothing."""
+    a, b = (os.path.join(path, "wal2") for path in (clients.a, clients.b))
+    make_database(a)
+    rig.wait_until("the file", SOON, lambda: os.path.exists(b))
+    keeper = sqlite3.connect(a)
+    assert keeper.execute("select value from counter").fetchone() == (0,)
+    writers = start_writers(a, 2, 20 if rig.LONG else 4)
+    try:
+        rig.wait_until("rows", 20, lambda: keeper.execute("select value from counter").fetchone()[0] > 5)
+        refused = 0
+        while any(writer.poll() is None for writer in writers) and refused < (1000 if rig.LONG else 10):
+            db = sqlite3.connect(b, timeout=0.1)
+            with pytest.raises(sqlite3.OperationalError):
+                db.execute("update counter set value = -1")
+            db.close()
+            refused += 1
+        assert refused > 0
+    finally:
+        done = finish(writers)
+        keeper.close()
+    check_database(a, done)

@@ -269,6 +269,22 @@ def test_attributes_are_what_was_set(place, handles):
         assert writable == bool(os.fstat(reader).st_mode & 0o200) == (i % 2 == 0)
 
 
+def test_a_time_moves_with_a_write_that_is_read_back(place, handles):
+    """Reads between writes leave nothing behind that stat() would believe: the time of the last write is there at once."""
+    if place.kind == "smb":
+        pytest.skip("Samba tells a new time when it pleases")
+    put(place / "f", block(0))
+    fd = handles(place / "f", os.O_RDWR)
+    os.utime(place / "f", (1_000_000_000, 1_000_000_000))
+    before = 1_000_000_000
+    for i in range(1, ROUNDS):
+        os.pwrite(fd, b"%08d" % i, 0)
+        assert os.pread(fd, 8, 0) == b"%08d" % i
+        now = os.stat(place / "f").st_mtime_ns
+        assert now > before and os.fstat(fd).st_mtime_ns == now
+        before = now
+
+
 def test_many_programs_see_the_last_write_of_each_other(place):
     """Threads with handles of their own, in turn: each reads what the one before wrote, by page, size and lookup."""
     put(place / "f")

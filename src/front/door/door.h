@@ -267,6 +267,9 @@ NTSTATUS door_cache_attach(const struct door_opened *opened, const struct nt_cac
 /* Nothing of the grant was taken back since the open. */
 bool door_cache_is_current(const struct door_opened *opened);
 
+/* Bytes, as the engine knows it: no other client changes it while a grant stands (read_caching). Asks nobody. */
+LONGLONG door_size_here(struct door_file *file);
+
 /* Open, query, close: one round trip where the driver can.  Never follows a reparse point. */
 NTSTATUS door_stat_path(struct door_volume *volume, const struct door_caller *caller,
 			const UNICODE_STRING *path, FILE_STAT_INFORMATION *stat);

@@ -491,6 +491,13 @@ bool door_cache_is_current(const struct door_opened *opened)
 	return pointers != NULL && nt_cache_generation(pointers) == opened->cache_generation;
 }
 
+LONGLONG door_size_here(struct door_file *file)
+{
+	const FSRTL_COMMON_FCB_HEADER *header = file->object->FsContext;
+
+	return __atomic_load_n(&header->FileSize.QuadPart, __ATOMIC_ACQUIRE);
+}
+
 NTSTATUS door_stat_path(struct door_volume *volume, const struct door_caller *caller,
 			const UNICODE_STRING *path, FILE_STAT_INFORMATION *stat)
 {

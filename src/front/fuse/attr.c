@@ -60,6 +60,25 @@ static void reply_attr(struct front_request *r, struct front_node *node, NTSTATU
 		fuse_reply_attr(r->req, &st, timeout > 0 ? timeout : 0);
 }
 
+/*
+ * The kernel asks by a handle before it reads pages, and by none for stat(2). After a write of ours only the size matters
+ * to it, and a new time would have it drop what it has. Nobody may believe such an answer, so it has no time to live.
+ */
+static bool reply_for_pages(struct front_request *r, struct front_node *node, struct fuse_file_info *fi)
+{
+	struct front_file *f = fi != NULL ? (struct front_file *)(uintptr_t)fi->fh : NULL;
+	FILE_STAT_INFORMATION stat;
+	struct stat st;
+
+	if (f == NULL || !atomic_load_explicit(&f->wrote, memory_order_relaxed) ||
+	    !front_cache_get_own(r->fuse, f, &stat))
+		return false;
+	front_fill_stat(r->fuse, node, &stat, &st);
+	if (front_claim(r))
+		fuse_reply_attr(r->req, &st, 0);
+	return true;
+}
+
 void front_op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct rdr_fuse *fuse = fuse_req_userdata(req);
@@ -71,6 +90,11 @@ void front_op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 
 	if (r == NULL)
 		return;
+	if (reply_for_pages(r, node, fi)) {
+		front_end(r);
+		return;
+	}
+	/* any handle of the file does */
 	if (!front_cache_get_stat(fuse, node, &stat, &since)) {
 		status = stat_node(r, node, &stat);
 		if (NT_SUCCESS(status))

@@ -15,8 +15,7 @@
  * A handle that may read and write uses the kernel's pages only if nobody else had the file open when it was opened, for
  * then it may be mapped, and changed behind our back: that ends with flush(), which has the kernel write and forget what
  * it has. From then on a page that goes to the kernel is forgotten, and so written, as soon as it was delivered, until a
- * new open finds that nobody else has the file. Once the grant has ended altogether somebody else may have changed the
- * file, and a page would carry old bytes to the server beside new ones: it is refused, with EIO for msync() and fsync().
+ * new open finds that nobody else has the file.
  */
 #include "fuse_int.h"
 
@@ -139,7 +138,6 @@ static void cache_purge_all(struct front_cache *cache)
 	if (!used)
 		return;
 	(void)front_notify_give_up(cache->fuse, cache->ino, dirty ? FLUSH_PATIENCE : PURGE_PATIENCE);
-	atomic_store(&cache->over, true);
 	ExAcquireFastMutex(&cache->fuse->nodes.mutex);
 	cache_unhook_locked(cache);
 	ExReleaseFastMutex(&cache->fuse->nodes.mutex);
@@ -320,16 +318,6 @@ bool front_cache_may_keep_changes(struct rdr_fuse *fuse, struct front_node *node
 	return keep;
 }
 
-bool front_cache_takes_page(struct rdr_fuse *fuse, struct front_file *f)
-{
-	bool takes;
-
-	ExAcquireFastMutex(&fuse->nodes.mutex);
-	takes = f->cache != NULL && !atomic_load(&f->cache->over);
-	ExReleaseFastMutex(&fuse->nodes.mutex);
-	return takes;
-}
-
 void front_caches_wait(struct rdr_fuse *fuse)
 {
 	tally_wait(&fuse->caches); /* a purge that runs ends soon */
@@ -506,6 +494,23 @@ void front_cache_keep_stat(struct rdr_fuse *fuse, struct front_node *node, const
 		node->cache->stat_time = since;
 	}
 	ExReleaseFastMutex(&fuse->nodes.mutex);
+}
+
+bool front_cache_get_own(struct rdr_fuse *fuse, struct front_file *f, FILE_STAT_INFORMATION *stat)
+{
+	struct front_node *node = f->node;
+	bool own;
+
+	ExAcquireFastMutex(&fuse->nodes.mutex);
+	own = f->maps && is_exclusive_locked(node) && node->cache->stat_time != 0;
+	if (own)
+		*stat = node->cache->stat;
+	ExReleaseFastMutex(&fuse->nodes.mutex);
+	if (!own)
+		return false;
+	stat->EndOfFile.QuadPart = door_size_here(f->file);
+	stat->LastWriteTime.QuadPart = atomic_load_explicit(&node->told_time, memory_order_relaxed);
+	return true;
 }
 
 /* Has the file a handle that may change it, or was it changed by us since? Locks: nodes.mutex. */

@@ -100,17 +100,146 @@ static void write_done(void *context, NTSTATUS status, ULONG_PTR information)
 	front_end(r);
 }
 
+/* ---- changed pages and locks ---- */
+
+/*
+ * A page that was changed through a mapping, and has bytes that are locked shared: the server lets nobody write those,
+ * the holder neither. The program has not changed them, as a rule, so only what differs from the file goes to the server;
+ * what it has changed there all the same is refused.
+ */
+struct changed_page {
+	WORK_QUEUE_ITEM work;
+	struct front_request *r;
+	struct front_file *f; /* referenced */
+	const char *data;     /* in r->recv */
+	size_t size;          /* bytes */
+	KEVENT done;
+	NTSTATUS status;
+	ULONG_PTR information;
+};
+
+static void part_done(void *context, NTSTATUS status, ULONG_PTR information)
+{
+	struct changed_page *page = context;
+
+	page->status = status;
+	page->information = information;
+	KeSetEvent(&page->done, IO_NO_INCREMENT, FALSE);
+}
+
+/* The bytes from @lo to @hi, as they are at the server (@now) or shall be. */
+static NTSTATUS transfer_part(struct changed_page *page, char *now, size_t lo, size_t hi)
+{
+	struct door_caller caller = {.requester = page->r->caller.requester};
+
+	KeInitializeEvent(&page->done, NotificationEvent, FALSE);
+	if (now != NULL)
+		door_read_pages_async(page->f->file, &caller, now + lo, (ULONG)(hi - lo),
+				      page->r->offset + lo, part_done, page);
+	else
+		door_write_pages_async(page->f->file, &caller, page->data + lo, (ULONG)(hi - lo),
+				       page->r->offset + lo, part_done, page);
+	KeWaitForSingleObject(&page->done, Executive, KernelMode, FALSE, NULL);
+	return page->status;
+}
+
+static NTSTATUS write_differences(struct changed_page *page, const char *now, size_t known)
+{
+	NTSTATUS status = STATUS_SUCCESS;
+	size_t lo = 0, hi;
+
+	while (lo < page->size && NT_SUCCESS(status)) {
+		if (lo < known && now[lo] == page->data[lo]) {
+			lo++;
+			continue;
+		}
+		for (hi = lo + 1; hi < page->size && (hi >= known || now[hi] != page->data[hi]);)
+			hi++;
+		status = transfer_part(page, NULL, lo, hi);
+		lo = hi;
+	}
+	return status;
+}
+
+static NTSTATUS write_what_differs(struct changed_page *page)
+{
+	size_t capacity;
+	char *now = front_buffer_get(page->size, &capacity);
+	NTSTATUS status;
+
+	if (now == NULL)
+		return STATUS_INSUFFICIENT_RESOURCES;
+	status = transfer_part(page, now, 0, page->size);
+	if (NT_SUCCESS(status))
+		status = write_differences(page, now, page->information);
+	front_buffer_put(now, capacity);
+	return status;
+}
+
+static void changed_page_end(struct changed_page *page, NTSTATUS status)
+{
+	write_done(page->r, status, page->size);
+	ExFreePoolWithTag(page, FUSE_TAG_REQUEST);
+}
+
+/* Once it is on a thread that may wait. */
+static VOID changed_page_worker(PVOID context)
+{
+	struct changed_page *page = context;
+	NTSTATUS status = page->status;
+
+	if (status == STATUS_FILE_LOCK_CONFLICT)
+		status = write_what_differs(page);
+	front_file_put(page->r->fuse, page->f); /* the request keeps the mount */
+	changed_page_end(page, status);
+}
+
+/* False: it is the last reference, and whoever gives it up closes the file. */
+static bool give_up_one_of_several(struct front_file *f)
+{
+	unsigned int refs = atomic_load(&f->refs);
+
+	while (refs > 1)
+		if (atomic_compare_exchange_weak(&f->refs, &refs, refs - 1))
+			return true;
+	return false;
+}
+
+static void changed_page_done(void *context, NTSTATUS status, ULONG_PTR information)
+{
+	struct changed_page *page = context;
+
+	(void)information; /* all of it, or an error */
+	if (status != STATUS_FILE_LOCK_CONFLICT && give_up_one_of_several(page->f)) {
+		changed_page_end(page, status);
+		return;
+	}
+	page->status = status;
+	ExInitializeWorkItem(&page->work, changed_page_worker, page);
+	ExQueueWorkItem(&page->work, CriticalWorkQueue);
+}
+
 /* Of the kernel's pages: @changed: through a mapping, some time ago; else by a write that goes through them now. */
 static void write_pages(struct front_request *r, struct front_file *f, const char *buf, size_t size,
 			bool changed)
 {
-	if (changed && !front_cache_takes_page(r->fuse, f)) {
-		front_reply_err(r, EIO);
-		front_recv_put(r->fuse, r->recv);
-		front_end(r);
+	struct changed_page *page = NULL;
+
+	if (changed) {
+		page = ExAllocatePoolZero(NonPagedPool, sizeof(*page), FUSE_TAG_REQUEST);
+		if (page == NULL) {
+			front_recv_put(r->fuse, r->recv);
+			front_reply_err(r, ENOMEM);
+			front_end(r);
+			return;
+		}
+		*page = (struct changed_page){.r = r, .f = f, .data = buf, .size = size};
+		atomic_fetch_add(&f->refs, 1);
+		door_write_pages_async(f->file, &r->caller, buf, (ULONG)size, r->offset, changed_page_done,
+				       page);
 		return;
 	}
-	r->inval = !changed && !front_cache_may_keep_changes(r->fuse, f->node);
+	r->inval = !front_cache_may_keep_changes(r->fuse, f->node);
 	door_write_pages_async(f->file, &r->caller, buf, (ULONG)size, r->offset, write_done, r);
 }
 

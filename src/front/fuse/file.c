@@ -235,6 +235,7 @@ void front_op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t
 	struct fuse_entry_param e;
 	struct front_node *node = NULL;
 	struct front_file *f = NULL;
+	ULONGLONG since = KeQueryInterruptTime();
 	struct door_opened opened;
 	UNICODE_STRING wide;
 	NTSTATUS status;
@@ -260,6 +261,7 @@ void front_op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t
 		front_node_forget(fuse, node, 1);
 		goto out;
 	}
+	front_cache_keep_stat(fuse, node, &opened.stat, since);
 	front_fill_entry(fuse, dir, node, &opened.stat, &e);
 	if (!front_claim(r) || fuse_reply_create(r->req, &e, fi) != 0) {
 		front_node_pin(fuse, node);

@@ -99,7 +99,6 @@ struct front_cache {
 	unsigned int users;         /* open handles; under nodes.mutex */
 	atomic_bool granted;        /* never true again: a later open gets a new one */
 	atomic_bool exclusive;      /* nobody else has the file open: changed pages may stay in the kernel */
-	atomic_bool over;           /* the pages of its time are gone; never false again */
 	FILE_STAT_INFORMATION stat; /* under nodes.mutex */
 	ULONGLONG stat_time;        /* interrupt time when it was asked for; 0: never */
 	struct nt_cache_map *map;
@@ -487,6 +486,11 @@ void front_cache_keep_stat(struct rdr_fuse *fuse, struct front_node *node, const
 /* False: they have to be asked for. */
 bool front_cache_get_stat(struct rdr_fuse *fuse, struct front_node *node, FILE_STAT_INFORMATION *stat,
 			  ULONGLONG *since);
+/*
+ * What the kernel needs to know to read its own pages after a write of ours: the new size, and that nothing else has
+ * changed. The times are those of before the write.
+ */
+bool front_cache_get_own(struct rdr_fuse *fuse, struct front_file *f, FILE_STAT_INFORMATION *stat);
 /* Locks: nodes.mutex. */
 void front_cache_node_gone(struct front_node *node);
 /* No cache is left when this returns: the nodes are gone, and the handles. */
@@ -506,8 +510,6 @@ void front_cache_maps(struct rdr_fuse *fuse, struct front_file *f);
 bool front_node_may_be_dirty(struct rdr_fuse *fuse, struct front_node *node);
 /* The kernel may keep them. */
 bool front_cache_may_keep_changes(struct rdr_fuse *fuse, struct front_node *node);
-/* A page that was changed through a mapping of the handle may be written: nobody else's changes are lost by that. */
-bool front_cache_takes_page(struct rdr_fuse *fuse, struct front_file *f);
 /* No thread asks for a grant any more. */
 void front_renewals_wait(struct rdr_fuse *fuse);
 
