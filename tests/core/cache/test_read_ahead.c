@@ -80,11 +80,14 @@ static NTSTATUS server_lowio(PRX_CONTEXT rxc)
 	return server_read(rxc);
 }
 
+static ULONG irp_flags; /* of the reads of a test */
+
 static int begin(void **state)
 {
 	if (rec_setup(state) != 0)
 		return -1;
 	RtlZeroMemory(&server, sizeof(server));
+	irp_flags = 0;
 	KeInitializeSpinLock(&server.lock);
 	KeInitializeEvent(&server.gate, NotificationEvent, TRUE);
 	server.size = 20 * MB + 12345;
@@ -110,6 +113,7 @@ static ULONG_PTR get(PFILE_OBJECT file, LONGLONG at, ULONG length)
 	MmBuildMdlForNonPagedPool(r->mdl);
 	r->irp->MdlAddress = r->mdl;
 	r->irp->UserBuffer = buffer;
+	r->irp->Flags |= irp_flags;
 	req_sp(r)->Parameters.Read.Length = length;
 	status = req_run(r, &moved);
 	if (at >= server.size)
@@ -145,6 +149,13 @@ static void test_front_to_back(void **state)
 	assert_int_equal(large, 19); /* all but the first, and the odd end */
 	assert_in_range(server.reads, 20, 8 + 19 + 1 + 2);
 	file_close(file);
+}
+
+/* Pages that a front end keeps are read so, too. */
+static void test_pages_from_front_to_back(void **state)
+{
+	irp_flags = IRP_PAGING_IO;
+	test_front_to_back(state);
 }
 
 /* Reads here and there ask for nothing else. */
@@ -380,6 +391,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		AHEAD_TEST(test_front_to_back),
+		AHEAD_TEST(test_pages_from_front_to_back),
 		AHEAD_TEST(test_random_reads_stay_alone),
 		AHEAD_TEST(test_not_without_a_grant),
 		AHEAD_TEST(test_not_across_a_write),
