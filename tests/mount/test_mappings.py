@@ -5,12 +5,12 @@ there is no new mapping, and what an old one changes goes to the server at once,
 """
 
 import errno
+import fcntl
 import mmap
 import os
 import sqlite3
 import subprocess
 import sys
-import threading
 import time
 
 import pytest
@@ -246,6 +246,32 @@ def test_a_mapping_goes_on_when_another_client_reads(clients):
         mapped.store(7, block(99))
         mapped.memory.flush()
     assert get(b)[7 * PAGE:8 * PAGE] == block(99)
+
+
+def test_a_page_with_locked_bytes(clients):
+    """
+    The server lets nobody write what is locked shared. Stores beside it in the same page arrive; one into it is lost, and
+    msync() says so.
+    """
+    a, b = clients.paths("locked")
+    with Mapped(a) as mapped:
+        fcntl.lockf(mapped.fd, fcntl.LOCK_SH, 10, 100)
+        other = os.open(b, os.O_RDWR)  # from here on the lock is the server's
+        for i in range(1, 10):
+            mapped.memory[0:10] = b"before%04d" % i
+            mapped.memory[110:120] = b"behind%04d" % i
+            mapped.memory.flush()
+            data = os.pread(other, 120, 0)
+            assert (data[:10], data[110:]) == (b"before%04d" % i, b"behind%04d" % i)
+        mapped.memory[102:107] = b"never"
+        with pytest.raises(OSError):
+            mapped.memory.flush()
+        assert os.pread(other, 10, 100) == bytes(10)
+        os.close(other)
+        fcntl.lockf(mapped.fd, fcntl.LOCK_UN, 10, 100)
+        mapped.memory[102:107] = b"again"
+        mapped.memory.flush()
+    assert get(b)[102:107] == b"again"
 
 
 # ---- SQLite with a write-ahead log: its index is a shared mapping ----
