@@ -119,6 +119,11 @@ static uint64_t file_of(PMRX_FCB fcb)
 	return 0;
 }
 
+static LONG64 number_of(PMRX_FCB fcb)
+{
+	return InterlockedCompareExchange64(&fcb->IndexNumber.QuadPart, 0, 0);
+}
+
 NTSTATUS mrx_mem_create(PRX_CONTEXT RxContext)
 {
 	PNT_CREATE_PARAMETERS params = &RxContext->Create.NtCreateParameters;
@@ -154,6 +159,7 @@ NTSTATUS mrx_mem_create(PRX_CONTEXT RxContext)
 		return status;
 	}
 	so->Context = handle;
+	InterlockedExchange64(&RxContext->pFcb->IndexNumber.QuadPart, (LONG64)handle->node->id);
 	mem_lease_take(so);
 	stat_of(handle, &stat);
 	finish_fcb(RxContext->pFcb, &stat);
@@ -254,20 +260,19 @@ NTSTATUS mrx_mem_zero_extend(PRX_CONTEXT RxContext)
 	return STATUS_SUCCESS;
 }
 
-/* STATUS_SUCCESS says "different files"; names of one node are the same file. */
+/*
+ * STATUS_SUCCESS says "different files"; names of one node are the same file. The scavenger asks under its own mutex: what
+ * hangs at an FCB must not be looked at, its number may be.
+ */
 NTSTATUS mrx_mem_are_files_aliased(PFCB Fcb1, PFCB Fcb2)
 {
 	PMRX_FCB a = (PMRX_FCB)Fcb1, b = (PMRX_FCB)Fcb2;
-	PMRX_SRV_OPEN so_a, so_b;
+	LONG64 file;
 
 	if (a == b)
 		return STATUS_MORE_PROCESSING_REQUIRED;
-	if (IsListEmpty(&a->SrvOpenList) || IsListEmpty(&b->SrvOpenList))
-		return STATUS_SUCCESS;
-	so_a = CONTAINING_RECORD(a->SrvOpenList.Flink, MRX_SRV_OPEN, SrvOpenQLinks);
-	so_b = CONTAINING_RECORD(b->SrvOpenList.Flink, MRX_SRV_OPEN, SrvOpenQLinks);
-	if (so_a->Context != NULL && so_b->Context != NULL &&
-	    mem_handle_of(so_a)->node == mem_handle_of(so_b)->node)
+	file = number_of(a);
+	if (a->pNetRoot == b->pNetRoot && file != 0 && file == number_of(b))
 		return STATUS_MORE_PROCESSING_REQUIRED;
 	return STATUS_SUCCESS;
 }
