@@ -9,7 +9,6 @@
  */
 #include <fcntl.h>
 #include <linux/fuse.h>
-#include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
