@@ -36,7 +36,7 @@ static struct {
 	unsigned int entries;
 	uint32_t create_status;
 	_Atomic enum wrong wrong;
-	atomic_uint at; /* the query, counted from the beginning of the listing, from 1 */
+	atomic_uint at;  /* the query, counted from the beginning of the listing, from 1 */
 	uint32_t status; /* with STATUS */
 	/* the listing under way, on the server's thread */
 	unsigned int position;
