@@ -373,3 +373,29 @@ def test_a_large_folder_is_asked_for_ahead_in_large_pages(mount, folder):
     with os.scandir(path) as entries:
         first = [next(entries).name for _ in range(3000)]
     assert len(set(first)) == 3000 and names_of(path) == made
+
+
+def test_a_folder_that_is_listed_is_not_asked_for_its_attributes(mount, folder):
+    """Open, list, stat the descriptor, as tar does: one message. After a change of ours the answer is the new one."""
+    path, disk = folder
+    put(os.path.join(disk, "f"))
+    os.stat(path)
+
+    def walk():
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            assert os.listdir(descriptor) == ["f"]
+            assert os.fstat(descriptor).st_mtime_ns // 100 == os.stat(disk).st_mtime_ns // 100
+        finally:
+            os.close(descriptor)
+
+    assert cost(mount, walk) == {"OPENDIR CREATE+QUERY_DIRECTORY+QUERY_DIRECTORY": 1}
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.listdir(descriptor)
+        os.mkdir(os.path.join(path, "d"))
+        assert os.fstat(descriptor).st_mtime_ns // 100 == os.stat(disk).st_mtime_ns // 100
+        os.utime(path, ns=(10 ** 18, 10 ** 18))
+        assert os.fstat(descriptor).st_mtime_ns == 10 ** 18
+    finally:
+        os.close(descriptor)

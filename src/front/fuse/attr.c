@@ -95,7 +95,9 @@ void front_op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		return;
 	}
 	/* any handle of the file does */
-	if (!front_cache_get_stat(fuse, node, &stat, &since)) {
+	if (!front_cache_get_stat(fuse, node, &stat, &since) &&
+	    !front_dir_get_stat(fuse, node, &stat, &since)) {
+		since = KeQueryInterruptTime();
 		status = stat_node(r, node, &stat);
 		if (NT_SUCCESS(status))
 			front_cache_keep_stat(fuse, node, &stat, since);

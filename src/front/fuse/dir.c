@@ -36,6 +36,9 @@ struct front_dir {
 	void *batch;
 	size_t capacity;               /* bytes of it */
 	struct front_listing *listing; /* what came since the start, for lookups; NULL: not kept */
+	/* constant once the handle is published */
+	FILE_STAT_INFORMATION stat; /* of the folder, when it was opened */
+	ULONGLONG stat_at;          /* interrupt time when that was asked for; 0: it was not */
 };
 
 static NTSTATUS dir_create(struct front_dir **out)
@@ -63,6 +66,27 @@ void front_dir_free(struct front_dir *dir)
 	front_listing_discard(dir->listing);
 	drop_batch(dir);
 	ExFreePoolWithTag(dir, FUSE_TAG_DIR);
+}
+
+/*
+ * The kernel asks for a folder's attributes when it has read it, for its time of access.  Those that came with the open
+ * are as good as those of a lookup at that moment.
+ */
+bool front_dir_get_stat(struct rdr_fuse *fuse, struct front_node *node, FILE_STAT_INFORMATION *stat,
+			ULONGLONG *since)
+{
+	struct front_file *f = node->type == S_IFDIR ? front_file_any(fuse, node, false) : NULL;
+	bool good = false;
+
+	if (f == NULL)
+		return false;
+	if (f->dir != NULL && f->dir->stat_at != 0) {
+		*stat = f->dir->stat;
+		*since = f->dir->stat_at;
+		good = front_folder_is_as_asked(fuse, node, *since);
+	}
+	front_file_put(fuse, f);
+	return good;
 }
 
 static NTSTATUS open_to_list(struct front_request *r, struct front_node *node, struct front_listing **listing,
@@ -105,6 +129,7 @@ void front_op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	struct front_request *r = front_begin(req, node, NULL);
 	struct front_listing *listing;
 	struct front_file *f = NULL;
+	ULONGLONG now = KeQueryInterruptTime();
 	struct door_opened opened;
 	NTSTATUS status;
 
@@ -125,6 +150,8 @@ void front_op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		f->dir->begun = (opened.supplied & DOOR_QUERY_LIST) != 0;
 		f->dir->listing = listing;
 		listing = NULL;
+		f->dir->stat = opened.stat;
+		f->dir->stat_at = opened.supplied & DOOR_QUERY_STAT ? now : 0;
 	}
 	if (!NT_SUCCESS(status)) {
 		front_listing_discard(listing);

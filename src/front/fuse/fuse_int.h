@@ -412,6 +412,8 @@ bool front_listing_is_fresh(struct rdr_fuse *fuse, const struct front_listing *l
 /* Is it still so that dir/name is @node, and the file as it was, when the server was asked at that interrupt time? */
 bool front_listed_is_true(struct rdr_fuse *fuse, struct front_node *dir, const UNICODE_STRING *name,
 			  struct front_node *node, ULONGLONG asked_at);
+/* Is what a folder's attributes were at that interrupt time still believed, and neither ours nor news has changed it? */
+bool front_folder_is_as_asked(struct rdr_fuse *fuse, struct front_node *dir, ULONGLONG asked_at);
 /* Return: false when it is full. */
 bool front_listing_add(struct front_listing *listing, const struct dir_entry *entry);
 /* Consumes it.  @complete: every name of the folder is in it. */
@@ -612,6 +614,9 @@ void front_op_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off
 void front_op_fsyncdir(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi);
 /* The entry at @offset of a batch; false when it is malformed there. */
 bool front_dir_parse(const void *batch, ULONG length, bool with_id, ULONG offset, struct dir_entry *e);
+/* Attributes of a folder that came with its open, while they are believed. */
+bool front_dir_get_stat(struct rdr_fuse *fuse, struct front_node *node, FILE_STAT_INFORMATION *stat,
+			ULONGLONG *since);
 void front_dir_free(struct front_dir *dir);
 void front_op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode);
 void front_op_unlink(fuse_req_t req, fuse_ino_t parent, const char *name);

@@ -150,6 +150,19 @@ bool front_listed_is_true(struct rdr_fuse *fuse, struct front_node *dir, const U
 	return front_node_is_settled(fuse, node, asked_at);
 }
 
+bool front_folder_is_as_asked(struct rdr_fuse *fuse, struct front_node *dir, ULONGLONG asked_at)
+{
+	double age = (double)(KeQueryInterruptTime() - asked_at) / 1e7;
+	bool as_asked;
+
+	if (front_attr_timeout(fuse, dir) <= age || atomic_load(&dir->touched_at) >= asked_at)
+		return false;
+	ExAcquireFastMutex(&fuse->listings.mutex);
+	as_asked = dir->changed_at < asked_at && dir->changing == 0;
+	ExReleaseFastMutex(&fuse->listings.mutex);
+	return as_asked;
+}
+
 /* ---- making one ------------------------------------------------------------------------------------- */
 
 void front_listing_discard(struct front_listing *listing)
