@@ -93,8 +93,8 @@ typedef struct _RX_QUERY_ON_SET {
 
 typedef struct _RX_LISTING_AGE {
 	ULONG Type; /* RX_LISTING_AGE_TYPE */
-	ULONGLONG
-		AskedAt; /* interrupt time at which the oldest of the entries was asked for; 0: with this query */
+	/* interrupt time at which the oldest of the entries was asked for; 0: with this query */
+	ULONGLONG AskedAt;
 } RX_LISTING_AGE, *PRX_LISTING_AGE;
 
 /* {5f3b8a0e-7c1d-4c8e-9d55-2a6b1e0f4c37} */
