@@ -72,7 +72,8 @@ struct nt_thread {
 	volatile LONG held_released; /* holds of `held` that others released for it, or that it gave away */
 	volatile LONG alerted;
 	uint64_t called;       /* nt_loop.serial: where it has sent something last; its own alone */
-	struct nt_loop *leads; /* nt_loop_wait(): its own to change, read by who kicks it */
+	uint64_t waits_in;     /* nt_loop.serial: where it may wait, 0: nowhere; its own alone */
+	struct nt_loop *leads; /* while its permit is 3 or 4; read by who kicks it */
 	volatile LONG
 		permit; /* 0 none, 1 given, 2 the thread is parked, 3 and 4: net_run.c; last: survives recycling */
 };
@@ -162,7 +163,7 @@ bool nt_object_is_process(const void *object);
 void nt_park(struct nt_thread *self, uint64_t deadline);
 void nt_unpark(struct nt_thread *thread);
 /* net_run.c: parks in a loop, which the thread runs meanwhile. False: it could not; the permit may have been given. */
-bool nt_loop_park(struct nt_loop *loop, struct nt_thread *self, uint64_t deadline);
+bool nt_loop_park(struct nt_thread *self, uint64_t deadline);
 /* Gives the permit to a thread that sleeps there: it was 3 and the caller made it 4. */
 void nt_loop_kick(struct nt_thread *thread);
 /* Converts a WDK timeout (NULL: for ever) to interrupt time. */

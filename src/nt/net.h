@@ -27,7 +27,7 @@ struct nt_loop {
 	int kick_fd; /* eventfd, by edge: the leader's wait is over */
 	uint64_t serial;
 	LIST_ENTRY all;       /* of the loops; under their lock */
-	volatile LONG guests; /* of nt_wait_for_answer(); they keep it */
+	volatile LONG guests; /* threads that wait in it; they keep it */
 
 	/* under lock */
 	volatile LONG lock;

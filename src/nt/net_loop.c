@@ -172,8 +172,8 @@ void nt_loop_destroy(struct nt_loop *loop)
 	nt_word_lock(&loop->lock);
 	loop->stop = true;
 	nt_word_unlock(&loop->lock);
-	nt_loop_wake(loop);
 	nt_loop_delist(loop);
+	nt_loop_wake(loop); /* only its own thread is left to hear it */
 	nt_thread_join(loop->thread);
 	nt_loop_free(loop);
 }

@@ -381,24 +381,6 @@ static bool nt_loop_is_stopping(struct nt_loop *loop)
 	return stop;
 }
 
-bool nt_loop_park(struct nt_loop *loop, struct nt_thread *self, uint64_t deadline)
-{
-	bool leads;
-
-	nt_word_lock(&loop->lock);
-	leads = loop->leader == NULL && loop->runner != self && !loop->stop;
-	if (leads)
-		loop->leader = self;
-	nt_word_unlock(&loop->lock);
-	if (!leads)
-		return false;
-	do
-		nt_loop_run(loop, NT_LOOP_LEADER);
-	while (nt_leader_sleeps(loop, self, deadline) && nt_now() < deadline && !nt_loop_is_stopping(loop));
-	nt_leader_leaves(loop);
-	return true;
-}
-
 /* The permit was PERMIT_KICKED's; nobody but the caller changes it now. */
 void nt_loop_kick(struct nt_thread *thread)
 {
@@ -407,18 +389,7 @@ void nt_loop_kick(struct nt_thread *thread)
 	nt_ops->wake_word(&thread->permit, 1);
 }
 
-NTSTATUS nt_loop_wait(struct nt_loop *loop, PVOID object, PLARGE_INTEGER timeout)
-{
-	struct nt_thread *self = nt_current();
-	NTSTATUS status;
-
-	self->leads = loop;
-	status = KeWaitForSingleObject(object, Executive, KernelMode, FALSE, timeout);
-	self->leads = NULL;
-	return status;
-}
-
-/* ---- waiting for whatever a loop brings -------------------------------------------------------------- */
+/* ---- which loops there are --------------------------------------------------------------------------- */
 
 static volatile LONG loops_lock; /* a leaf: who is in `loops`, serials, guests of each */
 static LIST_ENTRY loops = {&loops, &loops};
@@ -472,15 +443,56 @@ void nt_loop_delist(struct nt_loop *loop)
 	nt_word_unlock(&loops_lock);
 }
 
-void nt_wait_for_answer(PVOID object)
+/* ---- waiting ----------------------------------------------------------------------------------------- */
+
+static bool nt_loop_lead(struct nt_loop *loop, struct nt_thread *self, uint64_t deadline)
+{
+	bool leads;
+
+	nt_word_lock(&loop->lock);
+	leads = loop->leader == NULL && loop->runner != self && !loop->stop;
+	if (leads)
+		loop->leader = self;
+	nt_word_unlock(&loop->lock);
+	if (!leads)
+		return false;
+	self->leads = loop;
+	do
+		nt_loop_run(loop, NT_LOOP_LEADER);
+	while (nt_leader_sleeps(loop, self, deadline) && nt_now() < deadline && !nt_loop_is_stopping(loop));
+	nt_leader_leaves(loop);
+	return true;
+}
+
+bool nt_loop_park(struct nt_thread *self, uint64_t deadline)
+{
+	struct nt_loop *loop = nt_loop_visit(self->waits_in);
+	bool parked;
+
+	if (loop == NULL)
+		return false;
+	parked = nt_loop_lead(loop, self, deadline);
+	nt_loop_bid_farewell(loop);
+	return parked;
+}
+
+static NTSTATUS nt_wait_in(uint64_t serial, PVOID object, PLARGE_INTEGER timeout)
 {
 	struct nt_thread *self = nt_current();
-	struct nt_loop *loop = self->called == 0 ? NULL : nt_loop_visit(self->called);
+	NTSTATUS status;
 
-	if (loop == NULL) {
-		(void)KeWaitForSingleObject(object, Executive, KernelMode, FALSE, NULL);
-		return;
-	}
-	(void)nt_loop_wait(loop, object, NULL);
-	nt_loop_bid_farewell(loop);
+	self->waits_in = serial;
+	status = KeWaitForSingleObject(object, Executive, KernelMode, FALSE, timeout);
+	self->waits_in = 0;
+	return status;
+}
+
+NTSTATUS nt_loop_wait(struct nt_loop *loop, PVOID object, PLARGE_INTEGER timeout)
+{
+	return nt_wait_in(loop->serial, object, timeout);
+}
+
+void nt_wait_for_answer(PVOID object)
+{
+	(void)nt_wait_in(nt_current()->called, object, NULL);
 }

@@ -41,7 +41,7 @@ void nt_park(struct nt_thread *self, uint64_t deadline)
 {
 	LONG none = 0;
 
-	if ((self->leads == NULL || !nt_loop_park(self->leads, self, deadline)) &&
+	if ((self->waits_in == 0 || !nt_loop_park(self, deadline)) &&
 	    __atomic_compare_exchange_n(&self->permit, &none, 2, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
 		nt_ops->wait_word(&self->permit, 2, deadline);
 	__atomic_exchange_n(&self->permit, 0, __ATOMIC_ACQ_REL);

@@ -302,6 +302,71 @@ static void test_who_waits_receives(void **state)
 	line_close(&l);
 }
 
+static void test_who_waits_for_an_answer_receives(void **state)
+{
+	/* The same for a wait that does not know the loop: it is the one that the thread has called last. */
+	struct nt_thread *peer;
+	unsigned int here = 0;
+	struct said s[100];
+	struct line l;
+
+	(void)state;
+	line_open(&l);
+	assert_int_equal(nt_thread_create("peer", answer_main, &l, &peer), STATUS_SUCCESS);
+	for (unsigned int i = 0; i < 100; i++) {
+		s[i] = (struct said){.task.fn = say, .line = &l};
+		nt_loop_call(loop, &s[i].task);
+		nt_wait_for_answer(&l.answered);
+		here += l.heard_by == KeGetCurrentThread();
+	}
+	nt_thread_join(peer);
+	assert_true(here >= 50);
+	line_close(&l);
+}
+
+/* Has called a loop, and then waits for something that the loop has nothing to do with. */
+struct stranger {
+	KEVENT waits, come;
+};
+
+static void stranger_main(void *context)
+{
+	struct stranger *s = context;
+	struct noted n;
+
+	noted_init(&n);
+	nt_loop_call(loop, &n.task);
+	nt_test_wait(&n.done);
+	KeSetEvent(&s->waits, 0, FALSE);
+	nt_wait_for_answer(&s->come);
+	/* the loop is gone, and the thread still remembers it */
+	KeClearEvent(&s->come);
+	KeSetEvent(&s->waits, 0, FALSE);
+	nt_wait_for_answer(&s->come);
+}
+
+static void test_a_loop_ends_under_a_waiter(void **state)
+{
+	/* A loop can be destroyed while a thread waits in it for something else: the wait goes on, and ends by its event. */
+	LARGE_INTEGER soon = nt_test_ms(20);
+	struct nt_thread *thread;
+	struct stranger s;
+
+	(void)state;
+	KeInitializeEvent(&s.waits, SynchronizationEvent, FALSE);
+	KeInitializeEvent(&s.come, NotificationEvent, FALSE);
+	assert_int_equal(nt_thread_create("stranger", stranger_main, &s, &thread), STATUS_SUCCESS);
+	nt_test_wait(&s.waits);
+	KeDelayExecutionThread(KernelMode, FALSE,
+			       &soon); /* most often it sleeps in epoll now; both orders hold */
+	nt_loop_destroy(loop);
+	KeSetEvent(&s.come, 0, FALSE);
+	nt_test_wait(&s.waits);
+	KeSetEvent(&s.come, 0, FALSE);
+	nt_thread_join(thread);
+	assert_int_equal(nt_loop_create("net", &loop), STATUS_SUCCESS);
+}
+
 static void test_nobody_waits(void **state)
 {
 	/* Without a waiter the loop's thread receives, also after one has come and gone. */
@@ -425,6 +490,8 @@ int main(void)
 		RUN_TEST(test_call_under_a_spin_lock_is_posted),
 		RUN_TEST(test_call_does_not_wait_for_the_runner),
 		RUN_TEST(test_who_waits_receives),
+		RUN_TEST(test_who_waits_for_an_answer_receives),
+		RUN_TEST(test_a_loop_ends_under_a_waiter),
 		RUN_TEST(test_nobody_waits),
 		RUN_TEST(test_timers_of_a_guest),
 		RUN_TEST(test_no_wake_is_lost),
