@@ -408,6 +408,19 @@ def test_link_is_honest(place):
     assert os.listdir(place.path) == ["b"] and read(place / "b") == b"22"
 
 
+def test_a_folder_moves_right_after_what_is_in_it_was_closed(place):
+    """The kernel does not wait for its own releases; servers move no folder that something is open in."""
+    for i in range(60):
+        inner = place / f"d{i}/x"
+        os.makedirs(inner)
+        os.listdir(inner)
+        write(os.path.join(inner, "f"), b"1")
+        assert read(os.path.join(inner, "f")) == b"1"
+        os.listdir(inner)
+        os.rename(place / f"d{i}", place / f"e{i}")
+    assert sorted(os.listdir(place.path)) == sorted(f"e{i}" for i in range(60))
+
+
 def test_two_handles_see_each_others_writes(place):
     """What one handle wrote, another reads at once, without closing anything."""
     with open(place / "f", "w+b", buffering=0) as one, open(place / "f", "r+b", buffering=0) as two:

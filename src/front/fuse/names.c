@@ -41,6 +41,8 @@ void front_op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t 
 
 #define REMOVE_TRIES 3
 #define REMOVE_MOMENT (5 * 10000) /* 100 ns */
+#define RENAME_TRIES 5
+#define RENAME_MOMENT (3 * 10000) /* 100 ns, and twice as long each time: 93 ms in all */
 
 enum wanted { ANY, DIRECTORY, NO_DIRECTORY };
 
@@ -139,6 +141,44 @@ void front_op_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 	remove_name(req, parent, name, TRUE);
 }
 
+static NTSTATUS rename_once(struct front_request *r, struct front_node *from_dir, const char *name,
+			    struct front_node *to_dir, const char *new_name, unsigned int flags)
+{
+	struct rdr_fuse *fuse = r->fuse;
+	UNICODE_STRING from = {0}, to = {0};
+	NTSTATUS status = front_node_path(fuse, from_dir, name, &from);
+
+	if (NT_SUCCESS(status))
+		status = front_node_path(fuse, to_dir, new_name, &to);
+	if (NT_SUCCESS(status))
+		status = door_rename(fuse->volume, &r->caller, &from, &to,
+				     flags & RENAME_NOREPLACE ? 0 : DOOR_RENAME_REPLACE,
+				     known_id(fuse, from_dir, name, NO_DIRECTORY),
+				     known_id(fuse, to_dir, new_name, ANY));
+	door_name_free(&from);
+	door_name_free(&to);
+	return status;
+}
+
+/*
+ * A server moves no folder that something below it is open in. What was closed here may still be on its way: the kernel does
+ * not wait for its releases, and a handle that watched is closed when the server has answered its wait.
+ */
+static bool may_be_on_its_way(struct rdr_fuse *fuse, struct front_node *dir, const char *name,
+			      NTSTATUS status)
+{
+	struct front_node *node;
+	bool folder;
+
+	if (status != STATUS_ACCESS_DENIED && status != STATUS_SHARING_VIOLATION)
+		return false;
+	node = front_node_find(fuse, dir, name);
+	folder = node != NULL && node->type == S_IFDIR;
+	if (node != NULL)
+		front_node_unpin(fuse, node);
+	return folder;
+}
+
 void front_op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t new_parent,
 		     const char *new_name, unsigned int flags)
 {
@@ -146,7 +186,7 @@ void front_op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_i
 	struct front_node *from_dir = front_node_of(fuse, parent);
 	struct front_node *to_dir = front_node_of(fuse, new_parent);
 	struct front_request *r = front_begin(req, from_dir, to_dir);
-	UNICODE_STRING from = {0}, to = {0};
+	LARGE_INTEGER moment = {.QuadPart = -RENAME_MOMENT};
 	NTSTATUS status;
 
 	if (r == NULL)
@@ -160,21 +200,18 @@ void front_op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_i
 	front_change_begin(fuse, to_dir, new_name, FRONT_ADDS);
 	let_go(fuse, from_dir, name);
 	let_go(fuse, to_dir, new_name);
-	status = front_node_path(fuse, from_dir, name, &from);
-	if (NT_SUCCESS(status))
-		status = front_node_path(fuse, to_dir, new_name, &to);
-	if (NT_SUCCESS(status))
-		status = door_rename(fuse->volume, &r->caller, &from, &to,
-				     flags & RENAME_NOREPLACE ? 0 : DOOR_RENAME_REPLACE,
-				     known_id(fuse, from_dir, name, NO_DIRECTORY),
-				     known_id(fuse, to_dir, new_name, ANY));
+	status = rename_once(r, from_dir, name, to_dir, new_name, flags);
+	for (unsigned int i = 0; i < RENAME_TRIES && may_be_on_its_way(fuse, from_dir, name, status); i++) {
+		front_files_await_departing(fuse);
+		(void)KeDelayExecutionThread(KernelMode, FALSE, &moment);
+		moment.QuadPart *= 2;
+		status = rename_once(r, from_dir, name, to_dir, new_name, flags);
+	}
 	if (NT_SUCCESS(status))
 		front_name_moved(fuse, from_dir, name, to_dir, new_name);
 	front_change_end(fuse, from_dir, name);
 	front_change_end(fuse, to_dir, new_name);
 	front_reply_status(r, status);
-	door_name_free(&from);
-	door_name_free(&to);
 out:
 	front_end(r);
 }
