@@ -55,13 +55,13 @@ static void rx_segment_free(PFCB fcb, struct rx_segment *s)
 	if (s->irp != NULL)
 		IoFreeIrp(s->irp);
 	ExFreePoolWithTag(s, RX_TAG_CACHE);
-	(void)InterlockedDecrement(&fcb->RxDeviceObject->LazyWriter->segments);
+	(void)InterlockedDecrement(&rx_lazy_of_device(fcb->RxDeviceObject)->segments);
 }
 
 /* True: its completion does not touch it any more. */
 static bool rx_segment_is_done(PFCB fcb, struct rx_segment *s)
 {
-	struct rx_lazy_writer *lazy = fcb->RxDeviceObject->LazyWriter;
+	struct rx_lazy_writer *lazy = rx_lazy_of_device(fcb->RxDeviceObject);
 	bool done;
 	KIRQL irql;
 
@@ -90,7 +90,7 @@ static NTSTATUS NTAPI rx_segment_complete(PDEVICE_OBJECT device, PIRP irp, PVOID
 /* Without the means to be sent. */
 static struct rx_segment *rx_segment_make(PFCB fcb, LONGLONG offset, ULONG length)
 {
-	struct rx_lazy_writer *lazy = fcb->RxDeviceObject->LazyWriter;
+	struct rx_lazy_writer *lazy = rx_lazy_of_device(fcb->RxDeviceObject);
 	const LONG most = lazy->limit / RX_AHEAD_SHARE / (LONG)(RX_AHEAD_SEGMENT / RX_CACHE_BLOCK);
 	struct rx_segment *s;
 

@@ -130,9 +130,15 @@ bool rx_lazy_obtain(PRDBSS_DEVICE_OBJECT dev);
 void rx_lazy_enlist(struct rx_cache *cache);
 void rx_lazy_delist(struct rx_cache *cache);
 
+/* The device's, once one of its files has had data here (rx_lazy_obtain). Any thread, without a lock. */
+static inline struct rx_lazy_writer *rx_lazy_of_device(PRDBSS_DEVICE_OBJECT dev)
+{
+	return __atomic_load_n(&dev->LazyWriter, __ATOMIC_ACQUIRE);
+}
+
 static inline struct rx_lazy_writer *rx_lazy_of(const struct rx_cache *cache)
 {
-	return cache->fcb->RxDeviceObject->LazyWriter;
+	return rx_lazy_of_device(cache->fcb->RxDeviceObject);
 }
 
 #endif

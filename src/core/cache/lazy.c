@@ -29,7 +29,7 @@ bool rx_lazy_obtain(PRDBSS_DEVICE_OBJECT dev)
 {
 	struct rx_lazy_writer *lazy;
 
-	if (__atomic_load_n(&dev->LazyWriter, __ATOMIC_ACQUIRE) != NULL)
+	if (rx_lazy_of_device(dev) != NULL)
 		return true;
 	lazy = ExAllocatePoolZero(NonPagedPool, sizeof(*lazy), RX_TAG_CACHE);
 	if (lazy == NULL)
@@ -55,7 +55,7 @@ void rx_cache_device_end(PRDBSS_DEVICE_OBJECT dev)
 /* Locks: lazy->mutex. */
 static void rx_lazy_wake_locked(PRDBSS_DEVICE_OBJECT dev)
 {
-	struct rx_lazy_writer *lazy = dev->LazyWriter;
+	struct rx_lazy_writer *lazy = rx_lazy_of_device(dev);
 	LARGE_INTEGER delay = {.QuadPart = RX_LAZY_EVERY};
 
 	if (lazy->posted || IsListEmpty(&lazy->caches))
@@ -141,7 +141,7 @@ static void rx_lazy_flush(PFCB fcb)
 static VOID NTAPI rx_lazy_timer(PVOID context)
 {
 	PRDBSS_DEVICE_OBJECT dev = context;
-	struct rx_lazy_writer *lazy = dev->LazyWriter;
+	struct rx_lazy_writer *lazy = rx_lazy_of_device(dev);
 	ULONGLONG now = KeQueryInterruptTime();
 	PFCB fcb;
 
@@ -213,8 +213,7 @@ static PFCB rx_lazy_take_in(struct rx_lazy_writer *lazy, PNET_ROOT nr, PFCB dire
 
 void rx_cache_flush_directory(PNET_ROOT nr, PFCB directory)
 {
-	struct rx_lazy_writer *lazy =
-		__atomic_load_n(&nr->pSrvCall->RxDeviceObject->LazyWriter, __ATOMIC_ACQUIRE);
+	struct rx_lazy_writer *lazy = rx_lazy_of_device(nr->pSrvCall->RxDeviceObject);
 	ULONG64 pass;
 	PFCB fcb;
 

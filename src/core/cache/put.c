@@ -106,7 +106,7 @@ static bool rx_cache_put(struct rx_cache *cache, LONGLONG offset, const UCHAR *b
 
 static bool rx_cache_is_over_limit(PFCB fcb)
 {
-	const struct rx_lazy_writer *lazy = fcb->RxDeviceObject->LazyWriter;
+	const struct rx_lazy_writer *lazy = rx_lazy_of_device(fcb->RxDeviceObject);
 
 	return __atomic_load_n(&lazy->blocks, __ATOMIC_RELAXED) >= lazy->limit;
 }
@@ -114,7 +114,7 @@ static bool rx_cache_is_over_limit(PFCB fcb)
 /* One write may not take most of what all files share. */
 static bool rx_cache_is_too_large(PFCB fcb, ULONG length)
 {
-	return length / RX_CACHE_BLOCK > (ULONG)fcb->RxDeviceObject->LazyWriter->limit / 2;
+	return length / RX_CACHE_BLOCK > (ULONG)rx_lazy_of_device(fcb->RxDeviceObject)->limit / 2;
 }
 
 NTSTATUS rx_cache_write(PRX_CONTEXT rxc)
