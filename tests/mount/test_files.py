@@ -1,9 +1,11 @@
 """What a file system must do, the same for a volume in memory and for an SMB share."""
 
+import concurrent.futures
 import errno
 import hashlib
 import os
 import random
+import shutil
 import stat
 import threading
 
@@ -347,6 +349,74 @@ def test_unlink_while_open_keeps_the_data_until_close(place):
     assert os.listdir(place.path) == []
     if place.disk:
         assert os.listdir(place.disk) == []
+
+
+def test_a_folder_goes_although_a_file_removed_from_it_is_open(place):
+    """rmdir asks for an empty folder; what was unlinked is not in it, whoever still reads it."""
+    os.mkdir(place / "d")
+    with open(place / "d/f", "w+b", buffering=0) as file:
+        file.write(b"data")
+        os.unlink(place / "d/f")
+        os.rmdir(place / "d")
+        assert os.listdir(place.path) == []
+        file.seek(0)
+        assert file.read() == b"data"
+    if place.disk:
+        rig.wait_until("nothing is left", 5, lambda: not leftovers(os.path.dirname(place.disk)))
+
+
+def leftovers(folder):
+    return [name for name in os.listdir(folder) if name.startswith(".rdr-deleted-")]
+
+
+def make_and_remove(folder, rounds):
+    for i in range(rounds):
+        inside = os.path.join(folder, f"d{i}")
+        os.mkdir(inside)
+        write(os.path.join(inside, "f"), b"x" * (i % 2))
+        os.unlink(os.path.join(inside, "f"))
+        os.rmdir(inside)
+
+
+def test_folders_of_files_closed_this_moment_are_removed(place):
+    """The kernel does not wait for a release: the folder of a file that was just closed and removed is empty all the same."""
+    with concurrent.futures.ThreadPoolExecutor(3) as pool:
+        for i in range(3):
+            os.mkdir(place / f"{i}")
+        for done in [pool.submit(make_and_remove, place / f"{i}", 200) for i in range(3)]:
+            done.result()
+
+
+def test_where_the_share_s_root_is_not_writable_folders_are_removed_too(samba):
+    """A file that is removed while open then goes as far up as it may."""
+    disk = samba.disk("plain")
+    mode = stat.S_IMODE(os.stat(disk).st_mode)
+    os.mkdir(os.path.join(disk, "mine"))
+    os.chmod(os.path.join(disk, "mine"), 0o777)
+    os.chmod(disk, 0o555)
+    try:
+        mount = rig.Mount(samba.unc("plain"), f"credentials={samba.credentials}")
+        with pytest.raises(PermissionError):
+            os.mkdir(os.path.join(mount.path, "d"))
+        mine = os.path.join(mount.path, "mine")
+        os.makedirs(os.path.join(mine, "a/b"))
+        with open(os.path.join(mine, "a/b/f"), "w+b", buffering=0) as deep, open(
+            os.path.join(mine, "g"), "w+b", buffering=0
+        ) as flat:
+            deep.write(b"deep")
+            flat.write(b"flat")
+            shutil.rmtree(os.path.join(mine, "a"))
+            os.unlink(os.path.join(mine, "g"))
+            assert os.listdir(mine) == []
+            deep.seek(0)
+            flat.seek(0)
+            assert (deep.read(), flat.read()) == (b"deep", b"flat")
+        make_and_remove(mine, 100)
+        mount.unmount()
+        assert os.listdir(os.path.join(disk, "mine")) == []
+    finally:
+        os.chmod(disk, mode)
+        shutil.rmtree(os.path.join(disk, "mine"))
 
 
 def test_times_are_kept(place):

@@ -352,13 +352,16 @@ NTSTATUS door_set_end_of_file(struct door_file *file, const struct door_caller *
  * @directory: TRUE: rmdir; FALSE: unlink (of anything but a directory)
  *
  * The name is gone when this returns, handles that are open go on working.  POSIX deletion where the server
- * has it; else a file that is open through this volume is renamed aside (DOOR_HIDDEN_PREFIX, same directory)
- * and deleted when its last handle closes.  The read-only attribute does not protect a name.
+ * has it; else a file that is open through this volume is renamed aside (DOOR_HIDDEN_PREFIX, into the share's
+ * root or the highest folder on the way to it that the server allows) and deleted when its last handle closes.  The read-only attribute does not protect a name.
  * @id: the id of the file, or of the directory, when the caller knows it, else 0.  What nobody has open here is then
  *      deleted in one round trip where the driver can close with the open.
  */
 NTSTATUS door_remove(struct door_volume *volume, const struct door_caller *caller, const UNICODE_STRING *path,
 		     BOOLEAN directory, uint64_t id);
+
+/* A file that was deleted while open may still be in its folder: the server lets us put it nowhere else. */
+BOOLEAN door_deleted_stay(struct door_volume *volume);
 
 #define DOOR_RENAME_REPLACE 0x1u /* an existing target is replaced, also an open or read-only one */
 

@@ -40,6 +40,9 @@ struct door_volume {
 	atomic_bool no_posix_delete; /* the server refused the class once */
 	atomic_bool no_posix_rename;
 	atomic_bool no_stat_class;
+	atomic_uint
+		aside_depth; /* folders below the root, where deleted files that are open were last let be put */
+	atomic_bool deleted_stay; /* one had to stay in the folder it was in */
 	FAST_MUTEX mutex;
 	LIST_ENTRY by_id[DOOR_ID_BUCKETS]; /* door_file.id_link; under mutex */
 	FAST_MUTEX waits_mutex;            /* a leaf */

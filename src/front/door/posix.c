@@ -185,18 +185,62 @@ static NTSTATUS delete_posix(struct door_file *file, const struct door_caller *c
 	return status;
 }
 
-/* A name next to @path that nobody else has. */
-static NTSTATUS hidden_name(const UNICODE_STRING *path, UNICODE_STRING *hidden)
+/* A name that nobody else has, below the first @depth folders on the way to @path; *@own: that is its own folder. */
+static NTSTATUS hidden_name(const UNICODE_STRING *path, unsigned int depth, UNICODE_STRING *hidden,
+			    BOOLEAN *own)
 {
-	UNICODE_STRING parent = *path;
+	USHORT chars = path->Length / sizeof(WCHAR), last = 0, at = 0;
+	UNICODE_STRING folder = *path;
 	char leaf[64];
 
-	while (parent.Length != 0 && parent.Buffer[parent.Length / sizeof(WCHAR) - 1] != '\\')
-		parent.Length = (USHORT)(parent.Length - sizeof(WCHAR));
-	if (parent.Length != 0)
-		parent.Length = (USHORT)(parent.Length - sizeof(WCHAR)); /* the separator */
+	for (USHORT i = 0; i < chars; i++) {
+		if (path->Buffer[i] != '\\')
+			continue;
+		last = i;
+		if (depth != 0) {
+			at = i;
+			depth--;
+		}
+	}
+	folder.Length = (USHORT)(at * sizeof(WCHAR));
+	*own = at == last;
 	snprintf(leaf, sizeof(leaf), "%s%016llx", DOOR_HIDDEN_PREFIX, (unsigned long long)nt_random());
-	return door_name_append(&parent, leaf, strlen(leaf), hidden);
+	return door_name_append(&folder, leaf, strlen(leaf), hidden);
+}
+
+/*
+ * As far up as the server allows, the share's root first: a folder that the file stayed in could not be removed.  How far that
+ * is seldom differs within a share, so it is remembered.
+ */
+static NTSTATUS rename_aside(struct door_file *file, const struct door_caller *caller,
+			     const UNICODE_STRING *path)
+{
+	struct door_volume *volume = file->volume;
+	unsigned int depth = atomic_load(&volume->aside_depth);
+	UNICODE_STRING hidden;
+	NTSTATUS status;
+	BOOLEAN own;
+
+	for (;; depth++) {
+		status = hidden_name(path, depth, &hidden, &own);
+		if (!NT_SUCCESS(status))
+			return status;
+		status = rename_handle(file, caller, &hidden, FALSE);
+		door_name_free(&hidden);
+		if (NT_SUCCESS(status) || status == STATUS_CANCELLED || own)
+			break;
+	}
+	if (NT_SUCCESS(status)) {
+		atomic_store(&volume->aside_depth, depth);
+		if (own && depth != 0) /* nobody removes the root */
+			atomic_store(&volume->deleted_stay, true);
+	}
+	return status;
+}
+
+BOOLEAN door_deleted_stay(struct door_volume *volume)
+{
+	return atomic_load(&volume->deleted_stay);
 }
 
 /*
@@ -207,21 +251,14 @@ static NTSTATUS delete_windows(struct door_file *file, const struct door_caller 
 			       const UNICODE_STRING *path)
 {
 	FILE_DISPOSITION_INFORMATION info = {TRUE};
-	UNICODE_STRING hidden = {0};
 	BOOLEAN aside = door_file_is_shared(file);
-	NTSTATUS status = STATUS_SUCCESS;
+	NTSTATUS status = aside ? rename_aside(file, caller, path) : STATUS_SUCCESS;
 
-	if (aside) {
-		status = hidden_name(path, &hidden);
-		if (NT_SUCCESS(status))
-			status = rename_handle(file, caller, &hidden, FALSE);
-	}
-	if (NT_SUCCESS(status)) {
-		status = door_set_info(file, caller, FileDispositionInformation, &info, sizeof(info));
-		if (!NT_SUCCESS(status) && aside)
-			(void)rename_handle(file, caller, path, FALSE); /* the first error is what counts */
-	}
-	door_name_free(&hidden);
+	if (!NT_SUCCESS(status))
+		return status;
+	status = door_set_info(file, caller, FileDispositionInformation, &info, sizeof(info));
+	if (!NT_SUCCESS(status) && aside)
+		(void)rename_handle(file, caller, path, FALSE); /* the first error is what counts */
 	return status;
 }
 

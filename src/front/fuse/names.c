@@ -39,10 +39,9 @@ void front_op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t 
 	front_end(r);
 }
 
-#define REMOVE_TRIES 3
-#define REMOVE_MOMENT (5 * 10000) /* 100 ns */
-#define RENAME_TRIES 5
-#define RENAME_MOMENT (3 * 10000) /* 100 ns, and twice as long each time: 93 ms in all */
+/* How often and how long what the kernel has closed is waited for. */
+#define TRIES 5
+#define MOMENT (3 * 10000) /* 100 ns, and twice as long each time: 93 ms in all */
 
 enum wanted { ANY, DIRECTORY, NO_DIRECTORY };
 
@@ -86,24 +85,23 @@ static NTSTATUS remove_once(struct front_request *r, struct front_node *dir, con
 }
 
 /*
- * A file that was removed while it was open is in its folder until it is closed, and the kernel does not wait for its own
- * releases: a folder that is not empty may only not be empty yet.
+ * Where a file that was removed while it was open has to stay in its folder until it is closed, a folder that is not empty may
+ * only not be empty yet: the kernel does not wait for its own releases.
  */
 static NTSTATUS remove_folder_again(struct front_request *r, struct front_node *dir, const char *name)
 {
 	struct front_node *node = front_node_find(r->fuse, dir, name);
 	bool lately = node != NULL && front_listing_removed_lately(r->fuse, node);
-	LARGE_INTEGER moment = {.QuadPart = -REMOVE_MOMENT};
+	LARGE_INTEGER moment = {.QuadPart = -MOMENT};
 	NTSTATUS status = STATUS_DIRECTORY_NOT_EMPTY;
 
 	if (node != NULL)
 		front_node_unpin(r->fuse, node);
-	for (unsigned int i = 0; lately && i < REMOVE_TRIES && status == STATUS_DIRECTORY_NOT_EMPTY; i++) {
+	for (unsigned int i = 0; lately && i < TRIES && status == STATUS_DIRECTORY_NOT_EMPTY; i++) {
 		front_files_await_departing(r->fuse);
+		(void)KeDelayExecutionThread(KernelMode, FALSE, &moment);
+		moment.QuadPart *= 2;
 		status = remove_once(r, dir, name, TRUE);
-		if (status ==
-		    STATUS_DIRECTORY_NOT_EMPTY) /* a release may just have been read from the device */
-			(void)KeDelayExecutionThread(KernelMode, FALSE, &moment);
 	}
 	return status;
 }
@@ -121,7 +119,7 @@ static void remove_name(fuse_req_t req, fuse_ino_t parent, const char *name, BOO
 	if (directory)
 		let_go(fuse, dir, name);
 	status = remove_once(r, dir, name, directory);
-	if (status == STATUS_DIRECTORY_NOT_EMPTY && directory)
+	if (status == STATUS_DIRECTORY_NOT_EMPTY && directory && door_deleted_stay(fuse->volume))
 		status = remove_folder_again(r, dir, name);
 	if (NT_SUCCESS(status))
 		front_name_removed(fuse, dir, name);
@@ -186,7 +184,7 @@ void front_op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_i
 	struct front_node *from_dir = front_node_of(fuse, parent);
 	struct front_node *to_dir = front_node_of(fuse, new_parent);
 	struct front_request *r = front_begin(req, from_dir, to_dir);
-	LARGE_INTEGER moment = {.QuadPart = -RENAME_MOMENT};
+	LARGE_INTEGER moment = {.QuadPart = -MOMENT};
 	NTSTATUS status;
 
 	if (r == NULL)
@@ -201,7 +199,7 @@ void front_op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_i
 	let_go(fuse, from_dir, name);
 	let_go(fuse, to_dir, new_name);
 	status = rename_once(r, from_dir, name, to_dir, new_name, flags);
-	for (unsigned int i = 0; i < RENAME_TRIES && may_be_on_its_way(fuse, from_dir, name, status); i++) {
+	for (unsigned int i = 0; i < TRIES && may_be_on_its_way(fuse, from_dir, name, status); i++) {
 		front_files_await_departing(fuse);
 		(void)KeDelayExecutionThread(KernelMode, FALSE, &moment);
 		moment.QuadPart *= 2;
