@@ -579,7 +579,7 @@ void front_watches_stop(struct rdr_fuse *fuse);
 void front_watch_want(struct rdr_fuse *fuse, struct front_node *dir);
 /* A name in the folder was looked up, or the folder listed. */
 void front_watch_used(struct rdr_fuse *fuse, struct front_node *dir);
-/* We are about to change dir/name in a way that servers tell by these actions (1 << FILE_ACTION_...). */
+/* watch_listen.c: we are about to change dir/name in a way that servers tell by these actions (1 << FILE_ACTION_...). */
 void front_watch_expect(struct rdr_fuse *fuse, struct front_node *dir, const UNICODE_STRING *name,
 			unsigned int actions);
 /*
