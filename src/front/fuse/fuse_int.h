@@ -350,7 +350,7 @@ void front_reply_status(struct front_request *r, NTSTATUS status);
 int front_errno(struct front_request *r, NTSTATUS status);
 NTSTATUS front_node_status(NTSTATUS status);
 
-/* node.c */
+/* node.c, node_names.c */
 NTSTATUS front_nodes_init(struct rdr_fuse *fuse);
 void front_nodes_free(struct rdr_fuse *fuse);
 struct front_node *front_node_of(struct rdr_fuse *fuse, fuse_ino_t ino);
