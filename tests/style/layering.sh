@@ -31,7 +31,7 @@ forbid "the core knows no mini-redirector and no front end" '#include *["<](\.\.
 for wire in src/mrx/*/wire; do
 	forbid "a wire codec knows no NT type, no RDBSS type and no socket" '#include *["<](nt(ifs|def|ddk|status|rxdef|strsafe|_[a-z_]+)|rx[a-z]*|mrx[a-z]*|wdm|irp|unicode|sys/socket|netinet/[a-z]+)\.h|#include *["<](\.\./)*(nt|core|rxtypes)/' "$wire"
 done
-except='src/core/minirdr/calldown\.c:'
-forbid "only calldown.c calls a mini-redirector's table" '[Dd]ispatch->(MRx[A-Za-z]+|LowIOSubmit)[^=;&|,)]*\(' src/core
+except='src/core/minirdr/calldown(_object)?\.c:'
+forbid "only calldown*.c calls a mini-redirector's table" '[Dd]ispatch->(MRx[A-Za-z]+|LowIOSubmit)[^=;&|,)]*\(' src/core
 forbid "a promise instead of code" '(TODO|FIXME)([^A-Za-z0-9]|$)|not implemented yet|placeholder' src include
 exit $bad

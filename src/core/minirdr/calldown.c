@@ -1,5 +1,6 @@
 /*
- * calldown.c - the only caller of a mini-redirector's dispatch table.
+ * calldown.c - how a slot of a mini-redirector's dispatch table is called, and what is asked of it for files. With
+ * calldown_object.c the only caller of that table.
  *
  * Owns:   nothing.
  * Locks:  takes none; checks the ones its contracts name, before and after each call.
@@ -10,34 +11,17 @@
  * RDBSS never calls (print, MRxCancel, MRxClosedSrvOpenTimeOut, MRxClosedFcbTimeOut, MRxCancelCreateSrvCall,
  * MRxUpdateNetRootState, LOWIO_OP_CLEAROUT) have no wrapper.
  */
-#include "core/minirdr/calldown.h"
+#include "core/minirdr/calldown_int.h"
 
 #include "core/context/context.h"
 #include "nt_misuse.h"
 
-static PMINIRDR_DISPATCH rx_dispatch_of(PRX_CONTEXT rxc)
-{
-	return rxc->RxDeviceObject->Dispatch;
-}
-
-static void rx_calldown_trace(const char *slot, PVOID about, NTSTATUS status)
+void rx_calldown_trace(const char *slot, PVOID about, NTSTATUS status)
 {
 	(void)slot;
 	(void)about;
 	(void)status;
 	RxLog(("calldown %s %p -> %lx", slot, about, (ULONG)status));
-}
-
-static void rx_calldown_assert_name_table_exclusive(PRDBSS_DEVICE_OBJECT dev)
-{
-	(void)dev;
-	ASSERT(RxIsPrefixTableLockExclusive(dev->pRxNetNameTable));
-}
-
-static void rx_calldown_assert_name_table_free(PRDBSS_DEVICE_OBJECT dev)
-{
-	(void)dev;
-	ASSERT(!RxIsPrefixTableLockAcquired(dev->pRxNetNameTable));
 }
 
 static void rx_calldown_assert_fcb_exclusive(PRX_CONTEXT rxc)
@@ -46,8 +30,7 @@ static void rx_calldown_assert_fcb_exclusive(PRX_CONTEXT rxc)
 	ASSERT(rxc->pFcb == NULL || RxIsFcbAcquiredExclusive(rxc->pFcb));
 }
 
-/* A slot that must answer at once: STATUS_PENDING from it is no answer, and becomes STATUS_INTERNAL_ERROR. */
-static NTSTATUS rx_calldown_final(const char *slot, PVOID about, NTSTATUS status)
+NTSTATUS rx_calldown_final(const char *slot, PVOID about, NTSTATUS status)
 {
 	rx_calldown_trace(slot, about, status);
 	if (status != STATUS_PENDING)
@@ -83,12 +66,7 @@ static NTSTATUS rx_calldown_context(PRX_CONTEXT rxc, PMRX_CALLDOWN routine, cons
 	return rx_calldown_final(slot, rxc, rx_calldown_any(rxc, routine, if_empty));
 }
 
-/*
- * The same for a slot that may ask to be called again by a worker: STATUS_PENDING with PostRequest. Its caller gives that
- * to rx_release_or_post(), and does nothing else with it.
- */
-static NTSTATUS rx_calldown_postable(PRX_CONTEXT rxc, PMRX_CALLDOWN routine, const char *slot,
-				     NTSTATUS if_empty)
+NTSTATUS rx_calldown_postable(PRX_CONTEXT rxc, PMRX_CALLDOWN routine, const char *slot, NTSTATUS if_empty)
 {
 	NTSTATUS status = rx_calldown_any(rxc, routine, if_empty);
 
@@ -99,238 +77,7 @@ static NTSTATUS rx_calldown_postable(PRX_CONTEXT rxc, PMRX_CALLDOWN routine, con
 	return rx_calldown_final(slot, rxc, status);
 }
 
-/*
- * MRxStart  [required unless the redirector keeps its own dispatch entries; default: success]
- *   locks none   blocks yes   pending no   status anything but STATUS_SUCCESS means not started
- */
-NTSTATUS rx_call_start(PRX_CONTEXT rxc, PRDBSS_DEVICE_OBJECT dev)
-{
-	NTSTATUS status = STATUS_SUCCESS;
-
-	PAGED_CODE();
-	rx_calldown_assert_name_table_free(dev);
-	if (dev->Dispatch->MRxStart != NULL) {
-		rxc->PendingReturned = TRUE;
-		status = dev->Dispatch->MRxStart(rxc, dev);
-	}
-	return rx_calldown_final("MRxStart", dev, status);
-}
-
-/*
- * MRxStop  [optional; default: success]
- *   locks none   blocks yes   pending no   status returned to the stopper, changes nothing (E-16)
- */
-NTSTATUS rx_call_stop(PRX_CONTEXT rxc, PRDBSS_DEVICE_OBJECT dev)
-{
-	NTSTATUS status = STATUS_SUCCESS;
-
-	PAGED_CODE();
-	ASSERT(dev->StartStopContext.pStopContext == rxc);
-	if (dev->Dispatch->MRxStop != NULL) {
-		rxc->PendingReturned = TRUE;
-		status = dev->Dispatch->MRxStop(rxc, dev);
-	}
-	return rx_calldown_final("MRxStop", dev, status);
-}
-
-/*
- * MRxDevFcbXXXControlFile  [optional; default: STATUS_INVALID_DEVICE_REQUEST]
- *   locks none   blocks yes   pending only together with PostRequest   status given to the requester
- */
-NTSTATUS rx_call_dev_fcb_control(PRX_CONTEXT rxc)
-{
-	return rx_calldown_postable(rxc, rx_dispatch_of(rxc)->MRxDevFcbXXXControlFile,
-				    "MRxDevFcbXXXControlFile", STATUS_INVALID_DEVICE_REQUEST);
-}
-
-/*
- * MRxCreateSrvCall  [optional; default: STATUS_BAD_NETWORK_PATH]
- *   locks none: the name table must not be held   blocks yes   pending yes, then Callback from any thread
- *   status another value than STATUS_PENDING is an immediate completion (E-10)
- */
-NTSTATUS rx_call_create_srv_call(PMRX_SRV_CALL sc, PMRX_SRVCALL_CALLBACK_CONTEXT callback_context)
-{
-	PMINIRDR_DISPATCH dispatch = sc->RxDeviceObject->Dispatch;
-	NTSTATUS status = STATUS_BAD_NETWORK_PATH;
-
-	PAGED_CODE();
-	rx_calldown_assert_name_table_free(sc->RxDeviceObject);
-	if (dispatch->MRxCreateSrvCall != NULL)
-		status = dispatch->MRxCreateSrvCall(sc, callback_context);
-	/* sc may be gone already when the callback ran first: only its address is logged */
-	rx_calldown_trace("MRxCreateSrvCall", sc, status);
-	return status;
-}
-
-/*
- * MRxSrvCallWinnerNotify  [optional; default: success]
- *   locks none   blocks yes   pending no   status a failure fails the connection
- */
-NTSTATUS rx_call_srv_call_winner_notify(PMRX_SRV_CALL sc, BOOLEAN winner, PVOID recommunicate_context)
-{
-	PMINIRDR_DISPATCH dispatch = sc->RxDeviceObject->Dispatch;
-	NTSTATUS status = STATUS_SUCCESS;
-
-	PAGED_CODE();
-	if (dispatch->MRxSrvCallWinnerNotify != NULL)
-		status = dispatch->MRxSrvCallWinnerNotify(sc, winner, recommunicate_context);
-	return rx_calldown_final("MRxSrvCallWinnerNotify", sc, status);
-}
-
-/*
- * MRxCreateVNetRoot  [optional; default: STATUS_BAD_NETWORK_NAME]
- *   locks none: the name table must not be held   blocks yes   pending yes, then Callback from any thread
- *   status another value than STATUS_PENDING is an immediate completion (E-10)
- */
-NTSTATUS rx_call_create_v_net_root(PMRX_CREATENETROOT_CONTEXT create_context)
-{
-	PRDBSS_DEVICE_OBJECT dev = create_context->RxContext->RxDeviceObject;
-	NTSTATUS status = STATUS_BAD_NETWORK_NAME;
-
-	PAGED_CODE();
-	rx_calldown_assert_name_table_free(dev);
-	if (dev->Dispatch->MRxCreateVNetRoot != NULL)
-		status = dev->Dispatch->MRxCreateVNetRoot(create_context);
-	rx_calldown_trace("MRxCreateVNetRoot", create_context, status);
-	return status;
-}
-
-/* Offset in WCHARs of the first backslash at or after `from`, or the end of the name. */
-static USHORT rx_component_end(PUNICODE_STRING name, USHORT from)
-{
-	USHORT count = name->Length / sizeof(WCHAR);
-
-	while (from < count && name->Buffer[from] != u'\\')
-		from++;
-	return from;
-}
-
-/*
- * MRxExtractNetRootName  [optional; default: the first component after the server is the share]
- *   locks any   blocks no   pending no   returns nothing; rest may be NULL and is then not written
- */
-VOID rx_call_extract_net_root_name(PUNICODE_STRING path, PMRX_SRV_CALL sc, PUNICODE_STRING net_root_name,
-				   PUNICODE_STRING rest_of_name)
-{
-	PMINIRDR_DISPATCH dispatch = sc->RxDeviceObject->Dispatch;
-	USHORT begin, end;
-
-	if (dispatch->MRxExtractNetRootName != NULL) {
-		dispatch->MRxExtractNetRootName(path, sc, net_root_name, rest_of_name);
-		return;
-	}
-
-	begin = path->Length >= sc->pSrvCallName->Length ? sc->pSrvCallName->Length / sizeof(WCHAR) : 0;
-	end = begin;
-	if (end < path->Length / sizeof(WCHAR) && path->Buffer[end] == u'\\')
-		end++;
-	end = rx_component_end(path, end);
-	net_root_name->Buffer = path->Buffer;
-	net_root_name->Length = net_root_name->MaximumLength = (USHORT)(end * sizeof(WCHAR));
-	if (rest_of_name != NULL) {
-		rest_of_name->Buffer = path->Buffer + end;
-		rest_of_name->Length = (USHORT)(path->Length - end * sizeof(WCHAR));
-		rest_of_name->MaximumLength = rest_of_name->Length;
-	}
-}
-
-/*
- * MRxGetConnectionId  [optional; default: STATUS_NOT_IMPLEMENTED, names carry no id]
- *   locks any   blocks no   pending no   status only success makes the id count
- */
-NTSTATUS rx_call_get_connection_id(PRX_CONTEXT rxc, PRX_CONNECTION_ID id)
-{
-	PMINIRDR_DISPATCH dispatch = rx_dispatch_of(rxc);
-	NTSTATUS status = STATUS_NOT_IMPLEMENTED;
-
-	if (dispatch->MRxGetConnectionId != NULL)
-		status = dispatch->MRxGetConnectionId(rxc, id);
-	return status;
-}
-
-/*
- * MRxPreparseName  [optional; default: success]
- *   locks none   blocks yes   pending no   status ignored by the caller
- */
-NTSTATUS rx_call_preparse_name(PRX_CONTEXT rxc, PUNICODE_STRING name)
-{
-	PMINIRDR_DISPATCH dispatch = rx_dispatch_of(rxc);
-	NTSTATUS status = STATUS_SUCCESS;
-
-	PAGED_CODE();
-	if (dispatch->MRxPreparseName != NULL)
-		status = dispatch->MRxPreparseName(rxc, name);
-	return status;
-}
-
-/*
- * MRxIsValidDirectory  [optional; default: success]
- *   locks none   blocks yes   pending no   status STATUS_BAD_NETWORK_PATH fails the tree connection
- */
-NTSTATUS rx_call_is_valid_directory(PRX_CONTEXT rxc, PUNICODE_STRING name)
-{
-	PMINIRDR_DISPATCH dispatch = rx_dispatch_of(rxc);
-	NTSTATUS status = STATUS_SUCCESS;
-
-	PAGED_CODE();
-	rx_calldown_assert_name_table_free(rxc->RxDeviceObject);
-	if (dispatch->MRxIsValidDirectory != NULL) {
-		rxc->PendingReturned = TRUE;
-		status = dispatch->MRxIsValidDirectory(rxc, name);
-	}
-	return rx_calldown_final("MRxIsValidDirectory", rxc, status);
-}
-
-/*
- * MRxFinalizeSrvCall  [optional; default: success]
- *   locks name table, exclusive, before and after   blocks yes   pending no   status ignored
- */
-NTSTATUS rx_call_finalize_srv_call(PMRX_SRV_CALL sc, BOOLEAN force)
-{
-	PRDBSS_DEVICE_OBJECT dev = sc->RxDeviceObject;
-	NTSTATUS status = STATUS_SUCCESS;
-
-	PAGED_CODE();
-	rx_calldown_assert_name_table_exclusive(dev);
-	if (dev->Dispatch->MRxFinalizeSrvCall != NULL)
-		status = dev->Dispatch->MRxFinalizeSrvCall(sc, force);
-	rx_calldown_assert_name_table_exclusive(dev);
-	return rx_calldown_final("MRxFinalizeSrvCall", sc, status);
-}
-
-/*
- * MRxFinalizeNetRoot  [optional; default: success]
- *   locks name table, exclusive, before and after   blocks yes   pending no   status ignored
- */
-NTSTATUS rx_call_finalize_net_root(PMRX_NET_ROOT nr, BOOLEAN force)
-{
-	PRDBSS_DEVICE_OBJECT dev = nr->pSrvCall->RxDeviceObject;
-	NTSTATUS status = STATUS_SUCCESS;
-
-	PAGED_CODE();
-	rx_calldown_assert_name_table_exclusive(dev);
-	if (dev->Dispatch->MRxFinalizeNetRoot != NULL)
-		status = dev->Dispatch->MRxFinalizeNetRoot(nr, &force);
-	rx_calldown_assert_name_table_exclusive(dev);
-	return rx_calldown_final("MRxFinalizeNetRoot", nr, status);
-}
-
-/*
- * MRxFinalizeVNetRoot  [optional; default: success]
- *   locks name table, exclusive, before and after   blocks yes   pending no   status ignored
- */
-NTSTATUS rx_call_finalize_v_net_root(PMRX_V_NET_ROOT vnr, BOOLEAN force)
-{
-	PRDBSS_DEVICE_OBJECT dev = vnr->pNetRoot->pSrvCall->RxDeviceObject;
-	NTSTATUS status = STATUS_SUCCESS;
-
-	PAGED_CODE();
-	rx_calldown_assert_name_table_exclusive(dev);
-	if (dev->Dispatch->MRxFinalizeVNetRoot != NULL)
-		status = dev->Dispatch->MRxFinalizeVNetRoot(vnr, &force);
-	rx_calldown_assert_name_table_exclusive(dev);
-	return rx_calldown_final("MRxFinalizeVNetRoot", vnr, status);
-}
+/* ---- opens, and their end ------------------------------------------------------------------------------ */
 
 /*
  * MRxForceClosed  [optional; default: STATUS_NOT_IMPLEMENTED]
@@ -493,6 +240,8 @@ BOOLEAN rx_call_files_are_aliased(PFCB a, PFCB b)
 	return a->MRxDispatch->MRxAreFilesAliased(a, b) != STATUS_SUCCESS;
 }
 
+/* ---- what requests ask of a file ----------------------------------------------------------------------- */
+
 /*
  * MRxFlush  [optional; default: success, nothing is cached]
  *   locks FCB shared or exclusive   blocks yes   pending no; PostRequest TRUE: run again by a worker
@@ -642,6 +391,8 @@ NTSTATUS rx_call_extend_for_non_cache(PRX_CONTEXT rxc, PLARGE_INTEGER new_size, 
 				  new_size, new_allocation);
 }
 
+/* ---- low I/O: data, locks, controls -------------------------------------------------------------------- */
+
 BOOLEAN rx_call_has_low_io(PRX_CONTEXT rxc, USHORT operation)
 {
 	return operation <= LOWIO_OP_MAXIMUM && rx_dispatch_of(rxc)->MRxLowIOSubmit[operation] != NULL;
@@ -694,6 +445,8 @@ NTSTATUS rx_call_cancel_routine(PRX_CONTEXT rxc, PMRX_CALLDOWN routine)
 	rx_calldown_trace("MRxCancelRoutine", rxc, status);
 	return status;
 }
+
+/* ---- buffering ----------------------------------------------------------------------------------------- */
 
 /*
  * MRxComputeNewBufferingState  [optional; default: STATUS_NOT_SUPPORTED]

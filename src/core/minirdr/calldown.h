@@ -1,12 +1,13 @@
 /*
  * calldown.h - every call the core makes into a mini-redirector.
  *
- * Owns:   nothing. One wrapper per slot of MINIRDR_DISPATCH; calldown.c is the only file of the core that
- *         reads a slot. Each wrapper carries the contract of its slot as code: the locks the caller must
+ * Owns:   nothing. One wrapper per slot of MINIRDR_DISPATCH; calldown.c and calldown_object.c are the only
+ *         files of the core that read a slot. Each wrapper carries the contract of its slot as code: the locks the caller must
  *         hold, whether it may block, what an empty slot answers, whether the status counts.
  * Locks:  taken by nobody here; asserted.
  *
- * The contracts (locks, pending, empty slot) are in calldown.c, above each wrapper.
+ * The contracts (locks, pending, empty slot) are above each wrapper: in calldown.c for files, in
+ * calldown_object.c for the redirector itself, servers and shares.
  */
 #ifndef RX_CORE_MINIRDR_CALLDOWN_H
 #define RX_CORE_MINIRDR_CALLDOWN_H
