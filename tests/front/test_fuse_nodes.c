@@ -108,6 +108,42 @@ static void test_a_name_moves_to_another_file(void **state)
 	front_node_forget(&fuse, new, 1);
 }
 
+static void made(struct front_node *parent, const char *name, uint64_t id, ULONG attributes)
+{
+	FILE_STAT_INFORMATION stat = {.FileId.QuadPart = (LONGLONG)id, .FileAttributes = attributes};
+	UNICODE_STRING wide;
+
+	assert_true(NT_SUCCESS(door_component_from_posix(name, strlen(name), &wide)));
+	front_node_is_made(&fuse, parent, &wide, &stat);
+	door_name_free(&wide);
+}
+
+/* A server gives a number away again before it has told that the removal succeeded: what it makes is another folder. */
+static void test_what_was_made_is_no_older_file(void **state)
+{
+	struct front_node *a = look_dir(fuse.root, "a", 1), *b = look_dir(fuse.root, "b", 2), *old, *new,
+			  *again;
+
+	(void)state;
+	old = look_dir(a, "old", 7);
+	made(b, "new", 7, FILE_ATTRIBUTE_DIRECTORY);
+	new = look_dir(b, "new", 7);
+	assert_ptr_not_equal(new, old);
+	expect_path(old, NULL, "a\\old");
+	front_name_removed(&fuse, a, "old");
+	expect_path(new, NULL, "b\\new");
+
+	/* somebody may have looked it up before its maker heard of it */
+	made(b, "new", 7, FILE_ATTRIBUTE_DIRECTORY);
+	again = look_dir(b, "new", 7);
+	assert_ptr_equal(again, new);
+	front_node_forget(&fuse, old, 1);
+	front_node_forget(&fuse, new, 2);
+	front_node_forget(&fuse, a, 1);
+	front_node_forget(&fuse, b, 1);
+	assert_int_equal(front_node_count(&fuse), 1);
+}
+
 /* Paths are built from the names, below the mount's own root. */
 static void test_paths(void **state)
 {
@@ -409,6 +445,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_one_file_one_node),
 		T(test_a_name_moves_to_another_file),
+		T(test_what_was_made_is_no_older_file),
 		T(test_paths),
 		T(test_children_hold_their_parent),
 		T(test_rename_moves_the_subtree),

@@ -247,6 +247,8 @@ void front_op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t
 		goto out;
 	status = door_component_from_posix(name, strlen(name), &wide);
 	if (NT_SUCCESS(status)) {
+		if (opened.action == FILE_CREATED)
+			front_node_is_made(fuse, dir, &wide, &opened.stat);
 		status = front_node_obtain(fuse, dir, &wide, &opened.stat, &node);
 		door_name_free(&wide);
 	}
@@ -294,7 +296,7 @@ void front_op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t 
 	status = create_file(r, dir, name, mode, O_WRONLY | O_CREAT | O_EXCL,
 			     DOOR_QUERY_STAT | DOOR_QUERY_CLOSE, &opened);
 	if (NT_SUCCESS(status))
-		front_reply_entry(r, dir, name, &opened.stat);
+		front_reply_made(r, dir, name, &opened.stat);
 	else
 		front_reply_status(r, status);
 out:

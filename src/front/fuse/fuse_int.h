@@ -360,6 +360,12 @@ void front_node_unpin(struct rdr_fuse *fuse, struct front_node *node);
 /* Full path of @node, or of its child @name (bytes) when not NULL; free with door_name_free(). */
 NTSTATUS front_node_path(struct rdr_fuse *fuse, struct front_node *node, const char *name,
 			 UNICODE_STRING *path);
+/*
+ * Before front_node_obtain() of what the server has just made for us: whatever had its number is gone.  The removal that set
+ * the number free may not have been answered yet, and a folder of two names is one that the kernel tries to move, or makes again.
+ */
+void front_node_is_made(struct rdr_fuse *fuse, struct front_node *parent, const UNICODE_STRING *name,
+			const FILE_STAT_INFORMATION *stat);
 /* The node that parent/name denotes now; +1 nlookup. */
 NTSTATUS front_node_obtain(struct rdr_fuse *fuse, struct front_node *parent, const UNICODE_STRING *name,
 			   const FILE_STAT_INFORMATION *stat, struct front_node **out);
@@ -537,6 +543,9 @@ int64_t front_time_to_nt(const struct timespec *ts);
 /* Obtains the node for parent/name and answers with it. */
 void front_reply_entry(struct front_request *r, struct front_node *parent, const char *name,
 		       const FILE_STAT_INFORMATION *stat);
+/* The same for what the server has just made for us. */
+void front_reply_made(struct front_request *r, struct front_node *parent, const char *name,
+		      const FILE_STAT_INFORMATION *stat);
 /* The same for what was known since that interrupt time: it is believed for the rest of its time only. */
 /* What was asked for at that interrupt time is believed for what is left of actimeo. */
 void front_entry_ages(struct fuse_entry_param *e, ULONGLONG since);

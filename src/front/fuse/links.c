@@ -79,7 +79,7 @@ void front_op_symlink(fuse_req_t req, const char *target, fuse_ino_t parent, con
 		status = door_stat_path(fuse->volume, &r->caller, &path, &stat);
 	if (NT_SUCCESS(status)) {
 		stat.EndOfFile.QuadPart = (LONGLONG)strlen(target);
-		front_reply_entry(r, dir, name, &stat);
+		front_reply_made(r, dir, name, &stat);
 	} else if (unsupported(status)) {
 		front_reply_err(r, EOPNOTSUPP);
 	} else {

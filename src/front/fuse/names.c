@@ -33,7 +33,7 @@ void front_op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t 
 	}
 	front_change_end(fuse, dir, name);
 	if (NT_SUCCESS(status))
-		front_reply_entry(r, dir, name, &opened.stat);
+		front_reply_made(r, dir, name, &opened.stat);
 	else
 		front_reply_status(r, status);
 	front_end(r);

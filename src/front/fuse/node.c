@@ -279,6 +279,24 @@ bool front_node_is_settled(struct rdr_fuse *fuse, struct front_node *node, ULONG
 	return settled;
 }
 
+void front_node_is_made(struct rdr_fuse *fuse, struct front_node *parent, const UNICODE_STRING *name,
+			const FILE_STAT_INFORMATION *stat)
+{
+	struct front_nodes *nodes = &fuse->nodes;
+	uint64_t id = (uint64_t)stat->FileId.QuadPart;
+	struct front_node *old;
+	struct front_link *link;
+
+	if (id == 0 || id == ~(uint64_t)0)
+		return;
+	ExAcquireFastMutex(&nodes->mutex);
+	link = front_link_find_locked(nodes, parent, name);
+	old = find_by_id_locked(nodes, id, front_type_of(stat));
+	if (old != NULL && (link == NULL || link->node != old)) /* else somebody looked it up before us */
+		front_node_unhash_locked(old);
+	ExReleaseFastMutex(&nodes->mutex);
+}
+
 NTSTATUS front_node_obtain(struct rdr_fuse *fuse, struct front_node *parent, const UNICODE_STRING *name,
 			   const FILE_STAT_INFORMATION *stat, struct front_node **out)
 {

@@ -131,7 +131,7 @@ void front_entry_ages(struct fuse_entry_param *e, ULONGLONG since)
 	entry_ages(e, age, age);
 }
 
-static void reply_entry(struct front_request *r, struct front_node *parent, const char *name,
+static void reply_entry(struct front_request *r, struct front_node *parent, const char *name, bool made,
 			const FILE_STAT_INFORMATION *stat, double name_age, double age)
 {
 	struct rdr_fuse *fuse = r->fuse;
@@ -141,6 +141,8 @@ static void reply_entry(struct front_request *r, struct front_node *parent, cons
 	NTSTATUS status = door_component_from_posix(name, strlen(name), &wide);
 
 	if (NT_SUCCESS(status)) {
+		if (made)
+			front_node_is_made(fuse, parent, &wide, stat);
 		status = front_node_obtain(fuse, parent, &wide, stat, &node);
 		door_name_free(&wide);
 	}
@@ -157,7 +159,13 @@ static void reply_entry(struct front_request *r, struct front_node *parent, cons
 void front_reply_entry(struct front_request *r, struct front_node *parent, const char *name,
 		       const FILE_STAT_INFORMATION *stat)
 {
-	reply_entry(r, parent, name, stat, 0, 0);
+	reply_entry(r, parent, name, false, stat, 0, 0);
+}
+
+void front_reply_made(struct front_request *r, struct front_node *parent, const char *name,
+		      const FILE_STAT_INFORMATION *stat)
+{
+	reply_entry(r, parent, name, true, stat, 0, 0);
 }
 
 void front_reply_known(struct front_request *r, struct front_node *parent, const char *name,
@@ -165,11 +173,11 @@ void front_reply_known(struct front_request *r, struct front_node *parent, const
 {
 	double age = (double)(KeQueryInterruptTime() - since) / 1e7;
 
-	reply_entry(r, parent, name, stat, age, age);
+	reply_entry(r, parent, name, false, stat, age, age);
 }
 
 void front_reply_named(struct front_request *r, struct front_node *parent, const char *name,
 		       const FILE_STAT_INFORMATION *stat)
 {
-	reply_entry(r, parent, name, stat, 0, r->fuse->timeout);
+	reply_entry(r, parent, name, false, stat, 0, r->fuse->timeout);
 }
