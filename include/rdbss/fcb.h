@@ -191,10 +191,12 @@ struct _FCB {
 	LARGE_INTEGER LastWriteTime;
 	LARGE_INTEGER LastChangeTime;
 	ULONG ulFileSizeVersion;
+	volatile NTSTATUS WriteBehindError; /* of the last of WriteBehindFailures */
 	FILE_LOCK FileLock;
 	LOWIO_PER_FCB_INFO LowIoPerFcbInfo;
 	PFAST_MUTEX FileSizeLock;
 	ULONG EaModificationCount;
+	volatile ULONG WriteBehindFailures; /* handles hear of each (WriteBehindFailuresSeen) */
 	FCB_BUFFERED_LOCKS BufferedLocks;
 	struct rx_cache *WriteBehind;      /* core/cache; NULL until data was kept back */
 	volatile LONG ReadAheadGeneration; /* data read ahead in an earlier one is wrong */
@@ -253,8 +255,8 @@ struct _FOBX {
 	PRDBSS_DEVICE_OBJECT RxDeviceObject;
 	struct rx_ahead *
 		Ahead; /* core/cache; NULL until its reads follow each other, or its data came with the open */
-	ULONG WriteBehindFailuresSeen; /* of the file's write-behind; under its mutex */
-	volatile LONG CleanupBegun;    /* core/dispatch: its handle is being closed */
+	volatile ULONG WriteBehindFailuresSeen; /* of FCB.WriteBehindFailures */
+	volatile LONG CleanupBegun;             /* core/dispatch: its handle is being closed */
 };
 
 /* Names of a file under its share. */

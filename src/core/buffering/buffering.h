@@ -33,9 +33,10 @@ bool rx_request_end(PRX_BUFFERING_MANAGER manager, PCHANGE_BUFFERING_STATE_REQUE
 
 /*
  * RxChangeBufferingState; the locks of @told, which the server does not know, are left to the caller (NULL: nobody's).
+ * Return: false: data that the server must have before the change is answered it has not.
  * Locks: FCB exclusive.
  */
-void rx_buffering_change(PSRV_OPEN so, PVOID context, bool compute, PSRV_OPEN told);
+bool rx_buffering_change(PSRV_OPEN so, PVOID context, bool compute, PSRV_OPEN told);
 /* Nothing is granted any more, and nobody is told. Locks: FCB exclusive. Blocks while data is written back. */
 void rx_buffering_end(PSRV_OPEN so);
 

@@ -198,6 +198,7 @@ static void rx_change_wake_waiters(PFCB fcb)
 static void rx_change_apply(PRX_CONTEXT rxc, PSRV_OPEN so, PVOID mrx_context)
 {
 	PFCB fcb = (PFCB)so->pFcb;
+	bool written;
 
 	rx_assert_fcb_exclusive(fcb);
 	if (rx_change_is_moot(so)) {
@@ -206,9 +207,9 @@ static void rx_change_apply(PRX_CONTEXT rxc, PSRV_OPEN so, PVOID mrx_context)
 			return;
 	}
 	fcb->FcbState |= FCB_STATE_BUFFERSTATE_CHANGING;
-	rx_buffering_change(so, mrx_context, true,
-			    rx_call_has_complete_buffering_state_change(&so->Mrx) ? so : NULL);
-	if (so->Condition == Condition_Good)
+	written = rx_buffering_change(so, mrx_context, true,
+				      rx_call_has_complete_buffering_state_change(&so->Mrx) ? so : NULL);
+	if (written)
 		rx_change_complete(rxc, so, mrx_context);
 	else /* data was not written; the server is not told that it was, nor of anything else */
 		rx_locks_lose(fcb, &so->Mrx);

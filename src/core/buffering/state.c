@@ -32,18 +32,14 @@ static bool rx_fcb_is_unshared(PFCB fcb)
 	return !IsListEmpty(&fcb->SrvOpenList);
 }
 
-/*
- * Data that could not be written is kept, and the open it belongs to is good no longer: nobody is told it was. Return:
- * false then.
- */
-static bool rx_buffering_give_up_writes(PFCB fcb, PSRV_OPEN so)
+/* Data that could not be written is kept, and the opens it belongs to are good no longer. Return: false then. */
+static bool rx_buffering_give_up_writes(PFCB fcb)
 {
-	NTSTATUS status = RxFlushFcbInSystemCache(fcb, TRUE);
+	NTSTATUS status = rx_cache_write_back_for_break(fcb);
 
 	if (NT_SUCCESS(status))
 		return true;
-	RxLog(("so=%p write-back failed: %lx", so, status));
-	so->Condition = Condition_Bad;
+	RxLog(("fcb=%p write-back failed: %lx", fcb, status));
 	return false;
 }
 
@@ -58,35 +54,44 @@ static void rx_buffering_forget(PFCB fcb)
  * The old state still holds: what is lost with it is put in order first. A server that is not told that the data has
  * been written takes everything back when its patience ends: nothing is kept then; nor when it refuses a lock, for
  * whoever had it must not go on from memory. Return: the state that may hold.
+ * @asked: the server waits for an answer, which says that it has all data: also what an earlier end has left here.
  * @told: the open whose locks the driver is told afterwards; NULL: none.
+ * @written: [out] it has.
  * Locks: FCB exclusive.
  */
-static ULONG rx_buffering_leave(PFCB fcb, PSRV_OPEN so, ULONG state, PSRV_OPEN told)
+static ULONG rx_buffering_leave(PFCB fcb, ULONG state, bool asked, PSRV_OPEN told, bool *written)
 {
 	ULONG held = fcb->FcbState;
+	bool writes_end = (state & FCB_STATE_WRITECACHING_ENABLED) == 0 &&
+			  ((held & FCB_STATE_WRITECACHING_ENABLED) != 0 || (asked && rx_cache_has_data(fcb)));
 
-	if ((held & ~state & FCB_STATE_WRITECACHING_ENABLED) != 0 && !rx_buffering_give_up_writes(fcb, so))
+	*written = !writes_end || rx_buffering_give_up_writes(fcb);
+	if (!*written)
 		state = 0;
 	if ((held & ~state & FCB_STATE_READCACHING_ENABLED) != 0)
 		rx_buffering_forget(fcb);
-	/* pages that were changed after the flush came with the purge */
-	if ((held & ~state & FCB_STATE_WRITECACHING_ENABLED) != 0 && rx_cache_has_data(fcb) &&
-	    so->Condition == Condition_Good && !rx_buffering_give_up_writes(fcb, so))
+	/* pages that were changed after the flush came with the purge, or by themselves */
+	if (writes_end && *written && rx_cache_has_data(fcb) && !rx_buffering_give_up_writes(fcb)) {
+		*written = false;
+		if ((held & state & FCB_STATE_READCACHING_ENABLED) != 0)
+			rx_buffering_forget(fcb);
 		state = 0;
+	}
 	/* behind the data: the server lets only who locks write */
 	if ((held & ~state & FCB_STATE_LOCK_BUFFERING_ENABLED) != 0 &&
 	    !rx_locks_send(fcb, told != NULL ? &told->Mrx : NULL) && state != 0)
-		return rx_buffering_leave(fcb, so, 0, told);
+		return rx_buffering_leave(fcb, 0, asked, told, written);
 	return state;
 }
 
 void rx_buffering_end(PSRV_OPEN so)
 {
 	PFCB fcb = (PFCB)so->pFcb;
+	bool written;
 
 	for (PLIST_ENTRY link = fcb->SrvOpenList.Flink; link != &fcb->SrvOpenList; link = link->Flink)
 		CONTAINING_RECORD(link, SRV_OPEN, SrvOpenQLinks)->BufferingFlags = 0;
-	(void)rx_buffering_leave(fcb, so, 0, NULL);
+	(void)rx_buffering_leave(fcb, 0, false, NULL, &written);
 	fcb->FcbState &= ~(ULONG)FCB_STATE_BUFFERING_STATE_MASK;
 }
 
@@ -105,11 +110,12 @@ void rx_buffering_open_ended(PFCB fcb)
 	fcb->FcbState &= ~(ULONG)FCB_STATE_BUFFERING_STATE_MASK;
 }
 
-void rx_buffering_change(PSRV_OPEN so, PVOID context, bool compute, PSRV_OPEN told)
+bool rx_buffering_change(PSRV_OPEN so, PVOID context, bool compute, PSRV_OPEN told)
 {
 	PFCB fcb = (PFCB)so->pFcb;
 	ULONG was_changing = fcb->FcbState & FCB_STATE_BUFFERSTATE_CHANGING;
 	ULONG state = 0;
+	bool written;
 
 	rx_assert_fcb_exclusive(fcb);
 	fcb->FcbState |= FCB_STATE_BUFFERSTATE_CHANGING;
@@ -124,13 +130,14 @@ void rx_buffering_change(PSRV_OPEN so, PVOID context, bool compute, PSRV_OPEN to
 	if (fcb->FcbState & FCB_STATE_DISABLE_LOCAL_BUFFERING)
 		state = 0;
 	state &= FCB_STATE_BUFFERING_STATE_MASK;
-	state = rx_buffering_leave(fcb, so, state, told);
+	state = rx_buffering_leave(fcb, state, compute, told, &written);
 	if ((state & ~fcb->FcbState & FCB_STATE_LOCK_BUFFERING_ENABLED) != 0)
 		fcb->LockBufferingGeneration++;
 	fcb->FcbState =
 		(fcb->FcbState & ~(ULONG)(FCB_STATE_BUFFERING_STATE_MASK | FCB_STATE_BUFFERSTATE_CHANGING)) |
 		state | was_changing;
 	RxLog(("so=%p buffering %lx", so, state));
+	return written;
 }
 
 /**
@@ -142,11 +149,11 @@ void rx_buffering_change(PSRV_OPEN so, PVOID context, bool compute, PSRV_OPEN to
  *
  * Locks:  FCB exclusive, unchanged on return. Blocks while data is written back and locks are sent.
  * Return: STATUS_SUCCESS; an inner error means that nothing is buffered; when it was the write-back that failed, the
- *         open is in Condition_Bad.
+ *         opens that carry the data, whichever they are, are in Condition_Bad.
  * Page:   rxprocs/RxChangeBufferingState, E-14.
  */
 NTSTATUS RxChangeBufferingState(PSRV_OPEN SrvOpen, PVOID Context, BOOLEAN ComputeNewState)
 {
-	rx_buffering_change(SrvOpen, Context, ComputeNewState, NULL);
+	(void)rx_buffering_change(SrvOpen, Context, ComputeNewState, NULL);
 	return STATUS_SUCCESS;
 }

@@ -60,8 +60,6 @@ struct rx_cache {
 	ULONG64 puts;      /* writes taken */
 	LONGLONG server_end; /* bytes the server knew of when the first block came */
 	PFILE_OBJECT file;   /* the handle that runs are sent through; not cleaned up yet; NULL: none */
-	NTSTATUS error;      /* of the last run that failed */
-	ULONG failures;      /* see FOBX.WriteBehindFailuresSeen */
 	bool failed;         /* nothing is sent unasked until a flush succeeds */
 	LIST_ENTRY flying;   /* runs under way */
 	ULONG in_flight;

@@ -51,6 +51,22 @@ NTSTATUS rx_cache_flush(PFCB fcb);
 /* The same for a handle: also what failed behind its back since it was told last. */
 NTSTATUS rx_cache_flush_for(PFCB fcb, PFOBX fobx);
 
+/*
+ * The same before the leave to keep data ends, with the pages of the cache manager. What fails every handle hears of as of
+ * any other failure; the opens at the server that the data was to go through are in Condition_Bad then. Locks: FCB exclusive.
+ */
+NTSTATUS rx_cache_write_back_for_break(PFCB fcb);
+
+/* To write what was kept back of the file has failed once more: each handle that is open hears of it once. Any level. */
+void rx_cache_note_failure(PFCB fcb, NTSTATUS status);
+
+/* Whether the handle has yet to hear of a failure. No lock. */
+static inline bool rx_cache_has_news(PFCB fcb, PFOBX fobx)
+{
+	return __atomic_load_n(&fobx->WriteBehindFailuresSeen, __ATOMIC_RELAXED) !=
+	       __atomic_load_n(&fcb->WriteBehindFailures, __ATOMIC_RELAXED);
+}
+
 /* No transfer of ours is under way when this returns. Locks: FCB exclusive. */
 void rx_cache_drain(PFCB fcb);
 

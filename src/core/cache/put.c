@@ -132,8 +132,7 @@ NTSTATUS rx_cache_write(PRX_CONTEXT rxc)
 	for (unsigned int attempt = 0; attempt < 2 && !taken; attempt++) {
 		NTSTATUS status = STATUS_SUCCESS;
 
-		if (attempt > 0 || rx_cache_is_over_limit(fcb) ||
-		    fobx->WriteBehindFailuresSeen != __atomic_load_n(&cache->failures, __ATOMIC_RELAXED))
+		if (attempt > 0 || rx_cache_is_over_limit(fcb) || rx_cache_has_news(fcb, fobx))
 			status = rx_cache_flush_for(fcb, fobx);
 		if (!NT_SUCCESS(status))
 			return status;

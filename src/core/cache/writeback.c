@@ -97,6 +97,58 @@ static void rx_run_send(struct rx_run *run, PFILE_OBJECT file, const char *opera
 	(void)IoCallDriver(device, run->irp); /* the completion runs in every case */
 }
 
+/* ---- who hears of a failure ---- */
+
+void rx_cache_note_failure(PFCB fcb, NTSTATUS status)
+{
+	__atomic_store_n(&fcb->WriteBehindError, status, __ATOMIC_RELAXED);
+	(void)__atomic_add_fetch(&fcb->WriteBehindFailures, 1, __ATOMIC_RELEASE);
+}
+
+/* What has failed behind the handle's back since it was told last. */
+static NTSTATUS rx_cache_tell(PFCB fcb, PFOBX fobx)
+{
+	ULONG failures = __atomic_load_n(&fcb->WriteBehindFailures, __ATOMIC_ACQUIRE);
+
+	if (__atomic_exchange_n(&fobx->WriteBehindFailuresSeen, failures, __ATOMIC_RELAXED) == failures)
+		return STATUS_SUCCESS;
+	return __atomic_load_n(&fcb->WriteBehindError, __ATOMIC_RELAXED);
+}
+
+/* The pages of a file go through any handle that may write, what is kept here through one. Locks: FCB exclusive. */
+static void rx_cache_spoil_opens(PFCB fcb)
+{
+	PFILE_OBJECT carrier = rx_cache_has_data(fcb) ? fcb->WriteBehind->file : NULL;
+
+	for (PLIST_ENTRY so_link = fcb->SrvOpenList.Flink; so_link != &fcb->SrvOpenList;
+	     so_link = so_link->Flink) {
+		PSRV_OPEN so = CONTAINING_RECORD(so_link, SRV_OPEN, SrvOpenQLinks);
+
+		for (PLIST_ENTRY link = so->FobxList.Flink; link != &so->FobxList; link = link->Flink) {
+			PFILE_OBJECT file = CONTAINING_RECORD(link, FOBX, FobxQLinks)->AssociatedFileObject;
+
+			if (file != NULL && (carrier != NULL ? file == carrier : file->WriteAccess != FALSE))
+				so->Condition = Condition_Bad;
+		}
+	}
+}
+
+NTSTATUS rx_cache_write_back_for_break(PFCB fcb)
+{
+	ULONG before = __atomic_load_n(&fcb->WriteBehindFailures, __ATOMIC_ACQUIRE);
+	NTSTATUS status = RxFlushFcbInSystemCache(fcb, TRUE);
+
+	if (NT_SUCCESS(status))
+		return status;
+	/* pages were not given up, or there was no memory for a run: nobody has counted that, nor tried the rest */
+	if (__atomic_load_n(&fcb->WriteBehindFailures, __ATOMIC_ACQUIRE) == before) {
+		rx_cache_note_failure(fcb, status);
+		(void)rx_cache_flush(fcb);
+	}
+	rx_cache_spoil_opens(fcb);
+	return status;
+}
+
 /* ---- what has completed ---- */
 
 static void rx_run_settle(struct rx_cache *cache, struct rx_run *run)
@@ -120,9 +172,8 @@ static void rx_run_settle(struct rx_cache *cache, struct rx_run *run)
 	}
 	if (failed) {
 		RxLog(("fcb=%p write-behind at %llx failed: %lx", cache->fcb, run->offset, run->status));
-		cache->error = run->status;
 		cache->failed = true;
-		__atomic_store_n(&cache->failures, cache->failures + 1, __ATOMIC_RELAXED);
+		rx_cache_note_failure(cache->fcb, run->status);
 	}
 }
 
@@ -345,7 +396,7 @@ static bool rx_flush_round(struct rx_cache *cache, struct rx_flush *f)
 	bool stuck;
 
 	rx_cache_reap_locked(cache);
-	f->failed = f->failed || cache->failures != f->failures;
+	f->failed = f->failed || cache->fcb->WriteBehindFailures != f->failures;
 	if (!f->sent_all && (f->failed || !rx_cache_is_dirty(cache, f->puts))) {
 		f->sent_all = true;
 		f->last_run = cache->runs;
@@ -373,16 +424,16 @@ NTSTATUS rx_cache_flush(PFCB fcb)
 	rx_cache_reap_locked(cache);
 	rx_block_sort_all(cache);
 	f.puts = cache->puts;
-	f.failures = cache->failures;
+	f.failures = fcb->WriteBehindFailures;
 	cache->failed = false;
 	while (!rx_flush_round(cache, &f)) {
 		ExReleaseFastMutex(&cache->mutex);
 		nt_wait_for_answer(&cache->done_event);
 		ExAcquireFastMutex(&cache->mutex);
 	}
-	status = !f.failed                       ? STATUS_SUCCESS
-		 : cache->failures != f.failures ? cache->error
-						 : STATUS_INSUFFICIENT_RESOURCES;
+	status = !f.failed                                ? STATUS_SUCCESS
+		 : fcb->WriteBehindFailures != f.failures ? fcb->WriteBehindError
+							  : STATUS_INSUFFICIENT_RESOURCES;
 	ExReleaseFastMutex(&cache->mutex);
 	return status;
 }
@@ -391,17 +442,15 @@ NTSTATUS rx_cache_flush_for(PFCB fcb, PFOBX fobx)
 {
 	NTSTATUS status = rx_cache_flush(fcb);
 	struct rx_cache *cache = __atomic_load_n(&fcb->WriteBehind, __ATOMIC_ACQUIRE);
+	NTSTATUS unheard;
 
-	if (cache == NULL)
-		return status;
-	ExAcquireFastMutex(&cache->mutex);
-	rx_cache_reap_locked(cache);
-	if (fobx->WriteBehindFailuresSeen != cache->failures) {
-		fobx->WriteBehindFailuresSeen = cache->failures;
-		status = cache->error;
+	if (cache != NULL) {
+		ExAcquireFastMutex(&cache->mutex);
+		rx_cache_reap_locked(cache);
+		ExReleaseFastMutex(&cache->mutex);
 	}
-	ExReleaseFastMutex(&cache->mutex);
-	return status;
+	unheard = rx_cache_tell(fcb, fobx);
+	return NT_SUCCESS(unheard) ? status : unheard;
 }
 
 void rx_cache_drain(PFCB fcb)
@@ -446,7 +495,7 @@ static void rx_cache_give_up(struct rx_cache *cache)
 		fcb->Header.ValidDataLength = fcb->Header.FileSize;
 	}
 	DbgPrint("rdbss: %wZ: data that could not be written is given up: %08lx\n",
-		 &cache->fcb->PrivateAlreadyPrefixedName, cache->error);
+		 &fcb->PrivateAlreadyPrefixedName, fcb->WriteBehindError);
 	rx_block_discard_all(cache);
 }
 
@@ -480,8 +529,7 @@ void rx_cache_forget(PFCB fcb)
 
 void rx_cache_open(PFCB fcb, PFOBX fobx)
 {
-	if (fcb->WriteBehind != NULL)
-		fobx->WriteBehindFailuresSeen = fcb->WriteBehind->failures;
+	fobx->WriteBehindFailuresSeen = __atomic_load_n(&fcb->WriteBehindFailures, __ATOMIC_ACQUIRE);
 }
 
 /* Another handle that may write and is not being cleaned up. Locks: FCB exclusive. */
@@ -508,11 +556,11 @@ NTSTATUS rx_cache_cleanup(PFCB fcb, PFOBX fobx, PFILE_OBJECT file)
 	NTSTATUS status = STATUS_SUCCESS;
 
 	rx_ahead_end(fobx);
-	if (cache == NULL)
-		return STATUS_SUCCESS;
-	if (cache->file == file || (nt_file_flags(file) & FO_FILE_MODIFIED) != 0)
+	if ((cache != NULL && cache->file == file) || (nt_file_flags(file) & FO_FILE_MODIFIED) != 0)
 		status = rx_cache_flush_for(fcb, fobx);
-	if (cache->file != file)
+	else if (file->WriteAccess) /* it may have written by pages that never came here */
+		status = rx_cache_tell(fcb, fobx);
+	if (cache == NULL || cache->file != file)
 		return status;
 	rx_cache_drain(fcb);
 	ExAcquireFastMutex(&cache->mutex);

@@ -715,6 +715,9 @@ static void test_failed_write_back_is_not_acknowledged(void **state)
 	assert_int_equal(buffering(file), 0);
 	let_go(rxc);
 	nt_cache_detach(map);
+	assert_int_equal(file_cleanup(file), STATUS_DISK_FULL); /* who could write to the pages hears of it */
+	assert_int_equal(file_close_only(file), STATUS_SUCCESS);
+	file = NULL;
 }
 
 /* ---- an open that ends while a request waits for it ---- */

@@ -13,12 +13,34 @@ static NTSTATUS NTAPI grant_nothing(PMRX_SRV_OPEN so, PVOID context, PULONG stat
 	return STATUS_SUCCESS;
 }
 
-/* The server takes its leave back. */
+static struct {
+	unsigned int count;
+	LONGLONG size; /* at the server, when the last one came */
+} answers;
+
+static NTSTATUS NTAPI count_answer(PRX_CONTEXT rxc, PMRX_SRV_OPEN so, PVOID context)
+{
+	(void)rxc;
+	(void)so;
+	(void)context;
+	answers.count++;
+	answers.size = server.size;
+	return STATUS_SUCCESS;
+}
+
+static PSRV_OPEN open_of(PFILE_OBJECT file)
+{
+	return (PSRV_OPEN)fobx_of(file)->pSrvOpen;
+}
+
+/* The server takes its leave back, and calls it by this handle's open. */
 static void take_back(PFILE_OBJECT file)
 {
 	PRX_CONTEXT rxc = RxCreateRxContext(NULL, rec.device, RX_CONTEXT_FLAG_WAIT);
 
 	rec.device->Dispatch->MRxComputeNewBufferingState = grant_nothing;
+	rec.device->Dispatch->MRxCompleteBufferingStateChangeRequest = count_answer;
+	RtlZeroMemory(&answers, sizeof(answers));
 	assert_int_equal(RxAcquireExclusiveFcb(rxc, fcb_of(file)), STATUS_SUCCESS);
 	RxIndicateChangeOfBufferingStateForSrvOpen(fcb_of(file)->pNetRoot->pSrvCall, fobx_of(file)->pSrvOpen,
 						   NULL, NULL);
@@ -147,6 +169,146 @@ static void test_nothing_is_kept_for_a_handle_that_ended(void **state)
 	assert_int_equal(file_close_only(file), STATUS_SUCCESS);
 }
 
+/* ---- a break whose write-back fails ---- */
+
+/* A second open of the file at the server, which reads. */
+static PFILE_OBJECT open_to_read(void)
+{
+	const struct open_params read_only = {.name = REC_SHARE u"\\a", .access = FILE_READ_DATA};
+	PFILE_OBJECT file;
+
+	rec.file_size = server.size;
+	assert_int_equal(file_open_with(&read_only, &file, NULL), STATUS_SUCCESS);
+	return file;
+}
+
+/*
+ * A lease is one for all opens of a file, and its break names any of them. Bad is the open that the data was to go through; the
+ * one that was named is not. Every handle that was open hears of it once, as of what the lazy writer could not write.
+ */
+static void test_a_break_marks_the_open_that_carries_the_data(void **state)
+{
+	PFILE_OBJECT writer = open_a(), reader = open_to_read(), late;
+
+	(void)state;
+	assert_ptr_not_equal(open_of(writer), open_of(reader));
+	put(writer, 0, "kept", 4);
+	server.refuse = STATUS_DISK_FULL;
+	take_back(reader);
+	assert_int_equal(answers.count, 0);
+	assert_int_equal(open_of(writer)->Condition, Condition_Bad);
+	assert_int_equal(open_of(reader)->Condition, Condition_Good);
+	server.refuse = STATUS_SUCCESS;
+	late = open_to_read();
+	assert_int_equal(flush(late, IRP_MN_FLUSH_NO_SYNC), STATUS_SUCCESS);
+	assert_int_equal(flush(reader, IRP_MN_FLUSH_NO_SYNC), STATUS_DISK_FULL);
+	assert_int_equal(flush(reader, IRP_MN_FLUSH_NO_SYNC), STATUS_SUCCESS);
+	assert_int_equal(flush(writer, IRP_MN_FLUSH_NO_SYNC), STATUS_DISK_FULL);
+	assert_int_equal(flush(writer, IRP_MN_FLUSH_NO_SYNC), STATUS_SUCCESS);
+	assert_memory_equal(server.bytes, "kept", 4);
+	file_close(late);
+	file_close(reader);
+	file_close(writer);
+}
+
+/* As long as the data of an earlier break is not there no later one is answered either, whatever open it names. */
+static void test_no_break_is_answered_over_unwritten_data(void **state)
+{
+	PFILE_OBJECT writer = open_a(), reader = open_to_read();
+
+	(void)state;
+	put(writer, 0, "kept", 4);
+	server.refuse = STATUS_DISK_FULL;
+	take_back(reader);
+	assert_int_equal(answers.count, 0);
+	take_back(reader);
+	assert_int_equal(answers.count, 0);
+	server.refuse = STATUS_SUCCESS;
+	take_back(reader);
+	assert_int_equal(answers.count, 1);
+	assert_int_equal(answers.size, 4);
+	file_close(reader);
+	assert_int_equal(file_cleanup(writer), STATUS_DISK_FULL);
+	assert_int_equal(file_close_only(writer), STATUS_SUCCESS);
+}
+
+static NTSTATUS pages_flush(void *context, LONGLONG offset, ULONG length)
+{
+	(void)offset;
+	(void)length;
+	return *(const NTSTATUS *)context;
+}
+
+static BOOLEAN pages_purge(void *context, LONGLONG offset, ULONG length)
+{
+	(void)context;
+	(void)offset;
+	(void)length;
+	return TRUE;
+}
+
+static void pages_release(void *context)
+{
+	(void)context;
+}
+
+static const struct nt_cache_ops pages_ops = {pages_flush, pages_purge, pages_release};
+
+static struct nt_cache_map *keep_pages(PFILE_OBJECT file, NTSTATUS *answer)
+{
+	struct nt_cache_map *map;
+
+	assert_int_equal(nt_cache_attach(file, nt_cache_generation(file->SectionObjectPointer), &pages_ops,
+					 answer, &map),
+			 STATUS_SUCCESS);
+	return map;
+}
+
+/*
+ * Changed pages that the kernel does not give up in time are data that was not written, too: handles that may write
+ * hear of it like of the rest, which is written all the same.
+ */
+static void test_pages_that_were_not_written_are_told(void **state)
+{
+	PFILE_OBJECT writer = open_a(), reader = open_to_read(), late;
+	NTSTATUS answer = STATUS_IO_TIMEOUT;
+	struct nt_cache_map *map = keep_pages(reader, &answer);
+
+	(void)state;
+	put(writer, 0, "kept", 4);
+	take_back(reader);
+	assert_int_equal(server.size, 4);
+	assert_int_equal(answers.count, 0);
+	assert_int_equal(open_of(writer)->Condition, Condition_Bad);
+	assert_int_equal(open_of(reader)->Condition, Condition_Good);
+	late = open_to_read();
+	assert_int_equal(flush(late, IRP_MN_FLUSH_NO_SYNC), STATUS_SUCCESS);
+	assert_int_equal(flush(writer, IRP_MN_FLUSH_NO_SYNC), STATUS_IO_TIMEOUT);
+	assert_int_equal(flush(writer, IRP_MN_FLUSH_NO_SYNC), STATUS_SUCCESS);
+	nt_cache_detach(map);
+	file_close(late);
+	file_close(reader);
+	file_close(writer);
+}
+
+/* The same when nothing was ever kept back of the file but the pages; the end of the handle tells as well as a flush. */
+static void test_pages_alone_are_told_at_the_end(void **state)
+{
+	PFILE_OBJECT writer = open_a(), reader = open_to_read();
+	NTSTATUS answer = STATUS_IO_TIMEOUT;
+	struct nt_cache_map *map = keep_pages(writer, &answer);
+
+	(void)state;
+	take_back(writer);
+	assert_null(fcb_of(writer)->WriteBehind);
+	assert_int_equal(answers.count, 0);
+	assert_int_equal(flush(reader, IRP_MN_FLUSH_NO_SYNC), STATUS_IO_TIMEOUT);
+	nt_cache_detach(map);
+	file_close(reader);
+	assert_int_equal(file_cleanup(writer), STATUS_IO_TIMEOUT);
+	assert_int_equal(file_close_only(writer), STATUS_SUCCESS);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -155,6 +317,10 @@ int main(void)
 		CACHE_TEST(test_the_size_goes_with_the_data),
 		CACHE_TEST(test_a_purge_loses_nothing),
 		CACHE_TEST(test_nothing_is_kept_for_a_handle_that_ended),
+		CACHE_TEST(test_a_break_marks_the_open_that_carries_the_data),
+		CACHE_TEST(test_no_break_is_answered_over_unwritten_data),
+		CACHE_TEST(test_pages_that_were_not_written_are_told),
+		CACHE_TEST(test_pages_alone_are_told_at_the_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
