@@ -20,6 +20,8 @@
 #include "mrx/smb/wire/smb2_wire.h"
 
 struct smb_conn;
+#define SMB_TAG_PDU 'pBmS' /* the bytes of an exchange's message */
+
 struct smb_exchange;
 struct smb_session;
 
@@ -281,6 +283,10 @@ void smb_exchange_start(struct smb_exchange *x);
 void smb_exchange_over(struct smb_exchange *x, NTSTATUS status);
 void smb_exchange_give_up(struct smb_exchange *x);
 void smb_exchange_return_late(struct smb_part *part);
+/* Ends it when all answers are there and the stream has let go of our bytes. */
+void smb_exchange_check_over(struct smb_exchange *x);
+/* A completion routine for what nobody waits for. */
+void smb_exchange_drop(struct smb_exchange *x);
 void smb_receive_init(struct smb_conn *conn);
 void smb_receive_buffer(void *context, void **buffer, size_t *length);
 void smb_receive_received(void *context, size_t length);
