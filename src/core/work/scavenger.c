@@ -1,9 +1,9 @@
 /*
- * scavenger.c - what ends later: dormant FOBXs, and objects whose last user could not finalize them.
+ * scavenger.c - what ends later: objects whose last user could not finalize them, and when they and the dormant FOBXs
+ *               (dormant.c) do.
  *
- * Owns:   the lists of RDBSS_SCAVENGER. A dormant FOBX (ClosePendingFobxsList) is owned by its list: the
- *         creation reference and its share in SRV_OPEN.OpenCount. A marked object (XxxFinalizationList) is not
- *         owned: it is only remembered, and finalizing it elsewhere takes it out first (rx_scavenger_unmark).
+ * Owns:   the lists of RDBSS_SCAVENGER. A marked object (XxxFinalizationList) is not owned: it is only
+ *         remembered, and finalizing it elsewhere takes it out first (rx_scavenger_unmark).
  * Locks:  RDBSS_SCAVENGER.Mutex, after the FCB in the order: nothing is taken under it. So whoever finalizes
  *         takes the object's lock first (name table, or the FCB), then looks into the list again.
  * Dies:   with the device.
@@ -11,18 +11,15 @@
  * While an object is in a list it has not been finalized, so what it references is alive: that is how an FCB is
  * reached safely from here. Idle, the scavenger uses nothing; the first object posts a one-shot timer.
  */
-#include "core/work/work.h"
+#include "core/work/scavenger_int.h"
 
 #include "core/context/context.h"
 #include "core/dispatch/dispatch.h"
 #include "core/minirdr/calldown.h"
 
-#define RX_DEFAULT_DELAYED_CLOSES_PER_SERVER 1024
 #define RX_DEFAULT_DORMANT_FILES 8192
-#define RX_SCAVENGER_RETRY (5 * 1000 * 1000) /* 100 ns until an FCB that was busy is tried again */
 
 #define RX_SCAVENGER_TOGETHER 8 /* a dormant file may stay this part of the time limit longer */
-#define RX_PURGE_BUSY_LIMIT 64  /* busy FCBs that one run leaves alone */
 
 static VOID NTAPI rx_scavenger_timer(PVOID context);
 
@@ -58,7 +55,7 @@ struct rx_mark_list {
 	PLIST_ENTRY links;
 };
 
-static PRDBSS_DEVICE_OBJECT rx_scavenger_device_of(PVOID instance)
+PRDBSS_DEVICE_OBJECT rx_scavenger_device_of(PVOID instance)
 {
 	if (NodeType(instance) == RDBSS_NTC_SRVCALL)
 		return ((PSRV_CALL)instance)->RxDeviceObject;
@@ -94,14 +91,7 @@ static bool rx_scavenger_is_linked(PLIST_ENTRY links)
 	return links->Flink != NULL && !IsListEmpty(links);
 }
 
-static void rx_scavenger_unlink(PLIST_ENTRY links)
-{
-	RemoveEntryList(links);
-	InitializeListHead(links);
-}
-
-/* Posts the timer unless it is posted. */
-static void rx_scavenger_wake_locked(PRDBSS_DEVICE_OBJECT dev, LONGLONG interval)
+void rx_scavenger_wake_locked(PRDBSS_DEVICE_OBJECT dev, LONGLONG interval)
 {
 	PRDBSS_SCAVENGER s = dev->pRdbssScavenger;
 	LARGE_INTEGER delay = {.QuadPart = interval};
@@ -153,17 +143,6 @@ bool rx_scavenger_drop_and_mark(PVOID instance, volatile ULONG *count, ULONG exp
 	return dropped;
 }
 
-/* Takes a dormant FOBX out of its list. */
-static void rx_scavenger_awaken_locked(PRDBSS_SCAVENGER s, PFOBX fobx)
-{
-	PSRV_CALL sc = (PSRV_CALL)fobx->pSrvOpen->pVNetRoot->pNetRoot->pSrvCall;
-
-	rx_scavenger_unlink(&fobx->ClosePendingList);
-	fobx->Flags &= ~(ULONG)FOBX_FLAG_MARKED_AS_DORMANT;
-	InterlockedDecrement(&sc->NumberOfCloseDelayedFiles);
-	InterlockedDecrement(&s->NumberOfDormantFiles);
-}
-
 void rx_scavenger_unmark(PVOID instance)
 {
 	PRDBSS_SCAVENGER s = rx_scavenger_device_of(instance)->pRdbssScavenger;
@@ -181,173 +160,6 @@ void rx_scavenger_unmark(PVOID instance)
 	    rx_scavenger_is_linked(&((PFOBX)instance)->ClosePendingList))
 		rx_scavenger_awaken_locked(s, instance);
 	ExReleaseFastMutex(&s->Mutex);
-}
-
-bool rx_scavenger_delay_close(PFOBX fobx)
-{
-	PSRV_OPEN so = (PSRV_OPEN)fobx->pSrvOpen;
-	PSRV_CALL sc = (PSRV_CALL)so->pVNetRoot->pNetRoot->pSrvCall;
-	PRDBSS_DEVICE_OBJECT dev = rx_scavenger_device_of(fobx);
-	PRDBSS_SCAVENGER s = dev->pRdbssScavenger;
-	LONG limit = sc->MaximumNumberOfCloseDelayedFiles;
-	bool delayed = false;
-
-	if (s == NULL || dev->StartStopContext.State != RDBSS_STARTED)
-		return false;
-	if (limit == 0)
-		limit = RX_DEFAULT_DELAYED_CLOSES_PER_SERVER;
-	ExAcquireFastMutex(&s->Mutex);
-	if (sc->NumberOfCloseDelayedFiles < limit &&
-	    s->NumberOfDormantFiles < s->MaximumNumberOfDormantFiles) {
-		InterlockedIncrement(&sc->NumberOfCloseDelayedFiles);
-		InterlockedIncrement(&s->NumberOfDormantFiles);
-		fobx->CloseTime.QuadPart = (LONGLONG)KeQueryInterruptTime();
-		fobx->Flags |= FOBX_FLAG_MARKED_AS_DORMANT;
-		so->Flags |= SRVOPEN_FLAG_CLOSE_DELAYED;
-		InsertTailList(&s->ClosePendingFobxsList, &fobx->ClosePendingList);
-		rx_scavenger_wake_locked(dev, s->TimeLimit.QuadPart);
-		delayed = true;
-	}
-	ExReleaseFastMutex(&s->Mutex);
-	return delayed;
-}
-
-/* ---- dormant FOBXs ---- */
-
-/* Which dormant FOBXs to end: those of a share, or of a file and its aliases, that went to sleep by `until`. */
-struct rx_purge {
-	PNET_ROOT net_root; /* NULL: any */
-	PFCB fcb;           /* NULL: any */
-	LONGLONG until;     /* interrupt time */
-};
-
-static bool rx_purge_selects(const struct rx_purge *purge, PFOBX fobx)
-{
-	PFCB fcb = (PFCB)fobx->pSrvOpen->pFcb;
-
-	if (fobx->CloseTime.QuadPart > purge->until)
-		return false;
-	if (purge->net_root != NULL && (PNET_ROOT)fcb->pNetRoot != purge->net_root)
-		return false;
-	return purge->fcb == NULL || rx_call_files_are_aliased(purge->fcb, fcb);
-}
-
-/* The FCB, referenced, of the next FOBX to end after those of `skip`; NULL: none. */
-static PFCB rx_purge_next_fcb(PRDBSS_SCAVENGER s, const struct rx_purge *purge)
-{
-	PFCB fcb = NULL;
-	PLIST_ENTRY entry;
-
-	ExAcquireFastMutex(&s->Mutex);
-	for (entry = s->ClosePendingFobxsList.Flink; entry != &s->ClosePendingFobxsList && fcb == NULL;
-	     entry = entry->Flink) {
-		PFOBX fobx = CONTAINING_RECORD(entry, FOBX, ClosePendingList);
-
-		if (rx_purge_selects(purge, fobx)) {
-			fcb = (PFCB)fobx->pSrvOpen->pFcb;
-			RxReferenceNetFcb(fcb);
-		}
-	}
-	ExReleaseFastMutex(&s->Mutex);
-	return fcb;
-}
-
-/* Takes a dormant FOBX of an FCB out of the list; it is the caller's then. Locks: FCB exclusive. */
-static PFOBX rx_purge_take(PRDBSS_SCAVENGER s, const struct rx_purge *purge, PFCB fcb)
-{
-	PFOBX taken = NULL;
-	PLIST_ENTRY entry;
-
-	ExAcquireFastMutex(&s->Mutex);
-	for (entry = s->ClosePendingFobxsList.Flink; entry != &s->ClosePendingFobxsList && taken == NULL;
-	     entry = entry->Flink) {
-		PFOBX fobx = CONTAINING_RECORD(entry, FOBX, ClosePendingList);
-
-		if ((PFCB)fobx->pSrvOpen->pFcb == fcb && rx_purge_selects(purge, fobx))
-			taken = fobx;
-	}
-	if (taken != NULL)
-		rx_scavenger_awaken_locked(s, taken);
-	ExReleaseFastMutex(&s->Mutex);
-	return taken;
-}
-
-/* An FCB that could not be had goes to the end of the list, so that the others come first. */
-static void rx_purge_postpone(PRDBSS_SCAVENGER s, PFCB fcb)
-{
-	PLIST_ENTRY entry, next;
-	LIST_ENTRY later;
-	LONGLONG now = (LONGLONG)KeQueryInterruptTime();
-
-	InitializeListHead(&later);
-	ExAcquireFastMutex(&s->Mutex);
-	for (entry = s->ClosePendingFobxsList.Flink; entry != &s->ClosePendingFobxsList; entry = next) {
-		PFOBX fobx = CONTAINING_RECORD(entry, FOBX, ClosePendingList);
-
-		next = entry->Flink;
-		if ((PFCB)fobx->pSrvOpen->pFcb == fcb) {
-			RemoveEntryList(entry);
-			fobx->CloseTime.QuadPart = now - s->TimeLimit.QuadPart + RX_SCAVENGER_RETRY;
-			InsertTailList(&later, entry);
-		}
-	}
-	while (!IsListEmpty(&later))
-		InsertTailList(&s->ClosePendingFobxsList, RemoveHeadList(&later));
-	ExReleaseFastMutex(&s->Mutex);
-}
-
-/* Ends what purge selects of one FCB. Consumes the reference. Return: how many were ended; -1: FCB busy. */
-static LONG rx_purge_fcb(PRX_CONTEXT rxc, PRDBSS_SCAVENGER s, const struct rx_purge *purge, PFCB fcb)
-{
-	LONG ended = 0;
-	PFOBX fobx;
-
-	if (RxAcquireExclusiveFcb(rxc, fcb) != STATUS_SUCCESS) {
-		rx_purge_postpone(s, fcb);
-		(void)RxDereferenceNetFcb(fcb);
-		return -1;
-	}
-	while ((fobx = rx_purge_take(s, purge, fcb)) != NULL) {
-		rx_close_srv_open_of(rxc, fobx);
-		rx_drop_fobx(rxc, fobx);
-		ended++;
-	}
-	rx_release_and_dereference_fcb(rxc, fcb);
-	return ended;
-}
-
-/* Ends all that purge selects. wait: also those whose FCB is busy. Return: how many. Blocks, calls down. */
-static LONG rx_purge_run(PRDBSS_DEVICE_OBJECT dev, const struct rx_purge *purge, bool wait)
-{
-	PRX_CONTEXT rxc = rx_context_create_must_succeed(NULL, dev, wait ? RX_CONTEXT_FLAG_WAIT : 0);
-	PRDBSS_SCAVENGER s = dev->pRdbssScavenger;
-	LONG ended = 0, busy = 0;
-	PFCB fcb;
-
-	/* a busy FCB comes again, behind the others, if purge selects it still */
-	while (busy < RX_PURGE_BUSY_LIMIT && (fcb = rx_purge_next_fcb(s, purge)) != NULL) {
-		LONG some = rx_purge_fcb(rxc, s, purge, fcb);
-
-		if (some < 0)
-			busy++;
-		else
-			ended += some;
-	}
-	RxDereferenceAndDeleteRxContext(rxc);
-	return ended;
-}
-
-void rx_scavenger_end_dormant(PRX_CONTEXT rxc, PFCB fcb)
-{
-	struct rx_purge all = {NULL, NULL, INT64_MAX};
-	PFOBX fobx;
-
-	if (fcb->RxDeviceObject->pRdbssScavenger == NULL)
-		return;
-	while ((fobx = rx_purge_take(fcb->RxDeviceObject->pRdbssScavenger, &all, fcb)) != NULL) {
-		rx_close_srv_open_of(rxc, fobx);
-		rx_drop_fobx(rxc, fobx);
-	}
 }
 
 /* ---- marked objects ---- */
@@ -554,44 +366,11 @@ void rx_scavenger_run_down(PRDBSS_DEVICE_OBJECT dev)
 
 /* ---- the DDI ---- */
 
-/* RxPurgeAllFobxs - end every dormant FOBX of a device. Blocks, calls down. Page: rxprocs/RxPurgeAllFobxs. */
-VOID RxPurgeAllFobxs(PRDBSS_DEVICE_OBJECT RxDeviceObject)
-{
-	struct rx_purge all = {NULL, NULL, INT64_MAX};
-
-	if (RxDeviceObject->pRdbssScavenger != NULL)
-		(void)rx_purge_run(RxDeviceObject, &all, true);
-}
-
 /* RxScavengeAllFobxs - finalize every marked FOBX of a device. Page: rxprocs/RxScavengeAllFobxs. */
 VOID RxScavengeAllFobxs(PRDBSS_DEVICE_OBJECT RxDeviceObject)
 {
 	if (RxDeviceObject->pRdbssScavenger != NULL)
 		rx_scavenge_opens(RxDeviceObject, NULL, NULL);
-}
-
-/**
- * RxPurgeRelatedFobxs - end the dormant FOBXs of a share or file that were dormant before the call
- * @NetRoot:         [in] the share
- * @RxContext:       [in] the request that wants them gone
- * @AttemptFinalize: [in] also free the FCBs that nobody uses then (they go in any case when unused)
- * @PurgingFcb:      [in, optional] only this file and its aliases
- *
- * Locks:  none but, perhaps, PurgingFcb; other FCBs are waited for only when the request holds none.
- * Return: STATUS_SUCCESS; STATUS_UNSUCCESSFUL: there was nothing to end.
- * Page:   scavengr/RxPurgeRelatedFobxs.
- */
-NTSTATUS RxPurgeRelatedFobxs(PNET_ROOT NetRoot, PRX_CONTEXT RxContext, BOOLEAN AttemptFinalize,
-			     PFCB PurgingFcb)
-{
-	struct rx_purge purge = {NetRoot, PurgingFcb, (LONGLONG)KeQueryInterruptTime()};
-	PRDBSS_DEVICE_OBJECT dev = NetRoot->pSrvCall->RxDeviceObject;
-	bool wait = RxContext == NULL || !RxContext->FcbResourceAcquired;
-
-	(void)AttemptFinalize;
-	if (dev->pRdbssScavenger == NULL || rx_purge_run(dev, &purge, wait) == 0)
-		return STATUS_UNSUCCESSFUL;
-	return STATUS_SUCCESS;
 }
 
 /**

@@ -49,6 +49,7 @@ bool rx_scavenger_drop_and_mark(PVOID instance, volatile ULONG *count, ULONG exp
  */
 void rx_scavenger_unmark(PVOID instance);
 
+/* dormant.c */
 /*
  * Delayed close: the FOBX of a file object that was closed becomes dormant. The list owns the FOBX's creation
  * reference and the SRV_OPEN's OpenCount share until the delay has passed.
