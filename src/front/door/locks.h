@@ -84,16 +84,35 @@ struct door_piece *door_piece_make(uint64_t start, uint64_t end, enum door_lock_
 void door_piece_insert(struct door_locks *locks, struct door_piece *piece);
 void door_pieces_free(struct door_locks *locks);
 
-/* locks.c */
+/* locks.c; "_locked": the mutex is held */
+struct door_locks *door_locks_create(void);
+void door_locks_put(struct door_locks *locks);
 /* The server has lost what is held beyond @left in the range: handles that relied on it do nothing any more. */
 void door_locks_lose(struct door_locks *locks, uint64_t start, uint64_t end, enum door_lock_type left);
 /* The file system told that a lock of the carrier is lost. Context: PASSIVE_LEVEL, no lock of the file is held. */
 void door_locks_bury(struct door_locks *locks);
 /* A transfer found the carrier dead. Context: <= DISPATCH_LEVEL; the caller holds a handle of the file. */
 void door_locks_dead(struct door_locks *locks);
-struct door_locks *door_locks_create(void);
-void door_locks_put(struct door_locks *locks);
+/* The carrier is dead: nothing is held at the server, and everybody who thought so hears of it. */
+void door_locks_bury_locked(struct door_locks *locks);
+/* After a change: what is dead is buried, and the carrier rests when it holds nothing. */
+void door_locks_settle_locked(struct door_locks *locks);
+/* Has a lock been lost while nobody looked? */
+void door_locks_note_loss_locked(struct door_locks *locks);
+/* The range is the owner's, or no longer, here; the server follows. */
+NTSTATUS door_locks_enter_locked(struct door_locks *locks, const struct door_range *range,
+				 struct door_file *holder);
+
 /* The owner of @file closes it. Return: true: the handle lives on, as carrier. */
 bool door_locks_close(struct door_file *file);
+
+/* lock_op.c */
+/* Those whose way may be free now go on. */
+void door_locks_wake_locked(struct door_locks *locks);
+
+static inline bool door_range_is_valid(const struct door_range *range)
+{
+	return range->start < range->end && range->end <= DOOR_RANGE_END && range->type <= DOOR_EXCLUSIVE;
+}
 
 #endif
