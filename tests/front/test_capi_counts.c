@@ -67,14 +67,7 @@ static void answer_one(struct fake_conn *f)
 
 static void serve(struct fake_conn *f)
 {
-	if (!fake_handshake(f))
-		return;
-	while (fake_read(f)) {
-		size_t offset = 0;
-
-		while (smb2_compound_next(f->in, f->in_len, &offset, &f->request) == 1)
-			answer_one(f);
-	}
+	fake_serve(f, answer_one);
 }
 
 /* How often it was counted; @first NULL: any message of that group. */

@@ -60,23 +60,9 @@ struct reply {
 
 /* ---- the server ------------------------------------------------------------------------------------- */
 
-static bool is_named(struct wire_slice name, const char *ascii)
-{
-	size_t i;
-
-	if (name.len != strlen(ascii) * 2)
-		return false;
-	for (i = 0; i < name.len / 2; i++)
-		if (name.p[2 * i] != (uint8_t)ascii[i])
-			return false;
-	return true;
-}
-
 /* Somebody else makes "new"; the server tells. */
 static void break_lease(struct fake_conn *f)
 {
-	struct smb2_hdr hdr = {
-		.command = SMB2_OPLOCK_BREAK, .flags = SMB2_FLAGS_SERVER_TO_REDIR, .message_id = UINT64_MAX};
 	struct smb2_break brk = {.is_lease = true,
 				 .flags = SMB2_NOTIFY_BREAK_LEASE_FLAG_ACK_REQUIRED,
 				 .new_epoch = 2,
@@ -84,62 +70,42 @@ static void break_lease(struct fake_conn *f)
 
 	atomic_store(&server.there, true);
 	memcpy(brk.lease_key, server.key, SMB2_LEASE_KEY_SIZE);
-	f->out_len = smb2_break_notification_encode(f->out, FAKE_MESSAGE_MAX, &brk);
-	(void)smb2_hdr_encode(f->out, FAKE_MESSAGE_MAX, &hdr);
-	fake_send_answer(f);
+	fake_send_break(f, &brk);
 }
 
 static void answer_create(struct fake_conn *f)
 {
 	struct smb2_create_request req;
 	struct smb2_create_response rsp = {.create_action = 1, .file_id = {1, 1}};
-	struct smb2_hdr hdr = fake_answer_header(f, 0);
-	uint8_t bytes[128];
-	struct smb2_create_context_list list = {.buf = bytes, .cap = sizeof(bytes)};
-	struct wire_slice data;
 	struct smb2_lease lease;
+	bool leased;
 
 	if (!smb2_create_request_decode(&f->request, &req))
 		return;
 	server.root = req.name.len == 0;
-	server.here = is_named(req.name, "here");
+	server.here = fake_is_named(req.name, "here");
 	server.failed =
-		server.root || server.here || (is_named(req.name, "new") && atomic_load(&server.there))
+		server.root || server.here || (fake_is_named(req.name, "new") && atomic_load(&server.there))
 			? 0
 			: NOT_FOUND;
 	if (!server.root)
 		atomic_fetch_add(&server.asked, 1);
 	if (server.failed != 0) {
 		fake_answer_error(f, NOT_FOUND);
-		if (is_named(req.name, "break~")) /* asked for whatever a listing says */
+		if (fake_is_named(req.name, "break~")) /* asked for whatever a listing says */
 			break_lease(f);
 		return;
 	}
 	rsp.file_attributes = server.root ? FILE_ATTRIBUTE_DIRECTORY : FILE_ATTRIBUTE_NORMAL;
-	if (server.root && smb2_create_context_find(req.contexts, SMB2_CREATE_LEASE, &data) &&
-	    smb2_lease_decode(data, &lease) && (lease.state & R_AND_H) == R_AND_H) {
+	leased = server.root && fake_lease_asked(&req, &lease) && (lease.state & R_AND_H) == R_AND_H;
+	if (leased) {
 		memcpy(server.key, lease.key, SMB2_LEASE_KEY_SIZE);
 		lease.flags = 0;
-		if (smb2_lease_append(&list, &lease)) {
-			rsp.oplock_level = SMB2_OPLOCK_LEVEL_LEASE;
-			rsp.contexts = smb2_create_context_list_slice(&list);
-		}
 		if (req.desired_access == FILE_LIST_DIRECTORY)
 			atomic_fetch_add(&server.leases, 1);
 	}
-	fake_seal_answer(f, &hdr, smb2_create_response_encode(f->out, FAKE_MESSAGE_MAX, &rsp));
-	fake_send_answer(f);
+	fake_answer_open(f, &rsp, leased ? &lease : NULL);
 	server.listed = false;
-}
-
-static void answer_output(struct fake_conn *f, const uint8_t *bytes, size_t length)
-{
-	struct smb2_hdr hdr = fake_answer_header(f, 0);
-	size_t len =
-		smb2_output_response_encode(f->out, FAKE_MESSAGE_MAX, (struct wire_slice){bytes, length});
-
-	fake_seal_answer(f, &hdr, len);
-	fake_send_answer(f);
 }
 
 static void answer_query(struct fake_conn *f)
@@ -157,7 +123,7 @@ static void answer_query(struct fake_conn *f)
 	if (server.failed != 0)
 		fake_answer_error(f, server.failed);
 	else
-		answer_output(f, bytes, fscc_all_encode(bytes, sizeof(bytes), &all));
+		fake_answer_output(f, wire_slice_at(bytes, 0, fscc_all_encode(bytes, sizeof(bytes), &all)));
 }
 
 /* ".", "here", and then no more. */
@@ -180,19 +146,15 @@ static void answer_list(struct fake_conn *f)
 	server.listed = true;
 	(void)fscc_dir_append(FSCC_FILE_ID_BOTH_DIRECTORY, bytes, sizeof(bytes), &pos, &last, &self);
 	(void)fscc_dir_append(FSCC_FILE_ID_BOTH_DIRECTORY, bytes, sizeof(bytes), &pos, &last, &file);
-	answer_output(f, bytes, pos);
+	fake_answer_output(f, wire_slice_at(bytes, 0, pos));
 }
 
 static void answer_break(struct fake_conn *f)
 {
-	struct smb2_hdr hdr = fake_answer_header(f, 0);
 	struct smb2_break ack;
 
-	if (!smb2_break_ack_decode(&f->request, &ack))
-		return;
-	fake_seal_answer(f, &hdr, smb2_break_ack_encode(f->out, FAKE_MESSAGE_MAX, &ack));
-	fake_send_answer(f);
-	atomic_fetch_add(&server.acknowledged, 1);
+	if (fake_answer_ack(f, &ack))
+		atomic_fetch_add(&server.acknowledged, 1);
 }
 
 static void answer_watch(struct fake_conn *f)
@@ -243,14 +205,7 @@ static void answer_one(struct fake_conn *f)
 
 static void serve(struct fake_conn *f)
 {
-	if (!fake_handshake(f))
-		return;
-	while (fake_read(f)) {
-		size_t offset = 0;
-
-		while (smb2_compound_next(f->in, f->in_len, &offset, &f->request) == 1)
-			answer_one(f);
-	}
+	fake_serve(f, answer_one);
 }
 
 /* ---- the kernel ------------------------------------------------------------------------------------- */

@@ -35,22 +35,8 @@ static struct door_volume *volume;
 
 /* ---- the server ------------------------------------------------------------------------------------- */
 
-static bool is_named(const struct smb2_create_request *req, const char *ascii)
-{
-	size_t i;
-
-	if (req->name.len != strlen(ascii) * 2)
-		return false;
-	for (i = 0; i < req->name.len / 2; i++)
-		if (req->name.p[2 * i] != (uint8_t)ascii[i] || req->name.p[2 * i + 1] != 0)
-			return false;
-	return true;
-}
-
 static void send_break(struct fake_conn *f)
 {
-	struct smb2_hdr hdr = {
-		.command = SMB2_OPLOCK_BREAK, .flags = SMB2_FLAGS_SERVER_TO_REDIR, .message_id = UINT64_MAX};
 	struct smb2_break brk = {.is_lease = true,
 				 .flags = SMB2_NOTIFY_BREAK_LEASE_FLAG_ACK_REQUIRED,
 				 .new_epoch = 2,
@@ -58,55 +44,41 @@ static void send_break(struct fake_conn *f)
 				 .new_state = SMB2_LEASE_READ_CACHING};
 
 	memcpy(brk.lease_key, server.folder_key, SMB2_LEASE_KEY_SIZE);
-	f->out_len = smb2_break_notification_encode(f->out, FAKE_MESSAGE_MAX, &brk);
-	(void)smb2_hdr_encode(f->out, FAKE_MESSAGE_MAX, &hdr);
-	fake_send_answer(f);
+	fake_send_break(f, &brk);
 }
 
 static void answer_open(struct fake_conn *f)
 {
 	struct smb2_create_request req;
 	struct smb2_create_response rsp = {.create_action = 1, .file_id = {21, 22}};
-	uint8_t bytes[128];
-	struct smb2_create_context_list list = {.buf = bytes, .cap = sizeof(bytes)};
-	struct smb2_hdr hdr = fake_answer_header(f, 0);
-	struct wire_slice data;
-	bool folder;
+	struct smb2_lease grant;
+	bool folder, granted;
 
 	if (!smb2_create_request_decode(&f->request, &req))
 		return;
 	folder = (req.options & FILE_DIRECTORY_FILE) != 0;
 	rsp.file_attributes = folder ? FILE_ATTRIBUTE_DIRECTORY : FILE_ATTRIBUTE_NORMAL;
-	atomic_store(&server.asked, smb2_create_context_find(req.contexts, SMB2_CREATE_LEASE, &data) &&
-					    smb2_lease_decode(data, &server.lease));
-	if (folder && req.disposition == FILE_OPEN && atomic_load(&server.asked) && server.grants != 0) {
-		struct smb2_lease grant = server.lease;
-
+	atomic_store(&server.asked, fake_lease_asked(&req, &server.lease));
+	granted = folder && req.disposition == FILE_OPEN && atomic_load(&server.asked) && server.grants != 0;
+	if (granted) {
+		grant = server.lease;
 		memcpy(server.folder_key, grant.key, SMB2_LEASE_KEY_SIZE);
 		grant.state = server.grants;
 		grant.flags = 0;
 		grant.epoch = 1;
-		if (smb2_lease_append(&list, &grant)) {
-			rsp.oplock_level = SMB2_OPLOCK_LEVEL_LEASE;
-			rsp.contexts = smb2_create_context_list_slice(&list);
-		}
 	}
-	fake_seal_answer(f, &hdr, smb2_create_response_encode(f->out, FAKE_MESSAGE_MAX, &rsp));
-	fake_send_answer(f);
-	if (is_named(&req, "break"))
+	fake_answer_open(f, &rsp, granted ? &grant : NULL);
+	if (fake_is_named(req.name, "break"))
 		send_break(f);
 }
 
 static void answer_break(struct fake_conn *f)
 {
-	struct smb2_hdr hdr = fake_answer_header(f, 0);
 	struct smb2_break ack;
 
-	if (!smb2_break_ack_decode(&f->request, &ack))
+	if (!fake_answer_ack(f, &ack))
 		return;
 	server.acknowledged_state = ack.new_state;
-	fake_seal_answer(f, &hdr, smb2_break_ack_encode(f->out, FAKE_MESSAGE_MAX, &ack));
-	fake_send_answer(f);
 	atomic_fetch_add(&server.acknowledged, 1);
 }
 
@@ -134,14 +106,7 @@ static void answer_one(struct fake_conn *f)
 
 static void serve(struct fake_conn *f)
 {
-	if (!fake_handshake(f))
-		return;
-	while (fake_read(f)) {
-		size_t offset = 0;
-
-		while (smb2_compound_next(f->in, f->in_len, &offset, &f->request) == 1)
-			answer_one(f);
-	}
+	fake_serve(f, answer_one);
 }
 
 /* ---- the client ------------------------------------------------------------------------------------- */

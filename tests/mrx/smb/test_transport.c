@@ -260,13 +260,8 @@ static void test_two_interims(void **state)
 static void then_break(struct fake_conn *f)
 {
 	struct smb2_break brk = {.oplock_level = 0, .file_id = {1, 2}};
-	struct smb2_hdr hdr = {.command = SMB2_OPLOCK_BREAK,
-			       .flags = SMB2_FLAGS_SERVER_TO_REDIR,
-			       .message_id = SMB2_UNSOLICITED_MESSAGE_ID};
 
-	f->out_len = smb2_break_notification_encode(f->out, FAKE_MESSAGE_MAX, &brk);
-	(void)smb2_hdr_encode(f->out, FAKE_MESSAGE_MAX, &hdr);
-	fake_send_answer(f);
+	fake_send_break(f, &brk);
 	fake_answer_empty(f);
 }
 
@@ -295,14 +290,9 @@ static void count_line(const char *text, size_t length)
 static void then_many_breaks(struct fake_conn *f)
 {
 	struct smb2_break brk = {.is_lease = true, .current_state = 7, .lease_key = {1}};
-	struct smb2_hdr hdr = {.command = SMB2_OPLOCK_BREAK,
-			       .flags = SMB2_FLAGS_SERVER_TO_REDIR,
-			       .message_id = SMB2_UNSOLICITED_MESSAGE_ID};
 
-	f->out_len = smb2_break_notification_encode(f->out, FAKE_MESSAGE_MAX, &brk);
-	(void)smb2_hdr_encode(f->out, FAKE_MESSAGE_MAX, &hdr);
 	for (unsigned int i = 0; i < STRAYS; i++)
-		fake_send_answer(f);
+		fake_send_break(f, &brk);
 	fake_answer_empty(f);
 }
 
@@ -342,14 +332,9 @@ static void hear_the_end(struct smb_conn *conn)
 static void script_sealed_break(struct fake_conn *f)
 {
 	struct smb2_break brk = {.oplock_level = 0, .file_id = {1, 2}};
-	struct smb2_hdr hdr = {.command = SMB2_OPLOCK_BREAK,
-			       .flags = SMB2_FLAGS_SERVER_TO_REDIR,
-			       .session_id = FAKE_SESSION_ID,
-			       .message_id = SMB2_UNSOLICITED_MESSAGE_ID};
 
 	if (fake_handshake(f)) {
-		f->out_len = smb2_break_notification_encode(f->out, FAKE_MESSAGE_MAX, &brk);
-		(void)smb2_hdr_encode(f->out, FAKE_MESSAGE_MAX, &hdr);
+		f->out_len = fake_break_encode(f->out, FAKE_MESSAGE_MAX, FAKE_SESSION_ID, &brk);
 		(void)fake_send_sealed(f); /* false: nothing is heard */
 	}
 	fake_serve_end(f);

@@ -114,16 +114,11 @@ struct smb2_break fake_files_last_ack(struct fake_files *f)
 
 static bool break_locked(struct fake_files *f, const struct smb2_break *brk)
 {
-	struct smb2_hdr hdr = {.command = SMB2_OPLOCK_BREAK,
-			       .flags = SMB2_FLAGS_SERVER_TO_REDIR,
-			       .message_id = SMB2_UNSOLICITED_MESSAGE_ID};
 	uint8_t bytes[SMB2_HDR_SIZE + 64];
-	size_t len = smb2_break_notification_encode(bytes, sizeof(bytes), brk);
 
 	if (f->conn == NULL)
 		return false;
-	(void)smb2_hdr_encode(bytes, sizeof(bytes), &hdr);
-	fake_send_message(f->conn, bytes, len);
+	fake_send_message(f->conn, bytes, fake_break_encode(bytes, sizeof(bytes), 0, brk));
 	return true;
 }
 

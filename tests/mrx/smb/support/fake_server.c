@@ -245,6 +245,79 @@ void fake_answer_close(struct fake_conn *c)
 	fake_send_answer(c);
 }
 
+void fake_answer_output(struct fake_conn *c, struct wire_slice output)
+{
+	struct smb2_hdr hdr = fake_answer_header(c, STATUS_OK);
+
+	fake_seal_answer(c, &hdr, smb2_output_response_encode(c->out, FAKE_MESSAGE_MAX, output));
+	fake_send_answer(c);
+}
+
+void fake_answer_open(struct fake_conn *c, struct smb2_create_response *rsp, const struct smb2_lease *grant)
+{
+	struct smb2_hdr hdr = fake_answer_header(c, STATUS_OK);
+	uint8_t bytes[128];
+	struct smb2_create_context_list list = {.buf = bytes, .cap = sizeof(bytes)};
+
+	if (grant != NULL && smb2_lease_append(&list, grant)) {
+		rsp->oplock_level = SMB2_OPLOCK_LEVEL_LEASE;
+		rsp->contexts = smb2_create_context_list_slice(&list);
+	}
+	fake_seal_answer(c, &hdr, smb2_create_response_encode(c->out, FAKE_MESSAGE_MAX, rsp));
+	fake_send_answer(c);
+}
+
+bool fake_answer_ack(struct fake_conn *c, struct smb2_break *ack)
+{
+	struct smb2_hdr hdr = fake_answer_header(c, STATUS_OK);
+
+	if (!smb2_break_ack_decode(&c->request, ack))
+		return false;
+	fake_seal_answer(c, &hdr, smb2_break_ack_encode(c->out, FAKE_MESSAGE_MAX, ack));
+	fake_send_answer(c);
+	return true;
+}
+
+/* ---- leases and names -------------------------------------------------------------------------------- */
+
+bool fake_lease_asked(const struct smb2_create_request *req, struct smb2_lease *lease)
+{
+	struct wire_slice data;
+
+	return smb2_create_context_find(req->contexts, SMB2_CREATE_LEASE, &data) &&
+	       smb2_lease_decode(data, lease);
+}
+
+bool fake_is_named(struct wire_slice name, const char *ascii)
+{
+	size_t i;
+
+	if (name.len != strlen(ascii) * 2)
+		return false;
+	for (i = 0; i < name.len / 2; i++)
+		if (name.p[2 * i] != (uint8_t)ascii[i] || name.p[2 * i + 1] != 0)
+			return false;
+	return true;
+}
+
+size_t fake_break_encode(uint8_t *to, size_t cap, uint64_t session_id, const struct smb2_break *brk)
+{
+	struct smb2_hdr hdr = {.command = SMB2_OPLOCK_BREAK,
+			       .flags = SMB2_FLAGS_SERVER_TO_REDIR,
+			       .session_id = session_id,
+			       .message_id = SMB2_UNSOLICITED_MESSAGE_ID};
+	size_t len = smb2_break_notification_encode(to, cap, brk);
+
+	(void)smb2_hdr_encode(to, cap, &hdr);
+	return len;
+}
+
+void fake_send_break(struct fake_conn *c, const struct smb2_break *brk)
+{
+	c->out_len = fake_break_encode(c->out, FAKE_MESSAGE_MAX, 0, brk);
+	fake_send_answer(c);
+}
+
 /* ---- the handshake ----------------------------------------------------------------------------------- */
 
 bool fake_negotiate(struct fake_conn *c)
@@ -385,6 +458,18 @@ bool fake_tree_connect(struct fake_conn *c)
 bool fake_handshake(struct fake_conn *c)
 {
 	return fake_negotiate(c) && fake_login(c) && fake_tree_connect(c);
+}
+
+void fake_serve(struct fake_conn *c, void (*answer)(struct fake_conn *c))
+{
+	if (!fake_handshake(c))
+		return;
+	while (fake_read(c)) {
+		size_t offset = 0;
+
+		while (smb2_compound_next(c->in, c->in_len, &offset, &c->request) == 1)
+			answer(c);
+	}
 }
 
 void fake_serve_end(struct fake_conn *c)

@@ -79,6 +79,21 @@ void fake_answer_pending(struct fake_conn *c, uint64_t async_id);
 void fake_answer_read(struct fake_conn *c, const void *data, uint32_t len);
 void fake_answer_create(struct fake_conn *c);
 void fake_answer_close(struct fake_conn *c);
+/* With what a query of any kind puts out. */
+void fake_answer_output(struct fake_conn *c, struct wire_slice output);
+/* Answers a CREATE; @grant: a lease, NULL: none. */
+void fake_answer_open(struct fake_conn *c, struct smb2_create_response *rsp, const struct smb2_lease *grant);
+/* Answers the acknowledgement of a break with what it says; false: it makes no sense, and is not answered. */
+bool fake_answer_ack(struct fake_conn *c, struct smb2_break *ack);
+
+/* The lease that a CREATE asks for; false: none. */
+bool fake_lease_asked(const struct smb2_create_request *req, struct smb2_lease *lease);
+/* Is a name of a request, in UTF-16, that one? */
+bool fake_is_named(struct wire_slice name, const char *ascii);
+/* The message of a break that nobody asked for; its length. */
+size_t fake_break_encode(uint8_t *to, size_t cap, uint64_t session_id, const struct smb2_break *brk);
+/* Sends it, by the server's thread. */
+void fake_send_break(struct fake_conn *c, const struct smb2_break *brk);
 
 /* Reads and answers; false when the stream ended or the request was another one. */
 bool fake_negotiate(struct fake_conn *c);
@@ -86,6 +101,8 @@ bool fake_login(struct fake_conn *c); /* after fake_negotiate() */
 bool fake_tree_connect(struct fake_conn *c);
 /* All three. */
 bool fake_handshake(struct fake_conn *c);
+/* All three, then each request of each message goes to @answer, until the stream ends. */
+void fake_serve(struct fake_conn *c, void (*answer)(struct fake_conn *c));
 /* Answers LOGOFF, TREE_DISCONNECT, ECHO and CLOSE until the stream ends. */
 void fake_serve_end(struct fake_conn *c);
 
