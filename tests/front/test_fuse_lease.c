@@ -3,18 +3,12 @@
  * requests, over the SMB driver and a scripted server that grants such leases, or says what it likes to who waits for a
  * change. No kernel, no mount.
  */
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "door_rig.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fuse.h>
 #include <poll.h>
-#include <stdatomic.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -46,8 +40,6 @@ static struct {
 } server;
 
 static struct fake_server fake;
-static struct door *door;
-static struct door_volume *volume;
 static struct rdr_fuse *fuse;
 static struct nt_thread *runner;
 static int kernel;
@@ -248,28 +240,8 @@ static int look_up(const char *name, struct reply *reply)
 	return answer_to(ask(FUSE_LOOKUP, FUSE_ROOT_ID, name, strlen(name) + 1), reply);
 }
 
-static void pass(unsigned int milliseconds)
-{
-	LARGE_INTEGER time = {.QuadPart = -(LONGLONG)milliseconds * 10000};
-
-	KeDelayExecutionThread(KernelMode, FALSE, &time);
-}
-
-static void await(atomic_uint *count, unsigned int wanted)
-{
-	ULONGLONG limit = KeQueryInterruptTime() + 300000000ull; /* 30 s */
-
-	while (atomic_load(count) < wanted) {
-		assert_true(KeQueryInterruptTime() < limit);
-		pass(1);
-	}
-}
-
 static void mount_it(uint16_t dialect)
 {
-	struct nt_config config = {.executive = NT_EXEC_POSIX, .seed = 7};
-	struct door_connect connect = {
-		.server = "127.0.0.1", .share = "s", .user = "alice", .password = "Passw0rd"};
 	struct rdr_fuse_options options = {
 		.size = sizeof(options), .mountpoint = "/", .actimeo_ms = TRUST_MS};
 	struct fuse_init_in in = {.major = FUSE_KERNEL_VERSION, .minor = 31, .max_readahead = 1 << 20};
@@ -280,10 +252,8 @@ static void mount_it(uint16_t dialect)
 	memset(&server, 0, sizeof(server));
 	server.news = (uint32_t)STATUS_NOT_SUPPORTED;
 	assert_true(fake_start_as(&fake, dialect, LEASING, serve, NULL));
-	connect.port = fake.port;
-	assert_true(NT_SUCCESS(nt_initialize(&config)));
-	assert_int_equal(door_start(door_builtin_driver("smb"), &door), STATUS_SUCCESS);
-	assert_int_equal(door_volume_connect(door, NULL, &connect, &volume), STATUS_SUCCESS);
+	assert_true(door_rig_start());
+	assert_int_equal(door_rig_connect(fake.port, NULL), STATUS_SUCCESS);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
 	kernel = pair[0];
 	options.device = pair[1];
@@ -298,10 +268,9 @@ static void unmount_it(void)
 	nt_thread_join(runner);
 	rdr_fuse_destroy(fuse);
 	close(kernel);
-	door_volume_disconnect(volume);
-	assert_int_equal(door_stop(door), STATUS_SUCCESS);
+	door_rig_disconnect();
+	assert_true(door_rig_stop());
 	fake_stop(&fake);
-	assert_int_equal(nt_shutdown(stderr), 0);
 }
 
 /* Looks names up that are not there, until the server need not be asked; the names differ from call to call. */

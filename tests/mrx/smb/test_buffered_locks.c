@@ -39,14 +39,6 @@ static NTSTATUS record_lock(const struct door_opened *opened, uint64_t owner, ui
 	return w.status;
 }
 
-static void break_to(uint32_t from, uint32_t to)
-{
-	struct smb2_break brk = fake_lease_break(&files, from, to, 2);
-
-	assert_true(fake_files_break(&files, &brk));
-	assert_true(fake_files_wait(&files, SMB2_OPLOCK_BREAK, 1));
-}
-
 /* Where the first request of that kind stands in what came; -1: nowhere. */
 static int place_of(uint16_t command)
 {
@@ -90,7 +82,7 @@ static void test_sent_before_the_acknowledgement(void **state)
 	assert_int_equal(record_lock(&opened, 1, 40, 50, DOOR_UNLOCKED, NULL), STATUS_SUCCESS);
 	assert_int_equal(fake_files_count(&files, SMB2_LOCK), 0);
 
-	break_to(RWH, RH);
+	break_lease(RWH, RH);
 	assert_int_equal(fake_files_last_ack(&files).new_state, RH);
 	assert_int_equal(fake_files_count(&files, SMB2_LOCK), 1);
 	place = place_of(SMB2_LOCK);
@@ -155,7 +147,7 @@ static void test_data_locks_answer(void **state)
 	assert_int_equal(record_lock(&opened, 1, 0, 10, DOOR_EXCLUSIVE, NULL), STATUS_SUCCESS);
 	assert_int_equal(write_text(&opened, "behind", 0), STATUS_SUCCESS);
 	assert_int_equal(fake_files_count(&files, SMB2_WRITE), 0);
-	break_to(RWH, 0);
+	break_lease(RWH, 0);
 	assert_true(place_of(SMB2_WRITE) >= 0);
 	assert_true(place_of(SMB2_WRITE) < place_of(SMB2_LOCK));
 	assert_true(place_of(SMB2_LOCK) < place_of(SMB2_OPLOCK_BREAK));
@@ -182,7 +174,7 @@ static void test_refused(void **state)
 	keep(&keeper, &holder);
 	assert_int_equal(record_lock(&holder, 1, 0, 10, DOOR_EXCLUSIVE, NULL), STATUS_SUCCESS);
 	assert_int_equal(record_lock(&holder, 1, 20, 30, DOOR_EXCLUSIVE, NULL), STATUS_SUCCESS);
-	break_to(RWH, RH);
+	break_lease(RWH, RH);
 	assert_int_equal(fake_files_count(&files, SMB2_LOCK), 3); /* both, and each by itself */
 	assert_true(is_purged(&keeper));
 	assert_int_equal(door_flush(holder.file, NULL), STATUS_FILE_FORCED_CLOSED);
@@ -255,7 +247,7 @@ static void test_under_an_oplock(void **state)
 	close_file(&opened);
 }
 
-#define LOCK_TEST(fn) cmocka_unit_test_setup_teardown(fn, rig_set_up, rig_tear_down)
+#define LOCK_TEST(fn) RIG_TEST(fn)
 
 int main(void)
 {

@@ -2,18 +2,7 @@
  * test_folder_leases.c - leases on folders: asked for where the server has them, named by what we change below, ended by
  * a break, which is acknowledged.
  */
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
-#include <stdint.h>
-#include <cmocka.h>
-
-#include <stdatomic.h>
-#include <stdio.h>
-
-#include "front/door/door.h"
-#include "cache.h"
-
+#include "support/door_rig.h"
 #include "support/fake_server.h"
 
 #define LEASING (SMB2_GLOBAL_CAP_LARGE_MTU | SMB2_GLOBAL_CAP_LEASING)
@@ -30,8 +19,6 @@ static struct {
 } server;
 
 static struct fake_server fake;
-static struct door *door;
-static struct door_volume *volume;
 
 /* ---- the server ------------------------------------------------------------------------------------- */
 
@@ -113,41 +100,27 @@ static void serve(struct fake_conn *f)
 
 static void connect_to(uint16_t dialect, uint32_t capabilities)
 {
-	struct nt_config config = {.executive = NT_EXEC_POSIX, .seed = 7};
-	struct door_connect connect = {
-		.server = "127.0.0.1", .share = "s", .user = "alice", .password = "Passw0rd"};
-
 	memset(&server, 0, sizeof(server));
 	server.grants = R_AND_H;
 	assert_true(fake_start_as(&fake, dialect, capabilities, serve, NULL));
-	connect.port = fake.port;
-	assert_true(NT_SUCCESS(nt_initialize(&config)));
-	assert_int_equal(door_start(door_builtin_driver("smb"), &door), STATUS_SUCCESS);
-	assert_int_equal(door_volume_connect(door, NULL, &connect, &volume), STATUS_SUCCESS);
+	assert_true(door_rig_start());
+	assert_int_equal(door_rig_connect(fake.port, NULL), STATUS_SUCCESS);
 }
 
 static void disconnect(void)
 {
-	door_volume_disconnect(volume);
-	assert_int_equal(door_stop(door), STATUS_SUCCESS);
+	door_rig_disconnect();
+	assert_true(door_rig_stop());
 	fake_stop(&fake);
-	assert_int_equal(nt_shutdown(stderr), 0);
 }
 
 static NTSTATUS open_name(const char *path, ACCESS_MASK access, ULONG disposition, ULONG options, ULONG query,
 			  struct door_opened *opened)
 {
-	struct door_open open = {.access = access,
-				 .share = FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE,
-				 .disposition = disposition,
-				 .options = options,
-				 .query = query};
-	NTSTATUS status = door_name_from_posix(path, &open.path);
+	struct door_open open = {
+		.access = access, .disposition = disposition, .options = options, .query = query};
 
-	assert_int_equal(status, STATUS_SUCCESS);
-	status = door_open(volume, NULL, &open, opened);
-	door_name_free(&open.path);
-	return status;
+	return door_rig_open(path, open, opened);
 }
 
 static void open_folder(const char *path, struct door_opened *opened)
@@ -172,61 +145,6 @@ static bool names_parent(const uint8_t *key)
 	return atomic_load(&server.asked) && server.lease.version == 2 &&
 	       (server.lease.flags & SMB2_LEASE_FLAG_PARENT_LEASE_KEY_SET) != 0 &&
 	       memcmp(server.lease.parent_key, key, SMB2_LEASE_KEY_SIZE) == 0;
-}
-
-struct keeper {
-	struct nt_cache_map *map;
-	atomic_uint purged;
-	KEVENT released;
-};
-
-static NTSTATUS keeper_flush(void *context, LONGLONG offset, ULONG length)
-{
-	(void)context;
-	(void)offset;
-	(void)length;
-	return STATUS_SUCCESS;
-}
-
-static BOOLEAN keeper_purge(void *context, LONGLONG offset, ULONG length)
-{
-	struct keeper *keeper = context;
-
-	(void)offset;
-	(void)length;
-	atomic_fetch_add(&keeper->purged, 1);
-	return TRUE;
-}
-
-static void keeper_release(void *context)
-{
-	KeSetEvent(&((struct keeper *)context)->released, IO_NO_INCREMENT, FALSE);
-}
-
-static const struct nt_cache_ops keeper_ops = {keeper_flush, keeper_purge, keeper_release};
-
-static void keep(struct keeper *keeper, const struct door_opened *opened)
-{
-	memset(keeper, 0, sizeof(*keeper));
-	KeInitializeEvent(&keeper->released, NotificationEvent, FALSE);
-	assert_int_equal(door_cache_attach(opened, &keeper_ops, keeper, &keeper->map), STATUS_SUCCESS);
-}
-
-static void keep_no_more(struct keeper *keeper)
-{
-	nt_cache_detach(keeper->map);
-	KeWaitForSingleObject(&keeper->released, Executive, KernelMode, FALSE, NULL);
-}
-
-static void await(atomic_uint *count, unsigned int wanted)
-{
-	ULONGLONG limit = KeQueryInterruptTime() + 100000000ull; /* 10 s */
-	LARGE_INTEGER tick = {.QuadPart = -10000};
-
-	while (atomic_load(count) < wanted) {
-		assert_true(KeQueryInterruptTime() < limit);
-		KeDelayExecutionThread(KernelMode, FALSE, &tick);
-	}
 }
 
 /* ---- tests ------------------------------------------------------------------------------------------ */
@@ -312,16 +230,16 @@ static void test_own_changes_name_the_folder(void **state)
 static void test_a_break_ends_it(void **state)
 {
 	struct door_opened opened, again;
-	struct keeper keeper;
+	static struct keeper keeper;
 
 	(void)state;
 	connect_to(SMB2_DIALECT_302, LEASING | SMB2_GLOBAL_CAP_DIRECTORY_LEASING);
 	open_folder("d", &opened);
 	keep(&keeper, &opened);
 	make_file("d/f");
-	assert_int_equal(atomic_load(&keeper.purged), 0);
+	assert_int_equal(KeReadStateEvent(&keeper.purged), 0);
 	make_file("break"); /* the server's word for: now */
-	await(&keeper.purged, 1);
+	assert_true(is_purged(&keeper));
 	await(&server.acknowledged, 1);
 	assert_int_equal(server.acknowledged_state, SMB2_LEASE_READ_CACHING);
 	keep_no_more(&keeper);

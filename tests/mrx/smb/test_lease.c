@@ -21,7 +21,6 @@ static void expect_nothing_kept(void)
 static void test_grant_of_more_than_asked(void **state)
 {
 	struct door_opened opened;
-	struct smb2_break brk;
 
 	(void)state;
 	files.has_grant = true;
@@ -30,9 +29,7 @@ static void test_grant_of_more_than_asked(void **state)
 	opened = open_for("f", FILE_READ_DATA);
 	assert_int_equal(files.asked.state, RH);
 	assert_false(opened.read_caching);
-	brk = fake_lease_break(&files, RWH, RH, 2);
-	assert_true(fake_files_break(&files, &brk));
-	assert_true(fake_files_wait(&files, SMB2_OPLOCK_BREAK, 1));
+	break_lease(RWH, RH);
 	assert_int_equal(fake_files_last_ack(&files).new_state & ~(uint32_t)RH, 0);
 	close_file(&opened);
 }
@@ -81,15 +78,13 @@ static void test_break_twice(void **state)
 {
 	struct door_opened opened;
 	static struct keeper keeper;
-	struct smb2_break brk;
 
 	(void)state;
 	connect_with(NULL);
 	opened = open_for("f", FILE_READ_DATA);
 	keep(&keeper, &opened);
-	brk = fake_lease_break(&files, RH, 0, 2);
-	assert_true(fake_files_break(&files, &brk));
-	assert_true(fake_files_break(&files, &brk));
+	send_break(RH, 0);
+	send_break(RH, 0);
 	assert_true(is_purged(&keeper));
 	assert_int_equal(keeper.acks_before, 0);
 	assert_true(fake_files_wait(&files, SMB2_OPLOCK_BREAK, 2));
@@ -114,9 +109,7 @@ static void test_break_of_what_is_not_held(void **state)
 	brk.lease_key[3] ^= 0xFF;
 	assert_true(fake_files_break(&files, &brk));
 	assert_int_equal(first_byte(&opened), 'a'); /* the connection has seen the break by now */
-	brk = fake_lease_break(&files, RH, R, 2);
-	assert_true(fake_files_break(&files, &brk));
-	assert_true(fake_files_wait(&files, SMB2_OPLOCK_BREAK, 1));
+	break_lease(RH, R);
 	assert_int_equal(fake_files_last_ack(&files).new_state, R);
 	assert_int_equal(KeReadStateEvent(&keeper.purged), 0);
 	keep_no_more(&keeper);
@@ -127,16 +120,13 @@ static void test_break_of_what_is_not_held(void **state)
 static void test_break_to_a_higher_state(void **state)
 {
 	struct door_opened opened;
-	struct smb2_break brk;
 
 	(void)state;
 	files.has_grant = true;
 	files.grant = R;
 	connect_with(NULL);
 	opened = open_for("f", FILE_READ_DATA);
-	brk = fake_lease_break(&files, RH, RWH, 2);
-	assert_true(fake_files_break(&files, &brk));
-	assert_true(fake_files_wait(&files, SMB2_OPLOCK_BREAK, 1));
+	break_lease(RH, RWH);
 	assert_int_equal(fake_files_last_ack(&files).new_state, R);
 	close_file(&opened);
 }
@@ -146,16 +136,13 @@ static void test_acknowledgement_refused(void **state)
 {
 	struct door_opened opened;
 	static struct keeper keeper;
-	struct smb2_break brk;
 
 	(void)state;
 	files.ack_status = WIRE_UNSUCCESSFUL;
 	connect_with(NULL);
 	opened = open_for("f", FILE_READ_DATA);
 	keep(&keeper, &opened);
-	brk = fake_lease_break(&files, RH, R, 2);
-	assert_true(fake_files_break(&files, &brk));
-	assert_true(fake_files_wait(&files, SMB2_OPLOCK_BREAK, 1));
+	break_lease(RH, R);
 	assert_true(is_purged(&keeper));
 	assert_int_equal(first_byte(&opened), 'a');
 	keep_no_more(&keeper);
@@ -167,7 +154,6 @@ static void test_acknowledgement_unanswered(void **state)
 {
 	struct door_opened opened;
 	static struct keeper keeper;
-	struct smb2_break brk;
 	char byte;
 	ULONG n;
 
@@ -176,9 +162,7 @@ static void test_acknowledgement_unanswered(void **state)
 	connect_with("timeout=1,echo_interval=1");
 	opened = open_for("f", FILE_READ_DATA);
 	keep(&keeper, &opened);
-	brk = fake_lease_break(&files, RH, R, 2);
-	assert_true(fake_files_break(&files, &brk));
-	assert_true(fake_files_wait(&files, SMB2_OPLOCK_BREAK, 1));
+	break_lease(RH, R);
 	assert_true(is_purged(&keeper));
 	assert_false(NT_SUCCESS(door_read(opened.file, NULL, &byte, 1, 0, &n)));
 	keep_no_more(&keeper);
@@ -208,23 +192,15 @@ static void test_break_before_the_creates_answer(void **state)
 static void test_break_writes_back_first(void **state)
 {
 	struct door_opened opened;
-	struct smb2_break brk;
-	unsigned int written = 0;
 
 	(void)state;
 	connect_with(NULL);
 	opened = open_for("f", FILE_READ_DATA | FILE_WRITE_DATA);
 	assert_int_equal(write_text(&opened, "promised", 0), STATUS_SUCCESS);
 	assert_int_equal(fake_files_count(&files, SMB2_WRITE), 0); /* kept under W */
-	brk = fake_lease_break(&files, RWH, 0, 2);
-	assert_true(fake_files_break(&files, &brk));
-	assert_true(fake_files_wait(&files, SMB2_OPLOCK_BREAK, 1));
-	fake_files_lock(&files);
-	for (unsigned int i = 0; i < files.log_count && files.log[i].command != SMB2_OPLOCK_BREAK; i++)
-		written += files.log[i].command == SMB2_WRITE;
-	assert_int_equal(written, 1);
+	break_lease(RWH, 0);
+	assert_int_equal(count_before_ack(SMB2_WRITE), 1);
 	assert_memory_equal(files.data, "promised", 8);
-	fake_files_unlock(&files);
 	close_file(&opened);
 }
 
@@ -308,7 +284,6 @@ static void test_write_back_refused(void **state)
 {
 	struct door_opened opened;
 	static struct keeper keeper;
-	struct smb2_break brk;
 
 	(void)state;
 	connect_with(NULL);
@@ -318,8 +293,7 @@ static void test_write_back_refused(void **state)
 	fake_files_lock(&files);
 	files.write_status = WIRE_DISK_FULL;
 	fake_files_unlock(&files);
-	brk = fake_lease_break(&files, RWH, RH, 2);
-	assert_true(fake_files_break(&files, &brk));
+	send_break(RWH, RH);
 	assert_true(is_purged(&keeper));
 	assert_int_equal(fake_files_count(&files, SMB2_OPLOCK_BREAK), 0);
 	keep_no_more(&keeper);
@@ -460,30 +434,27 @@ static void test_file_id_that_changes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_grant_of_more_than_asked, rig_set_up, rig_tear_down),
-		cmocka_unit_test_setup_teardown(test_grant_of_unknown_bits, rig_set_up, rig_tear_down),
-		cmocka_unit_test_setup_teardown(test_grant_of_another_key, rig_set_up, rig_tear_down),
-		cmocka_unit_test_setup_teardown(test_grant_of_an_oplock, rig_set_up, rig_tear_down),
-		cmocka_unit_test_setup_teardown(test_break_twice, rig_set_up, rig_tear_down),
-		cmocka_unit_test_setup_teardown(test_break_of_what_is_not_held, rig_set_up, rig_tear_down),
-		cmocka_unit_test_setup_teardown(test_break_to_a_higher_state, rig_set_up, rig_tear_down),
-		cmocka_unit_test_setup_teardown(test_acknowledgement_refused, rig_set_up, rig_tear_down),
-		cmocka_unit_test_setup_teardown(test_acknowledgement_unanswered, rig_set_up, rig_tear_down),
-		cmocka_unit_test_setup_teardown(test_break_before_the_creates_answer, rig_set_up,
-						rig_tear_down),
-		cmocka_unit_test_setup_teardown(test_break_writes_back_first, rig_set_up, rig_tear_down),
-		cmocka_unit_test_setup_teardown(test_lost_before_the_creates_answer_is_read, rig_set_up,
-						rig_tear_down),
-		cmocka_unit_test_setup_teardown(test_break_without_acknowledgement, rig_set_up,
-						rig_tear_down),
-		cmocka_unit_test_setup_teardown(test_break_of_a_closing_handle, rig_set_up, rig_tear_down),
-		cmocka_unit_test_setup_teardown(test_write_back_refused, rig_set_up, rig_tear_down),
-		cmocka_unit_test_setup_teardown(test_lost_with_data, rig_set_up, rig_tear_down),
-		cmocka_unit_test_setup_teardown(test_epoch_that_jumps, rig_set_up, rig_tear_down),
-		cmocka_unit_test_setup_teardown(test_epoch_that_wraps, rig_set_up, rig_tear_down),
-		cmocka_unit_test_setup_teardown(test_size_that_contradicts, rig_set_up, rig_tear_down),
-		cmocka_unit_test_setup_teardown(test_time_that_contradicts, rig_set_up, rig_tear_down),
-		cmocka_unit_test_setup_teardown(test_file_id_that_changes, rig_set_up, rig_tear_down),
+		RIG_TEST(test_grant_of_more_than_asked),
+		RIG_TEST(test_grant_of_unknown_bits),
+		RIG_TEST(test_grant_of_another_key),
+		RIG_TEST(test_grant_of_an_oplock),
+		RIG_TEST(test_break_twice),
+		RIG_TEST(test_break_of_what_is_not_held),
+		RIG_TEST(test_break_to_a_higher_state),
+		RIG_TEST(test_acknowledgement_refused),
+		RIG_TEST(test_acknowledgement_unanswered),
+		RIG_TEST(test_break_before_the_creates_answer),
+		RIG_TEST(test_break_writes_back_first),
+		RIG_TEST(test_lost_before_the_creates_answer_is_read),
+		RIG_TEST(test_break_without_acknowledgement),
+		RIG_TEST(test_break_of_a_closing_handle),
+		RIG_TEST(test_write_back_refused),
+		RIG_TEST(test_lost_with_data),
+		RIG_TEST(test_epoch_that_jumps),
+		RIG_TEST(test_epoch_that_wraps),
+		RIG_TEST(test_size_that_contradicts),
+		RIG_TEST(test_time_that_contradicts),
+		RIG_TEST(test_file_id_that_changes),
 	};
 
 	return cmocka_run_group_tests(tests, rig_start, rig_stop);

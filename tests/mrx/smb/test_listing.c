@@ -4,17 +4,7 @@
  * One folder with as many entries as a test wants, and a server that gives them in pages, and does one thing wrong at the
  * query that it is told to.
  */
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
-#include <stdint.h>
-#include <cmocka.h>
-
-#include <stdatomic.h>
-#include <stdio.h>
-
-#include "front/door/door.h"
-#include "nt_exec.h"
+#include "support/door_rig.h"
 
 #include "mrx/smb/wire/fscc.h"
 
@@ -53,8 +43,6 @@ static struct {
 } server;
 
 static struct fake_server fake;
-static struct door *door;
-static struct door_volume *volume;
 static UCHAR batch[BATCH] __attribute__((aligned(8)));
 static unsigned int seen[ENTRIES_MAX];
 
@@ -209,46 +197,32 @@ static void serve(struct fake_conn *f)
 
 static int set_up(void **state)
 {
-	struct nt_config config = {.executive = NT_EXEC_POSIX, .seed = 7};
-	struct door_connect connect = {
-		.server = "127.0.0.1", .share = "s", .user = "alice", .password = "Passw0rd"};
-
 	(void)state;
 	memset(&server, 0, sizeof(server));
 	if (!fake_start_as(&fake, SMB2_DIALECT_302, CAPABILITIES, serve, NULL))
 		return -1;
-	connect.port = fake.port;
-	return NT_SUCCESS(nt_initialize(&config)) &&
-			       NT_SUCCESS(door_start(door_builtin_driver("smb"), &door)) &&
-			       NT_SUCCESS(door_volume_connect(door, NULL, &connect, &volume))
-		       ? 0
-		       : -1;
+	return door_rig_start() && NT_SUCCESS(door_rig_connect(fake.port, NULL)) ? 0 : -1;
 }
 
 static int tear_down(void **state)
 {
 	(void)state;
-	door_volume_disconnect(volume);
-	if (door_stop(door) != STATUS_SUCCESS)
+	door_rig_disconnect();
+	if (!door_rig_stop())
 		return -1;
 	fake_stop(&fake);
-	return nt_shutdown(stderr) == 0 ? 0 : -1;
+	return 0;
 }
 
 static NTSTATUS try_open(struct door_opened *opened)
 {
 	struct door_open open = {.access = FILE_LIST_DIRECTORY | SYNCHRONIZE,
-				 .share = FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE,
 				 .disposition = FILE_OPEN,
 				 .options = FILE_DIRECTORY_FILE,
 				 .query = DOOR_QUERY_LIST};
-	NTSTATUS status;
 
 	memset(opened, 0, sizeof(*opened));
-	assert_int_equal(door_name_from_posix("d", &open.path), STATUS_SUCCESS);
-	status = door_open(volume, NULL, &open, opened);
-	door_name_free(&open.path);
-	return status;
+	return door_rig_open("d", open, opened);
 }
 
 static struct door_opened open_folder(void)

@@ -22,18 +22,6 @@ static void break_oplock(uint64_t handle, uint8_t level)
 	assert_true(fake_files_break(&files, &brk));
 }
 
-/* How many requests of a kind came before the first acknowledgement. */
-static unsigned int count_before_ack(uint16_t command)
-{
-	unsigned int n = 0;
-
-	fake_files_lock(&files);
-	for (unsigned int i = 0; i < files.log_count && files.log[i].command != SMB2_OPLOCK_BREAK; i++)
-		n += files.log[i].command == command;
-	fake_files_unlock(&files);
-	return n;
-}
-
 /* A batch oplock lets writes be kept; its break to level II writes first and leaves the pages; the next takes them. */
 static void test_batch_oplock(void **state)
 {
@@ -209,18 +197,14 @@ static void test_level_two_oplock(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_batch_oplock, rig_set_up, rig_tear_down),
-		cmocka_unit_test_setup_teardown(test_batch_oplock_of_a_sleeping_handle, rig_set_up,
-						rig_tear_down),
-		cmocka_unit_test_setup_teardown(test_batch_oplock_broken_by_ourselves, rig_set_up,
-						rig_tear_down),
-		cmocka_unit_test_setup_teardown(test_sleeping_handle_gives_way, rig_set_up, rig_tear_down),
-		cmocka_unit_test_setup_teardown(test_oplock_broken_before_the_creates_answer, rig_set_up,
-						rig_tear_down),
-		cmocka_unit_test_setup_teardown(test_oplock_acknowledgement_refused, rig_set_up,
-						rig_tear_down),
-		cmocka_unit_test_setup_teardown(test_oplock_lost, rig_set_up, rig_tear_down),
-		cmocka_unit_test_setup_teardown(test_level_two_oplock, rig_set_up, rig_tear_down),
+		RIG_TEST(test_batch_oplock),
+		RIG_TEST(test_batch_oplock_of_a_sleeping_handle),
+		RIG_TEST(test_batch_oplock_broken_by_ourselves),
+		RIG_TEST(test_sleeping_handle_gives_way),
+		RIG_TEST(test_oplock_broken_before_the_creates_answer),
+		RIG_TEST(test_oplock_acknowledgement_refused),
+		RIG_TEST(test_oplock_lost),
+		RIG_TEST(test_level_two_oplock),
 	};
 
 	return cmocka_run_group_tests(tests, rig_start, rig_stop);

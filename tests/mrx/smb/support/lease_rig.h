@@ -1,21 +1,10 @@
 /*
- * lease_rig.h - the whole engine, from the door to a scripted server, and a keeper of pages.
- *
- * A keeper stands for a front end that keeps pages of a file: it learns when they must go. Keepers are static, so that a
- * test that failed leaves them usable.
+ * lease_rig.h - the whole engine, from the door to the one file of a scripted server, its leases and its breaks.
  */
 #ifndef SMB_LEASE_RIG_H
 #define SMB_LEASE_RIG_H
 
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
-#include <stdint.h>
-#include <cmocka.h>
-
-#include "front/door/door.h"
-#include "cache.h"
-
+#include "door_rig.h"
 #include "fake_files.h"
 
 #define R SMB2_LEASE_READ_CACHING
@@ -25,14 +14,7 @@
 #define WIRE_UNSUCCESSFUL 0xC0000001u
 #define WIRE_DISK_FULL 0xC000007Fu
 
-extern struct door_volume *volume;
 extern struct fake_files files;
-
-struct keeper {
-	struct nt_cache_map *map;
-	KEVENT purged;
-	unsigned int acks_before; /* acknowledgements that the server had when the pages went */
-};
 
 int rig_start(void **state);
 int rig_stop(void **state);
@@ -49,11 +31,13 @@ void close_file(struct door_opened *opened);
 /* As a read through the handle tells it. */
 char first_byte(const struct door_opened *opened);
 NTSTATUS write_text(const struct door_opened *opened, const char *text, uint64_t offset);
-void keep(struct keeper *keeper, const struct door_opened *opened);
-/* False: the grant has ended already. */
-bool keep_if_granted(struct keeper *keeper, const struct door_opened *opened);
-/* False: not within 10 s. */
-bool is_purged(struct keeper *keeper);
-void keep_no_more(struct keeper *keeper);
+/* A break of the lease that was asked for last, in its next epoch. */
+void send_break(uint32_t from, uint32_t to);
+/* The same, and the server has the first acknowledgement when this returns. */
+void break_lease(uint32_t from, uint32_t to);
+/* How many requests of a kind came before the first acknowledgement. */
+unsigned int count_before_ack(uint16_t command);
+
+#define RIG_TEST(fn) cmocka_unit_test_setup_teardown(fn, rig_set_up, rig_tear_down)
 
 #endif
