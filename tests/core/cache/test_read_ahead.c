@@ -3,7 +3,7 @@
  *
  * The server is a file of one pattern; a version number that a test raises changes every byte of it.
  */
-#include "../support/rec.h"
+#include "../support/cache_rig.h"
 
 #define MB (1 << 20)
 #define PIECE (128 * 1024)
@@ -104,18 +104,9 @@ static UCHAR buffer[PIECE];
 /* Reads and looks at every byte. */
 static ULONG_PTR get(PFILE_OBJECT file, LONGLONG at, ULONG length)
 {
-	struct req *r = file_read_make(file, at, 0, false);
 	ULONG_PTR moved = 0;
-	NTSTATUS status;
+	NTSTATUS status = transfer_as(file, IRP_MJ_READ, irp_flags, at, buffer, length, &moved);
 
-	r->mdl = IoAllocateMdl(buffer, length, FALSE, FALSE, NULL);
-	assert_non_null(r->mdl);
-	MmBuildMdlForNonPagedPool(r->mdl);
-	r->irp->MdlAddress = r->mdl;
-	r->irp->UserBuffer = buffer;
-	r->irp->Flags |= irp_flags;
-	req_sp(r)->Parameters.Read.Length = length;
-	status = req_run(r, &moved);
 	if (at >= server.size)
 		assert_int_equal(status, STATUS_END_OF_FILE);
 	else
@@ -262,38 +253,15 @@ static void test_at_the_end_of_all_files(void **state)
 	file_close(file);
 }
 
-static NTSTATUS NTAPI break_compute(PMRX_SRV_OPEN so, PVOID context, PULONG state)
-{
-	(void)so;
-	(void)context;
-	*state = 0;
-	return STATUS_SUCCESS;
-}
-
-static NTSTATUS NTAPI break_complete(PRX_CONTEXT rxc, PMRX_SRV_OPEN so, PVOID context)
-{
-	(void)rxc;
-	(void)so;
-	(void)context;
-	return STATUS_SUCCESS;
-}
-
 /* The end of the grant ends it too. */
 static void test_not_across_a_break(void **state)
 {
 	PFILE_OBJECT file = open_a();
-	PRX_CONTEXT rxc = RxCreateRxContext(NULL, rec.device, RX_CONTEXT_FLAG_WAIT);
 
 	(void)state;
 	for (unsigned int i = 0; i < 10; i++)
 		(void)get(file, (LONGLONG)i * PIECE, PIECE);
-	rec.device->Dispatch->MRxComputeNewBufferingState = break_compute;
-	rec.device->Dispatch->MRxCompleteBufferingStateChangeRequest = break_complete;
-	assert_int_equal(RxAcquireExclusiveFcb(rxc, fcb_of(file)), STATUS_SUCCESS);
-	RxIndicateChangeOfBufferingStateForSrvOpen(fcb_of(file)->pNetRoot->pSrvCall, fobx_of(file)->pSrvOpen,
-						   NULL, NULL);
-	RxReleaseFcb(rxc, fcb_of(file));
-	RxDereferenceAndDeleteRxContext(rxc);
+	take_back(file);
 	server.version++;
 	for (unsigned int i = 10; i < 60; i++)
 		(void)get(file, (LONGLONG)i * PIECE, PIECE);
@@ -352,15 +320,10 @@ static void read_part(void *context)
 
 	/* four readers of one handle, in turns, as the kernel's read-ahead does it */
 	for (; at + PIECE <= server.size; at += 4 * PIECE) {
-		struct req *r = file_read_make(shared_file, at, 0, false);
 		ULONG_PTR moved = 0;
 
-		r->mdl = IoAllocateMdl(mine, PIECE, FALSE, FALSE, NULL);
-		MmBuildMdlForNonPagedPool(r->mdl);
-		r->irp->MdlAddress = r->mdl;
-		r->irp->UserBuffer = mine;
-		req_sp(r)->Parameters.Read.Length = PIECE;
-		if (req_run(r, &moved) != STATUS_SUCCESS || moved != PIECE)
+		if (transfer_as(shared_file, IRP_MJ_READ, 0, at, mine, PIECE, &moved) != STATUS_SUCCESS ||
+		    moved != PIECE)
 			InterlockedIncrement(&wrong);
 		for (ULONG i = 0; i < PIECE; i += 97)
 			if (mine[i] != server_byte(at + i, 0))
@@ -371,18 +334,12 @@ static void read_part(void *context)
 
 static void test_several_readers(void **state)
 {
-	struct nt_thread *threads[4];
-
 	(void)state;
 	rec.quiet = true;
 	server.late = true;
 	wrong = 0;
 	shared_file = open_a();
-	for (ULONG_PTR i = 0; i < 4; i++)
-		assert_int_equal(nt_thread_create("reader", read_part, (void *)i, &threads[i]),
-				 STATUS_SUCCESS);
-	for (unsigned int i = 0; i < 4; i++)
-		nt_thread_join(threads[i]);
+	run_four(read_part);
 	assert_int_equal(wrong, 0);
 	file_close(shared_file);
 }

@@ -104,9 +104,15 @@ static NTSTATUS NTAPI server_set_info(PRX_CONTEXT rxc)
 	return STATUS_SUCCESS;
 }
 
+static LONGLONG server_size(void)
+{
+	return server.size;
+}
+
 void serve(void)
 {
 	RtlZeroMemory(&server, sizeof(server));
+	break_size = server_size;
 	KeInitializeSpinLock(&server.lock);
 	rec.buffering = KEEP;
 	rec.file_size = 0;
@@ -126,19 +132,7 @@ int filesrv_setup(void **state)
 
 NTSTATUS transfer(PFILE_OBJECT file, UCHAR major, LONGLONG at, void *data, ULONG length, ULONG_PTR *moved)
 {
-	struct req *r = major == IRP_MJ_READ ? file_read_make(file, at, 0, false)
-					     : file_write_make(file, at, 0, false);
-
-	r->mdl = IoAllocateMdl(data, length, FALSE, FALSE, NULL);
-	assert_non_null(r->mdl);
-	MmBuildMdlForNonPagedPool(r->mdl);
-	r->irp->MdlAddress = r->mdl;
-	r->irp->UserBuffer = data;
-	if (major == IRP_MJ_READ)
-		req_sp(r)->Parameters.Read.Length = length;
-	else
-		req_sp(r)->Parameters.Write.Length = length;
-	return req_run(r, moved);
+	return transfer_as(file, major, 0, at, data, length, moved);
 }
 
 void put(PFILE_OBJECT file, LONGLONG at, const void *data, ULONG length)

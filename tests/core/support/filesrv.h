@@ -6,7 +6,7 @@
 #ifndef RX_TEST_FILESRV_H
 #define RX_TEST_FILESRV_H
 
-#include "rec.h"
+#include "cache_rig.h"
 
 #define KEEP (FCB_STATE_WRITECACHING_ENABLED | FCB_STATE_READCACHING_ENABLED)
 #define BLOCK 65536
