@@ -254,3 +254,20 @@ def test_own_work_is_not_watched(folder, tap):
             pass
     told = [names for names in tap.sent if names in ("CHANGE_NOTIFY", "WATCH")]
     assert len(told) <= 60, len(told)
+
+
+def test_a_watch_has_ended_before_its_folder_is_removed(folder, tap):
+    """
+    A handle that is still there when the server removes a folder keeps the name: its parent cannot be removed then. The wait
+    for news holds the handle, so it must be over first, however long that takes.
+    """
+    os.mkdir(os.path.join(folder[0], "in"))
+    look_around(os.path.join(folder[0], "in"), tap)
+    tap.clear()
+    tap.latency = 0.03
+    try:
+        os.rmdir(os.path.join(folder[0], "in"))
+    finally:
+        tap.latency = 0
+    before = tap.sent[:tap.sent.index("CREATE+SET_INFO+CLOSE")]
+    assert "CLOSE" in before, tap.sent

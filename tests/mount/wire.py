@@ -3,6 +3,7 @@
 import socket
 import struct
 import threading
+import time
 
 COMMANDS = (
     "NEGOTIATE SESSION_SETUP LOGOFF TREE_CONNECT TREE_DISCONNECT CREATE CLOSE FLUSH READ WRITE LOCK IOCTL "
@@ -33,6 +34,7 @@ class Tap:
         self.target = port
         self.lock = threading.Lock()
         self.messages = []
+        self.latency = 0  # s that each answer takes
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
         self.sockets = []
@@ -69,6 +71,8 @@ class Tap:
                 if note:
                     held += data
                     note(held)
+                elif self.latency:
+                    time.sleep(self.latency)
                 sink.sendall(data)
         except OSError:
             pass

@@ -22,11 +22,10 @@
  */
 #include "watch_int.h"
 
-#define YOUNG (1000 * WATCH_MS)     /* used so lately that it makes no room for another folder */
-#define END_LIMIT (1000 * WATCH_MS) /* to wait for handles that are in the way */
-#define HOLD_OFF (1000 * WATCH_MS)  /* from the end of a watch to the next one of the folder */
-#define WATCHES_MAX 64u             /* of a mount */
-#define OPENS_PER_SECOND 32u        /* a walk through a tree does not stay anywhere */
+#define YOUNG (1000 * WATCH_MS)    /* used so lately that it makes no room for another folder */
+#define HOLD_OFF (1000 * WATCH_MS) /* from the end of a watch to the next one of the folder */
+#define WATCHES_MAX 64u            /* of a mount */
+#define OPENS_PER_SECOND 32u       /* a walk through a tree does not stay anywhere */
 
 void front_watch_put(struct front_watch *watch)
 {
@@ -72,6 +71,7 @@ static struct front_watch *watch_create(struct rdr_fuse *fuse, struct front_node
 	door_cancel_init(&watch->cancel);
 	watch->caller.cancel = &watch->cancel;
 	KeInitializeEvent(&watch->closed, NotificationEvent, FALSE);
+	KeInitializeEvent(&watch->told, NotificationEvent, FALSE);
 	KeInitializeEvent(&watch->released, NotificationEvent, FALSE);
 	return watch;
 }
@@ -178,7 +178,7 @@ static unsigned int end_some_below(struct rdr_fuse *fuse, struct front_node *top
 
 void front_watch_end_below(struct rdr_fuse *fuse, struct front_node *top)
 {
-	ULONGLONG until = KeQueryInterruptTime() + END_LIMIT;
+	ULONGLONG until = KeQueryInterruptTime() + WATCH_END_LIMIT;
 	struct front_watch *ending[16];
 	unsigned int count, i;
 

@@ -8,9 +8,10 @@
 
 #include "front/fuse/fuse_int.h"
 
-#define WATCH_MS 10000ull            /* in 100 ns */
-#define WATCH_IDLE (5000 * WATCH_MS) /* without a lookup or a listing */
-#define WATCH_EXPECTED_MAX 32u       /* changes of ours that are not told yet */
+#define WATCH_MS 10000ull                 /* in 100 ns */
+#define WATCH_END_LIMIT (1000 * WATCH_MS) /* to wait for handles that are in the way */
+#define WATCH_IDLE (5000 * WATCH_MS)      /* without a lookup or a listing */
+#define WATCH_EXPECTED_MAX 32u            /* changes of ours that are not told yet */
 #define WATCH_BUFFER_BYTES 4096u
 
 /* A change of ours, which the server tells like anybody's. */
@@ -44,6 +45,7 @@ struct front_watch {
 	unsigned int next_expected;
 	struct expected_change expected[WATCH_EXPECTED_MAX];
 	KEVENT closed;
+	KEVENT told;     /* the request that waited is over, and holds the handle no more */
 	NTSTATUS status; /* of the answer */
 	ULONG_PTR information;
 	UCHAR buffer[WATCH_BUFFER_BYTES] __attribute__((aligned(8)));

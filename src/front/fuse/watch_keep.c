@@ -92,13 +92,28 @@ static void open_locked(struct front_watch *watch)
 		front_watch_arm_locked(watch);
 }
 
+/*
+ * A request that waits holds the handle: closed before that is over, the handle would be there for a moment longer, and whoever
+ * waits for its end to remove or to move the folder would come too early. A server that is silent is not waited for.
+ */
+static void end_wait(struct front_watch *watch)
+{
+	LARGE_INTEGER limit = {.QuadPart = -(LONGLONG)WATCH_END_LIMIT};
+
+	door_cancel_fire(&watch->cancel);
+	(void)KeWaitForSingleObject(&watch->told, Executive, KernelMode, FALSE, &limit);
+}
+
 static void close_locked(struct front_watch *watch)
 {
 	struct front_watches *all = &watch->fuse->watches;
 	struct door_file *file = watch->file;
+	bool waits = watch->waiting && watch->map == NULL;
 
 	watch->file = NULL;
 	ExReleaseFastMutex(&all->mutex);
+	if (waits)
+		end_wait(watch);
 	if (watch->map != NULL) {
 		nt_cache_detach(watch->map);
 		KeWaitForSingleObject(&watch->released, Executive, KernelMode, FALSE,

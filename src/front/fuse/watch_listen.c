@@ -179,6 +179,7 @@ void front_watch_answered(void *context, NTSTATUS status, ULONG_PTR information)
 	KeAcquireSpinLock(&all->lock, &irql);
 	watch->status = status;
 	watch->information = information;
+	KeSetEvent(&watch->told, IO_NO_INCREMENT, FALSE);
 	InsertTailList(&all->answered, &watch->answer_link);
 	KeReleaseSpinLock(&all->lock, irql);
 	KeSetEvent(&all->answer, IO_NO_INCREMENT, FALSE);
@@ -190,6 +191,7 @@ void front_watch_arm_locked(struct front_watch *watch)
 
 	watch->rest_until = 0;
 	watch->waiting = watch->sending = true;
+	KeClearEvent(&watch->told);
 	ExReleaseFastMutex(&all->mutex);
 	/* The answer may come, and be looked at, before this returns. */
 	door_notify_async(watch->file, &watch->caller, watch->buffer, WATCH_BUFFER_BYTES, FILTER,
