@@ -151,17 +151,7 @@ static void test_disposition(void **state)
 
 static NTSTATUS rename_to(PFILE_OBJECT file, const WCHAR *name)
 {
-	struct {
-		FILE_RENAME_INFORMATION info;
-		WCHAR more[64];
-	} rename;
-	UNICODE_STRING s;
-
-	RtlZeroMemory(&rename, sizeof(rename));
-	RtlInitUnicodeString(&s, name);
-	rename.info.FileNameLength = s.Length;
-	RtlCopyMemory(rename.info.FileName, s.Buffer, s.Length);
-	return req_run(file_set_make(file, FileRenameInformation, &rename, sizeof(rename)), NULL);
+	return req_run(file_name_make(file, FileRenameInformation, name, false), NULL);
 }
 
 static void assert_path(PFILE_OBJECT file, const WCHAR *path)

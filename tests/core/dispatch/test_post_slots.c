@@ -187,18 +187,6 @@ static void test_B_FSP_rules_01_set_file_information(void **state)
 	file_close(file);
 }
 
-static struct req *name_make(PFILE_OBJECT file, FILE_INFORMATION_CLASS cls)
-{
-	static const WCHAR name[] = u"\\b";
-	UCHAR buffer[sizeof(FILE_RENAME_INFORMATION) + sizeof(name)];
-	PFILE_RENAME_INFORMATION info = (PFILE_RENAME_INFORMATION)buffer;
-
-	RtlZeroMemory(buffer, sizeof(buffer));
-	info->FileNameLength = sizeof(name) - sizeof(WCHAR);
-	RtlCopyMemory(info->FileName, name, info->FileNameLength);
-	return file_set_make(file, cls, buffer, sizeof(buffer));
-}
-
 /* The table of names, and the number of a file's names, change with the server's answer. */
 static void test_B_FSP_rules_01_names(void **state)
 {
@@ -207,20 +195,22 @@ static void test_B_FSP_rules_01_names(void **state)
 
 	(void)state;
 	answer = STATUS_OBJECT_NAME_COLLISION;
-	assert_int_equal(run_posted(name_make(file, FileRenameInformation), NULL),
+	assert_int_equal(run_posted(file_name_make(file, FileRenameInformation, u"\\b", false), NULL),
 			 STATUS_OBJECT_NAME_COLLISION);
 	assert_int_equal(fcb_of(file)->FcbTableEntry.Path.Buffer[1], u'a');
 	asked = 0;
-	assert_int_equal(run_posted(name_make(file, FileLinkInformation), NULL),
+	assert_int_equal(run_posted(file_name_make(file, FileLinkInformation, u"\\b", false), NULL),
 			 STATUS_OBJECT_NAME_COLLISION);
 	assert_int_equal(fcb_of(file)->NumberOfLinks, links);
 
 	answer = STATUS_SUCCESS;
 	asked = 0;
-	assert_int_equal(run_posted(name_make(file, FileLinkInformation), NULL), STATUS_SUCCESS);
+	assert_int_equal(run_posted(file_name_make(file, FileLinkInformation, u"\\b", false), NULL),
+			 STATUS_SUCCESS);
 	assert_int_equal(fcb_of(file)->NumberOfLinks, links + 1);
 	asked = 0;
-	assert_int_equal(run_posted(name_make(file, FileRenameInformation), NULL), STATUS_SUCCESS);
+	assert_int_equal(run_posted(file_name_make(file, FileRenameInformation, u"\\b", false), NULL),
+			 STATUS_SUCCESS);
 	assert_int_equal(fcb_of(file)->FcbTableEntry.Path.Buffer[1], u'b');
 	file_close(file);
 }

@@ -33,19 +33,8 @@ static void rename_to(struct worker *w, PFILE_OBJECT file)
 {
 	static const WCHAR *const targets[] = {u"\\a", u"\\b", u"\\d\\c", u"\\e"};
 	const WCHAR *target = targets[pick(w, 4)];
-	struct {
-		FILE_RENAME_INFORMATION info;
-		WCHAR more[16];
-	} rename;
-	UNICODE_STRING s;
 
-	RtlZeroMemory(&rename, sizeof(rename));
-	RtlInitUnicodeString(&s, target);
-	rename.info.ReplaceIfExists = TRUE;
-	rename.info.FileNameLength = s.Length;
-	RtlCopyMemory(rename.info.FileName, s.Buffer, s.Length);
-	expect(w, req_run(file_set_make(file, FileRenameInformation, &rename, sizeof(rename)), NULL) ==
-			  STATUS_SUCCESS);
+	expect(w, req_run(file_name_make(file, FileRenameInformation, target, true), NULL) == STATUS_SUCCESS);
 }
 
 static void use(struct worker *w, PFILE_OBJECT file)

@@ -99,19 +99,9 @@ static PFILE_OBJECT any_file(struct worker *w)
 static void step_rename(struct worker *w, PFILE_OBJECT file)
 {
 	static const WCHAR *const targets[] = {u"\\a", u"\\b", u"\\d\\c", u"\\e"};
-	struct {
-		FILE_RENAME_INFORMATION info;
-		WCHAR more[16];
-	} rename;
-	UNICODE_STRING s;
-	NTSTATUS status;
+	const WCHAR *target = targets[pick(w, RTL_NUMBER_OF(targets))];
+	NTSTATUS status = req_run(file_name_make(file, FileRenameInformation, target, true), NULL);
 
-	RtlZeroMemory(&rename, sizeof(rename));
-	RtlInitUnicodeString(&s, targets[pick(w, RTL_NUMBER_OF(targets))]);
-	rename.info.ReplaceIfExists = TRUE;
-	rename.info.FileNameLength = s.Length;
-	RtlCopyMemory(rename.info.FileName, s.Buffer, s.Length);
-	status = req_run(file_set_make(file, FileRenameInformation, &rename, sizeof(rename)), NULL);
 	CHECK(is_answer_of_use(status) || status == STATUS_NOT_FOUND);
 }
 

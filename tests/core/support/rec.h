@@ -159,6 +159,8 @@ struct req *file_read_make(PFILE_OBJECT file, LONGLONG offset, ULONG length, boo
 struct req *file_write_make(PFILE_OBJECT file, LONGLONG offset, ULONG length, bool async);
 struct req *file_lock_make(PFILE_OBJECT file, UCHAR minor, LONGLONG offset, LONGLONG length, UCHAR flags);
 struct req *file_set_make(PFILE_OBJECT file, FILE_INFORMATION_CLASS cls, const void *info, ULONG length);
+/* FileRenameInformation or FileLinkInformation. @replace: what has the name already. */
+struct req *file_name_make(PFILE_OBJECT file, FILE_INFORMATION_CLASS cls, const WCHAR *name, bool replace);
 
 static inline FCB *fcb_of(PFILE_OBJECT file)
 {

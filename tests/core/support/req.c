@@ -194,3 +194,20 @@ struct req *file_set_make(PFILE_OBJECT file, FILE_INFORMATION_CLASS cls, const v
 	req_sp(r)->Parameters.SetFile.FileInformationClass = cls;
 	return r;
 }
+
+struct req *file_name_make(PFILE_OBJECT file, FILE_INFORMATION_CLASS cls, const WCHAR *name, bool replace)
+{
+	struct {
+		FILE_RENAME_INFORMATION info;
+		WCHAR more[64];
+	} rename;
+	UNICODE_STRING s;
+
+	RtlZeroMemory(&rename, sizeof(rename));
+	RtlInitUnicodeString(&s, name);
+	assert_true(s.Length <= sizeof(rename.more));
+	rename.info.ReplaceIfExists = replace;
+	rename.info.FileNameLength = s.Length;
+	RtlCopyMemory(rename.info.FileName, s.Buffer, s.Length);
+	return file_set_make(file, cls, &rename, sizeof(rename));
+}

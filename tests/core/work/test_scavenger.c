@@ -351,16 +351,9 @@ static NTSTATUS NTAPI look_at_rename(PRX_CONTEXT rxc)
 /* Files below a directory that only sleep, or wait for their end, have ended when the driver renames it. */
 static void test_B_RxScavengeFobxsForNetRoot_02_before_a_rename(void **state)
 {
-	struct {
-		FILE_RENAME_INFORMATION info;
-		WCHAR more[8];
-	} rename;
 	PFILE_OBJECT dir;
 
 	(void)state;
-	RtlZeroMemory(&rename, sizeof(rename));
-	rename.info.FileNameLength = 8;
-	RtlCopyMemory(rename.info.FileName, u"\\new", 8);
 	rec.type = RDBSS_NTC_STORAGE_TYPE_DIRECTORY;
 	dir = file_open(REC_SHARE u"\\d");
 	rec.type = RDBSS_NTC_STORAGE_TYPE_FILE;
@@ -370,7 +363,7 @@ static void test_B_RxScavengeFobxsForNetRoot_02_before_a_rename(void **state)
 	assert_int_equal(scavenger()->FobxsToBeFinalized, 1);
 	dormant_at_rename = -1;
 	rec.device->Dispatch->MRxSetFileInfo = look_at_rename;
-	assert_int_equal(req_run(file_set_make(dir, FileRenameInformation, &rename, sizeof(rename)), NULL),
+	assert_int_equal(req_run(file_name_make(dir, FileRenameInformation, u"\\new", false), NULL),
 			 STATUS_SUCCESS);
 	assert_int_equal(dormant_at_rename, 0);
 	assert_int_equal(marked_at_rename, 0);
