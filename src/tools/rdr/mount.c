@@ -15,6 +15,15 @@
 
 enum { OPTION_LOG_FILE = 256, OPTION_MINIRDR, OPTION_DEVICE, OPTION_ALSO };
 
+/* What the command line says beside the request itself. */
+struct mount_words {
+	char *lists[64]; /* of options, in order */
+	int list_count;
+	int verbosity;
+	const char *also; /* --also; NULL: none */
+	bool help;
+};
+
 static void request_free(struct rdr_mount_request *request)
 {
 	rdr_credentials_forget(&request->credentials);
@@ -55,16 +64,24 @@ static int parse_spec(struct rdr_mount_request *request, char *spec, struct rdr_
 	return rdr_spec_parse_driver(spec, driver, &request->spec, error);
 }
 
+static int take_list(struct mount_words *words, char *list, struct rdr_error *error)
+{
+	if (words->list_count == sizeof(words->lists) / sizeof(words->lists[0]))
+		return rdr_fail(error, RDR_USAGE, "more than 64 times -o");
+	words->lists[words->list_count++] = list;
+	return 0;
+}
+
 /* SPEC and DIR, with what the URL says as options of lower rank than -o. */
-static int take_names(struct rdr_mount_request *request, char *spec, const char *directory, char **lists,
-		      int list_count, struct rdr_error *error)
+static int take_names(struct rdr_mount_request *request, char *spec, const char *directory,
+		      const struct mount_words *words, struct rdr_error *error)
 {
 	int code = parse_spec(request, spec, error);
 
 	if (code == 0 && request->spec.arguments != NULL)
 		code = rdr_options_parse(request->spec.arguments, &request->options, error);
-	for (int i = 0; i < list_count && code == 0; i++)
-		code = rdr_options_parse(lists[i], &request->options, error);
+	for (int i = 0; i < words->list_count && code == 0; i++)
+		code = rdr_options_parse(words->lists[i], &request->options, error);
 	if (code != 0)
 		return code;
 	if (request->options.port != 0)
@@ -145,103 +162,107 @@ static int take_also(struct rdr_mount_request *request, const char *directory, s
 	return code;
 }
 
+static const struct option mount_options[] = {
+	{"log-file", required_argument, NULL, OPTION_LOG_FILE},
+	{"minirdr", required_argument, NULL, OPTION_MINIRDR},
+	{"device", required_argument, NULL, OPTION_DEVICE},
+	{"also", required_argument, NULL, OPTION_ALSO},
+	{"foreground", no_argument, NULL, 'f'},
+	{"debug", no_argument, NULL, 'd'},
+	{"verbose", no_argument, NULL, 'v'},
+	{"options", required_argument, NULL, 'o'},
+	{"help", no_argument, NULL, 'h'},
+	{NULL, 0, NULL, 0},
+};
+
+/* One option of rdr mount, with its value in optarg. @given: as it was written. */
+static int take_option(struct rdr_mount_request *request, struct mount_words *words, int letter,
+		       const char *given, struct rdr_error *error)
+{
+	switch (letter) {
+	case 'o':
+		return take_list(words, optarg, error);
+	case 'd':
+		request->debug = true;
+		request->foreground = true;
+		return 0;
+	case 'f':
+		request->foreground = true;
+		return 0;
+	case 's':
+		request->single_thread = true;
+		return 0;
+	case 'v':
+		rdr_set_verbosity(++words->verbosity);
+		return 0;
+	case 'r':
+		request->options.read_only = true;
+		return 0;
+	case 'w':
+		request->options.read_only = false;
+		return 0;
+	case 'h':
+		words->help = true;
+		return 0;
+	case OPTION_LOG_FILE:
+		return take_file(&request->log_file, optarg, error);
+	case OPTION_DEVICE:
+		return take_file(&request->device, optarg, error);
+	case OPTION_ALSO:
+		words->also = optarg;
+		return 0;
+	case OPTION_MINIRDR:
+		return take_file(&request->minirdr, optarg, error);
+	case ':':
+		return rdr_fail(error, RDR_USAGE, "%s needs a value; see rdr --help", given);
+	default:
+		return rdr_fail(error, RDR_USAGE, "rdr mount has no option %s; see rdr --help", given);
+	}
+}
+
+/* The words behind the options. How many there must be depends on those. */
+static int take_words(struct rdr_mount_request *request, const struct mount_words *words, int count,
+		      char **argv, struct rdr_error *error)
+{
+	bool nameless = request->minirdr != NULL && count == 1; /* the driver's own name */
+
+	if (count != 2 && !nameless)
+		return rdr_fail(
+			error, RDR_USAGE,
+			request->minirdr != NULL
+				? "usage: rdr mount --minirdr DRIVER.so [-o OPTIONS] [//server/share] DIR"
+				: "usage: rdr mount [-o OPTIONS] SPEC DIR, where SPEC is "
+				  "//server/share, smb://user@server/share or mem:");
+	return take_names(request, nameless ? NULL : argv[0], argv[count - 1], words, error);
+}
+
 /* rdr mount [-fdsv] [--log-file FILE] [--also DIR] [--minirdr FILE] [-o OPTIONS] SPEC DIR */
 int rdr_verb_mount(int argc, char **argv)
 {
-	static const struct option long_options[] = {
-		{"log-file", required_argument, NULL, OPTION_LOG_FILE},
-		{"minirdr", required_argument, NULL, OPTION_MINIRDR},
-		{"device", required_argument, NULL, OPTION_DEVICE},
-		{"also", required_argument, NULL, OPTION_ALSO},
-		{"foreground", no_argument, NULL, 'f'},
-		{"debug", no_argument, NULL, 'd'},
-		{"verbose", no_argument, NULL, 'v'},
-		{"options", required_argument, NULL, 'o'},
-		{"help", no_argument, NULL, 'h'},
-		{NULL, 0, NULL, 0},
-	};
 	struct rdr_mount_request request = {0};
+	struct mount_words words = {0};
 	struct rdr_error error = {0};
-	const char *also = NULL;
-	char *lists[64];
-	int list_count = 0;
-	int verbosity = 0;
 	int code = 0;
 	int letter;
 
 	rdr_options_init(&request.options);
 	opterr = 0;
-	while (code == 0 && (letter = getopt_long(argc, argv, ":o:fdsvhrw", long_options, NULL)) != -1) {
-		switch (letter) {
-		case 'o':
-			if (list_count == 64)
-				code = rdr_fail(&error, RDR_USAGE, "more than 64 times -o");
-			else
-				lists[list_count++] = optarg;
-			break;
-		case 'd':
-			request.debug = true;
-			request.foreground = true;
-			break;
-		case 'f':
-			request.foreground = true;
-			break;
-		case 's':
-			request.single_thread = true;
-			break;
-		case 'v':
-			rdr_set_verbosity(++verbosity);
-			break;
-		case 'r':
-			request.options.read_only = true;
-			break;
-		case 'w':
-			request.options.read_only = false;
-			break;
-		case 'h':
+	while (code == 0 && (letter = getopt_long(argc, argv, ":o:fdsvhrw", mount_options, NULL)) != -1) {
+		code = take_option(&request, &words, letter, argv[optind - 1], &error);
+		if (words.help) {
 			rdr_help(stdout);
 			return finish(&request, RDR_OK, &error);
-		case OPTION_LOG_FILE:
-			code = take_file(&request.log_file, optarg, &error);
-			break;
-		case OPTION_DEVICE:
-			code = take_file(&request.device, optarg, &error);
-			break;
-		case OPTION_ALSO:
-			also = optarg;
-			break;
-		case OPTION_MINIRDR:
-			code = take_file(&request.minirdr, optarg, &error);
-			break;
-		case ':':
-			code = rdr_fail(&error, RDR_USAGE, "%s needs a value; see rdr --help",
-					argv[optind - 1]);
-			break;
-		default:
-			code = rdr_fail(&error, RDR_USAGE, "rdr mount has no option %s; see rdr --help",
-					argv[optind - 1]);
-			break;
 		}
 	}
 	if (code == 0 && request.device != NULL && request.minirdr == NULL)
 		code = rdr_fail(&error, RDR_USAGE,
 				"--device goes with --minirdr: our own drivers have no devices to open");
 	if (code == 0 && request.minirdr != NULL)
-		rdr_minirdr_preload(request.minirdr, argv - 1);        /* argv[0] is the verb */
-	bool nameless = request.minirdr != NULL && argc - optind == 1; /* the driver's own name */
-
-	if (code == 0 && argc - optind != 2 && !nameless)
-		code = rdr_fail(
-			&error, RDR_USAGE,
-			request.minirdr != NULL
-				? "usage: rdr mount --minirdr DRIVER.so [-o OPTIONS] [//server/share] DIR"
-				: "usage: rdr mount [-o OPTIONS] SPEC DIR, where SPEC is "
-				  "//server/share, smb://user@server/share or mem:");
+		rdr_minirdr_preload(request.minirdr, argv - 1); /* argv[0] is the verb */
 	if (code == 0)
-		code = take_names(&request, nameless ? NULL : argv[optind], argv[argc - 1], lists, list_count,
-				  &error);
-	if (code == 0 && also != NULL)
-		code = take_also(&request, also, &error);
+		code = take_words(&request, &words, argc - optind, argv + optind, &error);
+	if (code == 0 && words.also != NULL)
+		code = take_also(&request, words.also, &error);
 	if (code == 0) {
 		say_without_effect(&request.options);
 		code = go(&request, &error);
@@ -253,10 +274,8 @@ int rdr_verb_mount(int argc, char **argv)
 int rdr_verb_mount_helper(int argc, char **argv)
 {
 	struct rdr_mount_request request = {0};
+	struct mount_words words = {0};
 	struct rdr_error error = {0};
-	char *lists[64];
-	int list_count = 0;
-	int verbosity = 0;
 	int code = 0;
 	int letter;
 
@@ -265,16 +284,13 @@ int rdr_verb_mount_helper(int argc, char **argv)
 	while (code == 0 && (letter = getopt(argc, argv, ":o:t:N:sfnvrwh")) != -1) {
 		switch (letter) {
 		case 'o':
-			if (list_count == 64)
-				code = rdr_fail(&error, RDR_USAGE, "more than 64 times -o");
-			else
-				lists[list_count++] = optarg;
+			code = take_list(&words, optarg, &error);
 			break;
 		case 'f':
 			request.fake = true;
 			break;
 		case 'v':
-			rdr_set_verbosity(++verbosity);
+			rdr_set_verbosity(++words.verbosity);
 			break;
 		case 'r':
 			request.options.read_only = true;
@@ -299,7 +315,7 @@ int rdr_verb_mount_helper(int argc, char **argv)
 	if (code == 0 && argc - optind != 2)
 		code = rdr_fail(&error, RDR_USAGE, "usage: mount.rdr SPEC DIR [-sfnv] [-o OPTIONS]");
 	if (code == 0)
-		code = take_names(&request, argv[optind], argv[optind + 1], lists, list_count, &error);
+		code = take_names(&request, argv[optind], argv[optind + 1], &words, &error);
 	if (code == 0) {
 		say_without_effect(&request.options);
 		code = go(&request, &error);
