@@ -8,6 +8,7 @@ import random
 import shutil
 import stat
 import threading
+import time
 
 import pytest
 
@@ -349,6 +350,31 @@ def test_unlink_while_open_keeps_the_data_until_close(place):
     assert os.listdir(place.path) == []
     if place.disk:
         assert os.listdir(place.disk) == []
+
+
+@pytest.mark.parametrize("change", ["unlink", "rename"])
+@pytest.mark.parametrize("flags", [os.O_RDONLY, os.O_RDWR, os.O_WRONLY | os.O_TRUNC], ids=["read", "write", "truncate"])
+def test_an_open_file_loses_another_of_its_names(place, change, flags):
+    """What happens to one name of a file is no matter of the other, which is open and is opened, renamed and removed."""
+    write(place / "one", b"data" * 100)
+    first = os.open(place / "one", os.O_RDWR)
+    os.link(place / "one", place / "two")
+    second = os.open(place / "two", os.O_RDWR)
+    if change == "unlink":
+        os.unlink(place / "one")
+    else:
+        os.rename(place / "one", place / "three")
+    os.pwrite(second, b"DATA", 0)
+    began = time.monotonic()
+    fd = os.open(place / "two", flags)
+    assert time.monotonic() - began < 10, "somebody waited for an answer that he was to give himself"
+    assert os.fstat(fd).st_size == (0 if flags & os.O_TRUNC else 400)
+    assert os.pread(first, 8, 0) == os.pread(second, 8, 0) == (b"" if flags & os.O_TRUNC else b"DATAdata")
+    os.rename(place / "two", place / "four")
+    os.unlink(place / "four")
+    for handle in (first, second, fd):
+        os.close(handle)
+    assert os.listdir(place.path) == ([] if change == "unlink" else ["three"])
 
 
 def test_a_folder_goes_although_a_file_removed_from_it_is_open(place):

@@ -13,6 +13,11 @@
  *
  * What is asked for is R and H, and W by whoever may write: core/cache keeps his data back while it holds.
  *
+ * Servers bind a key to the file's name, and those that keep one name per file move all of its handles along when it is
+ * renamed by another of its names (hard links). A create that names the key by the old name is then refused: the key has
+ * gone with the handles that have it, and the file gets another one. Breaks of the first are answered by the receiver:
+ * whoever waits for that may be the create itself, which holds the file.
+ *
  * A folder has a lease where the server has such leases (3.x, SMB2_GLOBAL_CAP_DIRECTORY_LEASING): R and H again, and what
  * it allows to keep is names. Any break of it ends all of it, for whoever made the server take H back wants our handle
  * gone. It breaks by changes below the folder, except by those of creates that name it (ParentLeaseKey).
@@ -36,6 +41,9 @@ struct smb_lease {
 	LIST_ENTRY folder_link; /* in smb_leases.folders, of a folder's */
 	PMRX_NET_ROOT share;    /* of a folder's; not referenced, only compared */
 	UNICODE_STRING path;    /* of a folder's: from the share's root; Buffer NULL: it is no folder's */
+	struct smb_tree *
+		left; /* referenced: the key was given up, its breaks are answered here; NULL: it is in use */
+	struct smb_lease *older; /* of the file: given up; lives as long as this one */
 };
 
 static struct {
@@ -102,14 +110,10 @@ static struct smb_lease *smb_lease_create(PMRX_FCB fcb)
 	return lease;
 }
 
-NTSTATUS mrx_smb_deallocate_for_fcb(PMRX_FCB Fcb)
+static void smb_lease_free(struct smb_lease *lease)
 {
-	struct smb_lease *lease = Fcb->Context;
 	KIRQL irql;
 
-	if (lease == NULL)
-		return STATUS_SUCCESS;
-	Fcb->Context = NULL;
 	KeAcquireSpinLock(&smb_leases.lock, &irql);
 	RemoveEntryList(&lease->link);
 	if (lease->path.Buffer != NULL)
@@ -117,7 +121,21 @@ NTSTATUS mrx_smb_deallocate_for_fcb(PMRX_FCB Fcb)
 	KeReleaseSpinLock(&smb_leases.lock, irql);
 	if (lease->path.Buffer != NULL)
 		ExFreePoolWithTag(lease->path.Buffer, SMB_TAG_LEASE);
+	smb_tree_put(lease->left);
 	ExFreePoolWithTag(lease, SMB_TAG_LEASE);
+}
+
+NTSTATUS mrx_smb_deallocate_for_fcb(PMRX_FCB Fcb)
+{
+	struct smb_lease *lease = Fcb->Context;
+
+	Fcb->Context = NULL;
+	while (lease != NULL) {
+		struct smb_lease *older = lease->older;
+
+		smb_lease_free(lease);
+		lease = older;
+	}
 	return STATUS_SUCCESS;
 }
 
@@ -326,6 +344,42 @@ void smb_lease_prepare(PRX_CONTEXT RxContext, struct smb_tree *tree, const struc
 		request->asked.flags = SMB2_LEASE_FLAG_PARENT_LEASE_KEY_SET;
 }
 
+/* An open of the file that has the key of its lease; NULL: none. */
+static PMRX_SRV_OPEN smb_lease_open_with(PMRX_FCB fcb, const struct smb_lease *lease)
+{
+	for (PLIST_ENTRY link = fcb->SrvOpenList.Flink; link != &fcb->SrvOpenList; link = link->Flink) {
+		PMRX_SRV_OPEN so = CONTAINING_RECORD(link, MRX_SRV_OPEN, SrvOpenQLinks);
+
+		if (smb_open_of(so) != NULL && so->Key == lease)
+			return so;
+	}
+	return NULL;
+}
+
+bool smb_lease_give_up(PMRX_FCB fcb, struct smb_tree *tree)
+{
+	struct smb_lease *lease = fcb->Context, *fresh;
+	PMRX_SRV_OPEN so =
+		lease != NULL && lease->path.Buffer == NULL ? smb_lease_open_with(fcb, lease) : NULL;
+	KIRQL irql;
+
+	if (so == NULL)
+		return false;
+	/* with the file held it is done when this returns: data is written, pages are forgotten */
+	RxIndicateChangeOfBufferingStateForSrvOpen(fcb->pNetRoot->pSrvCall, so, lease,
+						   smb_break_context(0, false));
+	smb_lease_set(lease, NULL, 0); /* also where there was no memory for it */
+	fresh = smb_lease_create(fcb);
+	if (fresh == NULL)
+		return false;
+	fresh->older = lease;
+	smb_tree_get(tree);
+	KeAcquireSpinLock(&smb_leases.lock, &irql);
+	lease->left = tree;
+	KeReleaseSpinLock(&smb_leases.lock, irql);
+	return true;
+}
+
 /* What the server says it granted; false when it says nothing, or nonsense. */
 static bool smb_lease_read(const struct smb_creating_lease *request, const struct smb2_create_response *rsp,
 			   struct smb2_lease *lease)
@@ -436,8 +490,12 @@ void smb_lease_open_ended(PMRX_FCB fcb)
 
 /* ---- breaks ---- */
 
+static void smb_lease_acknowledge(const uint8_t *key, uint32_t state, struct smb_tree *tree);
+
 bool smb_lease_break(struct smb_conn *conn, const struct smb2_break *brk)
 {
+	const bool asks = (brk->flags & SMB2_NOTIFY_BREAK_LEASE_FLAG_ACK_REQUIRED) != 0;
+	struct smb_tree *left = NULL;
 	struct smb_lease *lease;
 	bool ours;
 	KIRQL irql;
@@ -446,15 +504,19 @@ bool smb_lease_break(struct smb_conn *conn, const struct smb2_break *brk)
 	lease = smb_lease_find_locked(brk->lease_key);
 	/* not `conn`: the answer to the create that was granted it may have been read but not yet looked at */
 	ours = lease != NULL && (lease->conn == conn || lease->conn == NULL);
-	if (ours) {
+	if (ours && lease->left != NULL) {
+		left = lease->left;
+		smb_tree_get(left);
+	} else if (ours) {
 		if (lease->version == 2 && brk->new_epoch != 0)
 			smb_lease_note_epoch_locked(lease, brk->new_epoch);
-		RxIndicateChangeOfBufferingState(
-			lease->srv_call, lease,
-			smb_break_context(brk->new_state,
-					  (brk->flags & SMB2_NOTIFY_BREAK_LEASE_FLAG_ACK_REQUIRED) != 0));
+		RxIndicateChangeOfBufferingState(lease->srv_call, lease,
+						 smb_break_context(brk->new_state, asks));
 	}
 	KeReleaseSpinLock(&smb_leases.lock, irql);
+	if (left != NULL && asks)
+		smb_lease_acknowledge(brk->lease_key, 0, left);
+	smb_tree_put(left);
 	return ours;
 }
 
@@ -517,9 +579,9 @@ static void smb_lease_acknowledged(struct smb_exchange *x)
 	smb_exchange_put(x);
 }
 
-static void smb_lease_acknowledge(struct smb_lease *lease, struct smb_tree *tree)
+static void smb_lease_acknowledge(const uint8_t *key, uint32_t state, struct smb_tree *tree)
 {
-	struct smb2_break ack = {.is_lease = true, .new_state = lease->state};
+	struct smb2_break ack = {.is_lease = true, .new_state = state};
 	struct smb_exchange *x = smb_tree_exchange(tree);
 	struct smb_part *part =
 		x != NULL ? smb_exchange_add(x, SMB2_OPLOCK_BREAK, SMB2_HDR_SIZE + 64, 0) : NULL;
@@ -528,7 +590,7 @@ static void smb_lease_acknowledge(struct smb_lease *lease, struct smb_tree *tree
 		smb_exchange_put(x);
 		return; /* the server's patience ends it */
 	}
-	RtlCopyMemory(ack.lease_key, lease->key, SMB2_LEASE_KEY_SIZE);
+	RtlCopyMemory(ack.lease_key, key, SMB2_LEASE_KEY_SIZE);
 	part->len = smb2_break_ack_encode(part->bytes, part->cap, &ack);
 	smb_exchange_submit(x, smb_lease_acknowledged, NULL);
 }
@@ -564,6 +626,6 @@ NTSTATUS mrx_smb_complete_buffering_state_change(PRX_CONTEXT RxContext, PMRX_SRV
 			tree = open->tree;
 	}
 	if (tree != NULL && ((ULONG_PTR)MRxContext & SMB_BREAK_ACK) != 0)
-		smb_lease_acknowledge(lease, tree);
+		smb_lease_acknowledge(lease->key, lease->state, tree);
 	return STATUS_SUCCESS;
 }

@@ -39,6 +39,12 @@ void smb_lease_prepare(PRX_CONTEXT RxContext, struct smb_tree *tree, const struc
 void smb_lease_take(PRX_CONTEXT RxContext, struct smb_tree *tree, const struct smb_creating_lease *request,
 		    const struct smb2_create_response *rsp);
 
+/*
+ * The server refuses the key by this name: what is kept under it ends, and the next create names another one.
+ * Locks: FCB exclusive. False: no handle has the key, so that is not why, or there is no memory.
+ */
+bool smb_lease_give_up(PMRX_FCB fcb, struct smb_tree *tree);
+
 /* A handle of the file is gone: with the last one the server has forgotten the lease. Locks: FCB exclusive. */
 void smb_lease_open_ended(PMRX_FCB fcb);
 

@@ -153,15 +153,25 @@ static NTSTATUS smb_take_open(struct smb_creating *c)
 	return STATUS_SUCCESS;
 }
 
+static NTSTATUS smb_create_send(struct smb_creating *c, const UNICODE_STRING *path)
+{
+	NTSTATUS status = smb_creating_build(c, path);
+
+	return status == STATUS_SUCCESS ? smb_run(c->rxc, c->x) : status;
+}
+
 static NTSTATUS smb_create_run(struct smb_creating *c)
 {
 	PRX_CONTEXT rxc = c->rxc;
 	UNICODE_STRING path = smb_relative_path(rxc->pRelevantSrvOpen->pAlreadyPrefixedName);
-	NTSTATUS status = smb_creating_build(c, &path);
+	NTSTATUS status = smb_create_send(c, &path);
 
-	if (status != STATUS_SUCCESS)
-		return status;
-	status = smb_run(rxc, c->x);
+	/* MS-SMB2 3.3.5.9.8: so says a server to a lease key that it knows by another name */
+	if (status == STATUS_INVALID_PARAMETER && c->lease.lease != NULL &&
+	    smb_lease_give_up(rxc->pFcb, c->tree)) {
+		smb_creating_again(c);
+		status = smb_create_send(c, &path);
+	}
 	if (status != STATUS_SUCCESS)
 		return status;
 	if (!smb2_create_response_decode(&c->x->part[0].pdu, &c->rsp))

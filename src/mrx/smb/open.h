@@ -35,6 +35,8 @@ struct smb_creating {
 /* open_ask.c */
 /* Makes c->x and fills it; what there is of it after a failure is the caller's as well. */
 NTSTATUS smb_creating_build(struct smb_creating *c, const UNICODE_STRING *path);
+/* What was built and answered is forgotten: it is built anew. */
+void smb_creating_again(struct smb_creating *c);
 /* A reparse point is looked at through its handle: that create stays open for the second round trip. */
 bool smb_creating_may_close_at_once(const struct smb_creating *c);
 /* SMB2_LEASE_...: of an open that goes on, and may read or write: something to keep. */

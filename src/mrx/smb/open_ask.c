@@ -210,6 +210,14 @@ static void smb_ask_for_lease(struct smb_creating *c, const UNICODE_STRING *path
 	smb_lease_prepare(c->rxc, c->tree, &wish, &c->lease);
 }
 
+void smb_creating_again(struct smb_creating *c)
+{
+	smb_exchange_put(c->x);
+	c->x = NULL;
+	c->query = c->read = c->close = NULL;
+	c->sets = c->list = 0;
+}
+
 NTSTATUS smb_creating_build(struct smb_creating *c, const UNICODE_STRING *path)
 {
 	NTSTATUS status;
