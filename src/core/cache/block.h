@@ -68,12 +68,17 @@ struct rx_cache {
 	KSPIN_LOCK done_lock;
 	LIST_ENTRY done;   /* runs that completed and were not looked at */
 	KEVENT done_event; /* notification; set by completions */
+	bool going;        /* old data is on the way: each completion has a worker send what follows */
+	bool posted;       /* that worker is on its way; it refers to the FCB */
+	RX_WORK_QUEUE_ITEM next;
+	ULONG64 old; /* what was put until then is to go; under the mutex */
 
 	LIST_ENTRY lazy_link; /* under the device's mutex; self-linked: not listed */
 	ULONGLONG
 	dirty_time; /* interrupt time of the first block, or of the last look; under the device's mutex */
-	ULONGLONG put_time; /* interrupt time of the last write; atomic */
-	ULONG64 pass;       /* of rx_cache_flush_directory() that looked last; the same */
+	ULONGLONG look_time; /* of the pass of the lazy writer that looked last; the same */
+	ULONGLONG put_time;  /* interrupt time of the last write; atomic */
+	ULONG64 pass;        /* of rx_cache_flush_directory() that looked last; the same */
 };
 
 /* One write at the server: a copy, so that the blocks may change meanwhile. */
@@ -84,6 +89,7 @@ struct rx_run {
 	ULONG64 number;
 	LONGLONG offset;
 	ULONG length;
+	ULONG room; /* bytes behind the structure */
 	PIRP irp;
 	PMDL mdl;
 	NTSTATUS status;
@@ -110,6 +116,11 @@ void rx_block_table_end(struct rx_cache *cache);
 void rx_cache_reap_locked(struct rx_cache *cache);
 /* Sends what is worth it, without waiting. Locks: FCB held; not the mutex. */
 void rx_cache_start_full(struct rx_cache *cache);
+/*
+ * The same for what is old, a part of it at a time; completions see to the rest.
+ * @begin: all that is here now is old; false: what was when it began
+ */
+void rx_cache_start_old(struct rx_cache *cache, bool begin);
 
 /* lazy.c */
 struct rx_lazy_writer {
@@ -122,11 +133,16 @@ struct rx_lazy_writer {
 	volatile LONG segments;  /* of ahead.c, of all files */
 	KSPIN_LOCK segment_lock; /* a leaf, any level: their completions */
 	volatile LONG blocks;    /* of all files */
+	KSPIN_LOCK held_lock;    /* a leaf, any level */
+	ULONG held;              /* references to files, for data that is old */
+	KEVENT none_held;        /* notification */
 };
 /* The device has one; false without memory. */
 bool rx_lazy_obtain(PRDBSS_DEVICE_OBJECT dev);
 void rx_lazy_enlist(struct rx_cache *cache);
 void rx_lazy_delist(struct rx_cache *cache);
+/* A run of old data has come to its end. Locks: cache->done_lock. Any level. */
+void rx_lazy_go_on_locked(struct rx_cache *cache);
 
 /* The device's, once one of its files has had data here (rx_lazy_obtain). Any thread, without a lock. */
 static inline struct rx_lazy_writer *rx_lazy_of_device(PRDBSS_DEVICE_OBJECT dev)

@@ -126,7 +126,12 @@ static inline void rx_ahead_forget(PFCB fcb)
 
 /* lazy.c */
 
-/* The device goes; its timers have been run down. */
+/*
+ * The lazy writer refers to no file that is not open any more: a moment, for it waits for nobody. No handle is closed meanwhile.
+ * Locks: none of a file's.
+ */
+void rx_cache_device_settle(PRDBSS_DEVICE_OBJECT dev);
+/* The device goes; its timers and workers have been run down. */
 void rx_cache_device_end(PRDBSS_DEVICE_OBJECT dev);
 /*
  * Everything dirty of the files directly in a directory, and of files with several names, is at the server, or tried.

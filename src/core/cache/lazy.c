@@ -1,6 +1,9 @@
 /*
  * lazy.c - dirty data that gets old is written although nobody asks.
  *
+ * The lazy writer waits for nobody: neither for answers of the server, nor for a file that somebody holds. What a file may
+ * not send at once follows as answers come.
+ *
  * Owns:      struct rx_lazy_writer, one per device, from the first file that keeps data back.
  * Locks:     rx_lazy_writer.mutex, under a cache's mutex; only the lists of an FCB are locked under it, for its name. A
  *            file in the list is alive: it leaves before its FCB goes, so that a reference may be taken here.
@@ -38,9 +41,42 @@ bool rx_lazy_obtain(PRDBSS_DEVICE_OBJECT dev)
 	ExInitializeFastMutex(&lazy->mutex);
 	InitializeListHead(&lazy->caches);
 	KeInitializeSpinLock(&lazy->segment_lock);
+	KeInitializeSpinLock(&lazy->held_lock);
+	KeInitializeEvent(&lazy->none_held, NotificationEvent, TRUE);
 	if (InterlockedCompareExchangePointer((PVOID volatile *)&dev->LazyWriter, lazy, NULL) != NULL)
 		ExFreePoolWithTag(lazy, RX_TAG_CACHE); /* another file was faster */
 	return true;
+}
+
+/* Whoever stops the device waits for the end of this. The caller has another reference, or keeps the file alive. */
+static void rx_lazy_hold(struct rx_lazy_writer *lazy, PFCB fcb)
+{
+	KIRQL irql;
+
+	(void)RxReferenceNetFcb(fcb);
+	KeAcquireSpinLock(&lazy->held_lock, &irql);
+	if (lazy->held++ == 0)
+		KeClearEvent(&lazy->none_held);
+	KeReleaseSpinLock(&lazy->held_lock, irql);
+}
+
+static void rx_lazy_let_go(struct rx_lazy_writer *lazy, PFCB fcb)
+{
+	KIRQL irql;
+
+	(void)RxDereferenceNetFcb(fcb); /* the scavenger finds what this leaves */
+	KeAcquireSpinLock(&lazy->held_lock, &irql);
+	if (--lazy->held == 0)
+		(void)KeSetEvent(&lazy->none_held, IO_NO_INCREMENT, FALSE);
+	KeReleaseSpinLock(&lazy->held_lock, irql);
+}
+
+void rx_cache_device_settle(PRDBSS_DEVICE_OBJECT dev)
+{
+	struct rx_lazy_writer *lazy = rx_lazy_of_device(dev);
+
+	if (lazy != NULL)
+		(void)KeWaitForSingleObject(&lazy->none_held, Executive, KernelMode, FALSE, NULL);
 }
 
 void rx_cache_device_end(PRDBSS_DEVICE_OBJECT dev)
@@ -93,7 +129,7 @@ static bool rx_lazy_is_due(const struct rx_cache *cache, ULONGLONG now)
 	       (now >= put && now - put >= RX_LAZY_IDLE && now - cache->dirty_time >= RX_LAZY_IDLE);
 }
 
-/* A file whose data should go, referenced; it counts as young from now on. */
+/* A file whose data should go and that this pass has not had yet, referenced. */
 static PFCB rx_lazy_take_due(struct rx_lazy_writer *lazy, ULONGLONG now)
 {
 	PFCB fcb = NULL;
@@ -103,11 +139,11 @@ static PFCB rx_lazy_take_due(struct rx_lazy_writer *lazy, ULONGLONG now)
 	     link = link->Flink) {
 		struct rx_cache *cache = CONTAINING_RECORD(link, struct rx_cache, lazy_link);
 
-		if (now < cache->dirty_time || !rx_lazy_is_due(cache, now))
+		if (cache->look_time == now || now < cache->dirty_time || !rx_lazy_is_due(cache, now))
 			continue;
 		fcb = cache->fcb;
-		(void)RxReferenceNetFcb(fcb);
-		cache->dirty_time = KeQueryInterruptTime();
+		rx_lazy_hold(lazy, fcb);
+		cache->look_time = now;
 	}
 	ExReleaseFastMutex(&lazy->mutex);
 	return fcb;
@@ -138,6 +174,48 @@ static void rx_lazy_flush(PFCB fcb)
 	(void)RxDereferenceNetFcb(fcb); /* the scavenger finds what this leaves */
 }
 
+/*
+ * Old data begins its way, or goes on. Somebody who holds the file may wait for the server: then not now. Gives the reference up.
+ * @begin: and what there is counts as young from now on
+ */
+static void rx_lazy_send(PFCB fcb, bool begin)
+{
+	struct rx_cache *cache = fcb->WriteBehind;
+	struct rx_lazy_writer *lazy = rx_lazy_of(cache);
+
+	if (ExAcquireResourceSharedLite(fcb->Header.Resource, FALSE)) {
+		if (begin) {
+			ExAcquireFastMutex(&lazy->mutex);
+			cache->dirty_time = KeQueryInterruptTime();
+			ExReleaseFastMutex(&lazy->mutex);
+		}
+		rx_cache_start_old(cache, begin);
+		RxReleaseFcb(NULL, fcb);
+	}
+	rx_lazy_let_go(lazy, fcb);
+}
+
+static VOID NTAPI rx_lazy_go_on(PVOID context)
+{
+	struct rx_cache *cache = context;
+	KIRQL irql;
+
+	KeAcquireSpinLock(&cache->done_lock, &irql);
+	cache->posted = false; /* before its completions are looked at */
+	KeReleaseSpinLock(&cache->done_lock, irql);
+	rx_lazy_send(cache->fcb, false);
+}
+
+void rx_lazy_go_on_locked(struct rx_cache *cache)
+{
+	if (cache->posted)
+		return;
+	cache->posted = true;
+	rx_lazy_hold(rx_lazy_of(cache), cache->fcb);
+	(void)RxPostToWorkerThread(cache->fcb->RxDeviceObject, DelayedWorkQueue, &cache->next, rx_lazy_go_on,
+				   cache);
+}
+
 static VOID NTAPI rx_lazy_timer(PVOID context)
 {
 	PRDBSS_DEVICE_OBJECT dev = context;
@@ -146,7 +224,7 @@ static VOID NTAPI rx_lazy_timer(PVOID context)
 	PFCB fcb;
 
 	while ((fcb = rx_lazy_take_due(lazy, now)) != NULL)
-		rx_lazy_flush(fcb);
+		rx_lazy_send(fcb, true);
 	ExAcquireFastMutex(&lazy->mutex);
 	lazy->posted = false;
 	rx_lazy_wake_locked(dev);

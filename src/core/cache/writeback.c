@@ -39,14 +39,14 @@ static void rx_run_free(struct rx_run *run)
 	ExFreePoolWithTag(run, RX_TAG_CACHE);
 }
 
-static struct rx_run *rx_run_create(struct rx_cache *cache, LONGLONG offset)
+static struct rx_run *rx_run_create(struct rx_cache *cache, LONGLONG offset, ULONG room)
 {
-	struct rx_run *run =
-		ExAllocatePoolWithTag(NonPagedPool, sizeof(*run) + RX_CACHE_RUN_BYTES, RX_TAG_CACHE);
+	struct rx_run *run = ExAllocatePoolWithTag(NonPagedPool, sizeof(*run) + room, RX_TAG_CACHE);
 
 	if (run == NULL)
 		return NULL;
 	RtlZeroMemory(run, sizeof(*run));
+	run->room = room;
 	run->cache = cache;
 	run->offset = offset;
 	run->data = (UCHAR *)(run + 1);
@@ -71,6 +71,8 @@ static NTSTATUS NTAPI rx_run_complete(PDEVICE_OBJECT device, PIRP irp, PVOID con
 	KeAcquireSpinLock(&cache->done_lock, &irql);
 	InsertTailList(&cache->done, &run->link);
 	(void)KeSetEvent(&cache->done_event, IO_NO_INCREMENT, FALSE);
+	if (cache->going)
+		rx_lazy_go_on_locked(cache); /* under the lock: without it the file may be gone */
 	KeReleaseSpinLock(&cache->done_lock, irql);
 	return STATUS_MORE_PROCESSING_REQUIRED; /* IRP and run are freed by whoever looks */
 }
@@ -99,6 +101,11 @@ static void rx_run_send(struct rx_run *run, PFILE_OBJECT file, const char *opera
 
 /* ---- who hears of a failure ---- */
 
+static ULONG rx_cache_failures(PFCB fcb)
+{
+	return __atomic_load_n(&fcb->WriteBehindFailures, __ATOMIC_ACQUIRE);
+}
+
 void rx_cache_note_failure(PFCB fcb, NTSTATUS status)
 {
 	__atomic_store_n(&fcb->WriteBehindError, status, __ATOMIC_RELAXED);
@@ -108,7 +115,7 @@ void rx_cache_note_failure(PFCB fcb, NTSTATUS status)
 /* What has failed behind the handle's back since it was told last. */
 static NTSTATUS rx_cache_tell(PFCB fcb, PFOBX fobx)
 {
-	ULONG failures = __atomic_load_n(&fcb->WriteBehindFailures, __ATOMIC_ACQUIRE);
+	ULONG failures = rx_cache_failures(fcb);
 
 	if (__atomic_exchange_n(&fobx->WriteBehindFailuresSeen, failures, __ATOMIC_RELAXED) == failures)
 		return STATUS_SUCCESS;
@@ -135,13 +142,13 @@ static void rx_cache_spoil_opens(PFCB fcb)
 
 NTSTATUS rx_cache_write_back_for_break(PFCB fcb)
 {
-	ULONG before = __atomic_load_n(&fcb->WriteBehindFailures, __ATOMIC_ACQUIRE);
+	ULONG before = rx_cache_failures(fcb);
 	NTSTATUS status = RxFlushFcbInSystemCache(fcb, TRUE);
 
 	if (NT_SUCCESS(status))
 		return status;
 	/* pages were not given up, or there was no memory for a run: nobody has counted that, nor tried the rest */
-	if (__atomic_load_n(&fcb->WriteBehindFailures, __ATOMIC_ACQUIRE) == before) {
+	if (rx_cache_failures(fcb) == before) {
 		rx_cache_note_failure(fcb, status);
 		(void)rx_cache_flush(fcb);
 	}
@@ -236,25 +243,49 @@ static ULONG rx_blocks_choose(struct rx_cache *cache, bool full_only, ULONG64 pu
 	return count;
 }
 
-/* The runs that one call sends. */
+/* The runs that one call sends, with bytes of these blocks. */
 struct rx_outgoing {
+	struct rx_block **blocks;
+	ULONG count;
 	LIST_ENTRY runs;
 	ULONG left; /* runs that may still be begun */
 	struct rx_run *last;
 };
 
-/* False: no more runs now. */
-static bool rx_outgoing_add(struct rx_cache *cache, struct rx_outgoing *out, const struct rx_block *block,
-			    ULONG lo, ULONG hi)
+/* Bytes that lie together from an extent of a block on, and fit into one run: small runs take no more memory than that. */
+static ULONG rx_outgoing_measure(const struct rx_outgoing *out, ULONG i, ULONG extent)
 {
+	LONGLONG end = out->blocks[i]->number * RX_CACHE_BLOCK + out->blocks[i]->dirty.at[extent].lo;
+	ULONG bytes = 0;
+
+	for (; i < out->count; i++, extent = 0) {
+		const struct rx_extents *dirty = &out->blocks[i]->dirty;
+
+		for (; extent < dirty->count; extent++) {
+			ULONG length = dirty->at[extent].hi - dirty->at[extent].lo;
+
+			if (out->blocks[i]->number * RX_CACHE_BLOCK + dirty->at[extent].lo != end ||
+			    bytes + length > RX_CACHE_RUN_BYTES)
+				return bytes;
+			bytes += length;
+			end += length;
+		}
+	}
+	return bytes;
+}
+
+/* False: no more runs now. */
+static bool rx_outgoing_add(struct rx_cache *cache, struct rx_outgoing *out, ULONG i, ULONG extent)
+{
+	const struct rx_block *block = out->blocks[i];
+	ULONG lo = block->dirty.at[extent].lo, hi = block->dirty.at[extent].hi;
 	LONGLONG offset = block->number * RX_CACHE_BLOCK + lo;
 	struct rx_run *run = out->last;
 
-	if (run == NULL || run->offset + run->length != offset ||
-	    run->length + (hi - lo) > RX_CACHE_RUN_BYTES) {
+	if (run == NULL || run->offset + run->length != offset || run->length + (hi - lo) > run->room) {
 		if (out->left == 0)
 			return false;
-		run = rx_run_create(cache, offset);
+		run = rx_run_create(cache, offset, rx_outgoing_measure(out, i, extent));
 		if (run == NULL)
 			return false;
 		out->left--;
@@ -267,12 +298,13 @@ static bool rx_outgoing_add(struct rx_cache *cache, struct rx_outgoing *out, con
 }
 
 /* What of the block fits goes out; the rest stays dirty. False: no more runs now. */
-static bool rx_outgoing_add_block(struct rx_cache *cache, struct rx_outgoing *out, struct rx_block *block)
+static bool rx_outgoing_add_block(struct rx_cache *cache, struct rx_outgoing *out, ULONG at)
 {
+	struct rx_block *block = out->blocks[at];
 	struct rx_extents dirty = block->dirty;
 	ULONG i = 0;
 
-	while (i < dirty.count && rx_outgoing_add(cache, out, block, dirty.at[i].lo, dirty.at[i].hi)) {
+	while (i < dirty.count && rx_outgoing_add(cache, out, at, i)) {
 		block->writing++;
 		i++;
 	}
@@ -301,23 +333,22 @@ static void rx_outgoing_prepare(struct rx_cache *cache, struct rx_outgoing *out)
 /* Locks: mutex. Takes bytes out of the dirty blocks, for runs that the caller sends once it gave the mutex up. */
 static void rx_cache_collect(struct rx_cache *cache, bool full_only, ULONG64 puts, struct rx_outgoing *out)
 {
-	struct rx_block **blocks;
-	ULONG count;
+	ULONG room;
 
 	InitializeListHead(&out->runs);
 	out->last = NULL;
 	out->left = cache->in_flight < RX_CACHE_RUNS ? RX_CACHE_RUNS - cache->in_flight : 0;
 	if (out->left == 0 || cache->file == NULL || IsListEmpty(&cache->blocks))
 		return;
-	count = min(cache->fcb->WriteBehindBlocks, RX_CACHE_CHOICE);
-	blocks = ExAllocatePoolWithTag(NonPagedPool, count * sizeof(*blocks), RX_TAG_CACHE);
-	if (blocks == NULL)
+	room = min(cache->fcb->WriteBehindBlocks, RX_CACHE_CHOICE);
+	out->blocks = ExAllocatePoolWithTag(NonPagedPool, room * sizeof(struct rx_block *), RX_TAG_CACHE);
+	if (out->blocks == NULL)
 		return;
-	count = rx_blocks_choose(cache, full_only, puts, blocks, count);
-	for (ULONG i = 0; i < count; i++)
-		if (!rx_outgoing_add_block(cache, out, blocks[i]))
+	out->count = rx_blocks_choose(cache, full_only, puts, out->blocks, room);
+	for (ULONG i = 0; i < out->count; i++)
+		if (!rx_outgoing_add_block(cache, out, i))
 			break;
-	ExFreePoolWithTag(blocks, RX_TAG_CACHE);
+	ExFreePoolWithTag(out->blocks, RX_TAG_CACHE);
 	rx_outgoing_prepare(cache, out);
 }
 
@@ -345,6 +376,37 @@ void rx_cache_start_full(struct rx_cache *cache)
 
 	ExAcquireFastMutex(&cache->mutex);
 	rx_cache_collect(cache, true, cache->puts, &out);
+	file = cache->file;
+	ExReleaseFastMutex(&cache->mutex);
+	rx_outgoing_send(&out, file, NULL);
+}
+
+static void rx_cache_set_going(struct rx_cache *cache, bool going)
+{
+	KIRQL irql;
+
+	KeAcquireSpinLock(&cache->done_lock, &irql);
+	cache->going = going;
+	KeReleaseSpinLock(&cache->done_lock, irql);
+}
+
+void rx_cache_start_old(struct rx_cache *cache, bool begin)
+{
+	struct rx_outgoing out;
+	PFILE_OBJECT file;
+
+	InitializeListHead(&out.runs);
+	ExAcquireFastMutex(&cache->mutex);
+	if (begin) {
+		rx_block_sort_all(cache);
+		cache->old = cache->puts;
+		rx_cache_set_going(cache, true); /* before what has completed is looked at */
+	}
+	rx_cache_reap_locked(cache);
+	if (!cache->failed) /* what failed is tried again when somebody asks */
+		rx_cache_collect(cache, false, cache->old, &out);
+	if (cache->in_flight == 0)
+		rx_cache_set_going(cache, false);
 	file = cache->file;
 	ExReleaseFastMutex(&cache->mutex);
 	rx_outgoing_send(&out, file, NULL);
@@ -396,7 +458,7 @@ static bool rx_flush_round(struct rx_cache *cache, struct rx_flush *f)
 	bool stuck;
 
 	rx_cache_reap_locked(cache);
-	f->failed = f->failed || cache->fcb->WriteBehindFailures != f->failures;
+	f->failed = f->failed || rx_cache_failures(cache->fcb) != f->failures;
 	if (!f->sent_all && (f->failed || !rx_cache_is_dirty(cache, f->puts))) {
 		f->sent_all = true;
 		f->last_run = cache->runs;
@@ -424,16 +486,16 @@ NTSTATUS rx_cache_flush(PFCB fcb)
 	rx_cache_reap_locked(cache);
 	rx_block_sort_all(cache);
 	f.puts = cache->puts;
-	f.failures = fcb->WriteBehindFailures;
+	f.failures = rx_cache_failures(fcb);
 	cache->failed = false;
 	while (!rx_flush_round(cache, &f)) {
 		ExReleaseFastMutex(&cache->mutex);
 		nt_wait_for_answer(&cache->done_event);
 		ExAcquireFastMutex(&cache->mutex);
 	}
-	status = !f.failed                                ? STATUS_SUCCESS
-		 : fcb->WriteBehindFailures != f.failures ? fcb->WriteBehindError
-							  : STATUS_INSUFFICIENT_RESOURCES;
+	status = !f.failed                              ? STATUS_SUCCESS
+		 : rx_cache_failures(fcb) != f.failures ? fcb->WriteBehindError
+							: STATUS_INSUFFICIENT_RESOURCES;
 	ExReleaseFastMutex(&cache->mutex);
 	return status;
 }
@@ -459,6 +521,7 @@ void rx_cache_drain(PFCB fcb)
 
 	if (cache == NULL)
 		return;
+	rx_cache_set_going(cache, false);
 	ExAcquireFastMutex(&cache->mutex);
 	rx_cache_reap_locked(cache);
 	while (cache->in_flight != 0) {
@@ -529,7 +592,7 @@ void rx_cache_forget(PFCB fcb)
 
 void rx_cache_open(PFCB fcb, PFOBX fobx)
 {
-	fobx->WriteBehindFailuresSeen = __atomic_load_n(&fcb->WriteBehindFailures, __ATOMIC_ACQUIRE);
+	fobx->WriteBehindFailuresSeen = rx_cache_failures(fcb);
 }
 
 /* Another handle that may write and is not being cleaned up. Locks: FCB exclusive. */

@@ -268,11 +268,12 @@ VOID RxpUnregisterMinirdr(PRDBSS_DEVICE_OBJECT RxDeviceObject)
 
 	rx_start_unregister(RxDeviceObject); /* nothing, unless it was never stopped */
 	rx_context_wait_idle(RxDeviceObject);
+	rx_cache_device_settle(RxDeviceObject);
 	rx_unregister_check(RxDeviceObject);
 	rx_finalize_all_objects(RxDeviceObject);
 	rx_timer_run_down(RxDeviceObject);
-	rx_cache_device_end(RxDeviceObject);
 	(void)RxSpinDownMRxDispatcher(RxDeviceObject);
+	rx_cache_device_end(RxDeviceObject); /* workers may still have been writing */
 	rx_unregister_tell_survivors(RxDeviceObject);
 	if (RxDeviceObject->pRxNetNameTable == &RxDeviceObject->RxNetNameTableInDeviceObject)
 		RxFinalizePrefixTable(RxDeviceObject->pRxNetNameTable);

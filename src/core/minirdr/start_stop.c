@@ -13,6 +13,7 @@
  */
 #include "core/minirdr/minirdr.h"
 
+#include "core/cache/cache.h"
 #include "core/context/context.h"
 #include "core/dispatch/dispatch.h"
 #include "core/minirdr/calldown.h"
@@ -265,6 +266,7 @@ static NTSTATUS rx_stop_at_work(PRX_CONTEXT rxc, PRDBSS_DEVICE_OBJECT dev)
 	rx_context_wait_for_others(rxc);
 
 	rx_start_unregister(dev);
+	rx_cache_device_settle(dev);
 	rx_scavenger_run_down(dev);
 	status = dev->NumberOfActiveFcbs > 0 ? STATUS_REDIRECTOR_HAS_OPEN_HANDLES : STATUS_SUCCESS;
 	rx_finalize_all_objects(dev);

@@ -59,7 +59,7 @@ static struct rec_held *rec_take(PRX_CONTEXT rxc)
 	}
 	if (found != NULL) {
 		RemoveEntryList(&found->links);
-		rec.held--;
+		(void)InterlockedDecrement(&rec.held);
 	}
 	KeReleaseSpinLock(&rec_lock, irql);
 	return found;
@@ -111,7 +111,7 @@ static NTSTATUS rec_hold(PRX_CONTEXT rxc)
 	if (cancelled)
 		RemoveEntryList(&held->links);
 	else
-		rec.held++;
+		(void)InterlockedIncrement(&rec.held);
 	KeReleaseSpinLock(&rec_lock, irql);
 	if (cancelled) {
 		ExFreePoolWithTag(held, REC_TAG);
