@@ -82,3 +82,19 @@ NTSTATUS rx_check_server_open(PRX_CONTEXT rxc)
 		return STATUS_FILE_CLOSED;
 	return STATUS_SUCCESS;
 }
+
+NTSTATUS rx_run_on_open(PRX_CONTEXT rxc, PIRP irp, ULONG length, bool exclusive,
+			NTSTATUS (*run)(PRX_CONTEXT rxc, PIRP irp))
+{
+	NTSTATUS status;
+
+	if (rxc->pFobx == NULL || length > INT32_MAX)
+		return STATUS_INVALID_DEVICE_REQUEST;
+	status = exclusive ? rx_acquire_fcb_exclusive(rxc) : rx_acquire_fcb_shared(rxc);
+	if (status != STATUS_SUCCESS)
+		return status;
+	status = rx_check_server_open(rxc);
+	if (status == STATUS_SUCCESS)
+		status = run(rxc, irp);
+	return rx_release_or_post(rxc, status);
+}

@@ -60,6 +60,12 @@ NTSTATUS rx_post_for_driver(PRX_CONTEXT rxc);
  * request is not the caller's any more. Return: `status`.
  */
 NTSTATUS rx_release_or_post(PRX_CONTEXT rxc, NTSTATUS status);
+/*
+ * The shape of a request about an open file: with the FCB, and while the open is there at the server, @run; then that.
+ * @length: of the request's buffer; what an Info.Length cannot hold is refused. @run: as if the driver answered.
+ */
+NTSTATUS rx_run_on_open(PRX_CONTEXT rxc, PIRP irp, ULONG length, bool exclusive,
+			NTSTATUS (*run)(PRX_CONTEXT rxc, PIRP irp));
 /* True when a status lets the rest be done: a success, and not that of a request that a worker will run again. */
 static inline bool rx_is_done(NTSTATUS status)
 {

@@ -39,27 +39,13 @@ static NTSTATUS rx_ea_set_locked(PRX_CONTEXT rxc, PIRP irp)
 	return rx_call_set_ea(rxc);
 }
 
-static NTSTATUS rx_ea_run(PRX_CONTEXT rxc, PIRP irp, ULONG length, NTSTATUS (*run)(PRX_CONTEXT rxc, PIRP irp))
-{
-	NTSTATUS status;
-
-	if (rxc->pFobx == NULL || length > INT32_MAX)
-		return STATUS_INVALID_DEVICE_REQUEST;
-	status = rx_acquire_fcb_exclusive(rxc);
-	if (status != STATUS_SUCCESS)
-		return status;
-	status = rx_check_server_open(rxc);
-	if (status == STATUS_SUCCESS)
-		status = run(rxc, irp);
-	return rx_release_or_post(rxc, status);
-}
-
 NTSTATUS NTAPI rx_common_query_ea(PRX_CONTEXT rxc, PIRP irp)
 {
-	return rx_ea_run(rxc, irp, rxc->CurrentIrpSp->Parameters.QueryEa.Length, rx_ea_query_locked);
+	return rx_run_on_open(rxc, irp, rxc->CurrentIrpSp->Parameters.QueryEa.Length, true,
+			      rx_ea_query_locked);
 }
 
 NTSTATUS NTAPI rx_common_set_ea(PRX_CONTEXT rxc, PIRP irp)
 {
-	return rx_ea_run(rxc, irp, rxc->CurrentIrpSp->Parameters.SetEa.Length, rx_ea_set_locked);
+	return rx_run_on_open(rxc, irp, rxc->CurrentIrpSp->Parameters.SetEa.Length, true, rx_ea_set_locked);
 }

@@ -70,23 +70,18 @@ NTSTATUS NTAPI rx_common_query_volume(PRX_CONTEXT rxc, PIRP irp)
 	return status;
 }
 
-NTSTATUS NTAPI rx_common_set_volume(PRX_CONTEXT rxc, PIRP irp)
+static NTSTATUS rx_volume_set_locked(PRX_CONTEXT rxc, PIRP irp)
 {
 	PIO_STACK_LOCATION sp = rxc->CurrentIrpSp;
-	ULONG length = sp->Parameters.SetVolume.Length;
-	NTSTATUS status;
 
-	if (rxc->pFobx == NULL || length > INT32_MAX)
-		return STATUS_INVALID_DEVICE_REQUEST;
-	status = rx_acquire_fcb_shared(rxc);
-	if (status != STATUS_SUCCESS)
-		return status;
-	status = rx_check_server_open(rxc);
-	if (status == STATUS_SUCCESS) {
-		rxc->Info.FsInformationClass = sp->Parameters.SetVolume.FsInformationClass;
-		rxc->Info.Buffer = irp->AssociatedIrp.SystemBuffer;
-		rxc->Info.Length = (LONG)length;
-		status = rx_call_set_volume_info(rxc);
-	}
-	return rx_release_or_post(rxc, status);
+	rxc->Info.FsInformationClass = sp->Parameters.SetVolume.FsInformationClass;
+	rxc->Info.Buffer = irp->AssociatedIrp.SystemBuffer;
+	rxc->Info.Length = (LONG)sp->Parameters.SetVolume.Length;
+	return rx_call_set_volume_info(rxc);
+}
+
+NTSTATUS NTAPI rx_common_set_volume(PRX_CONTEXT rxc, PIRP irp)
+{
+	return rx_run_on_open(rxc, irp, rxc->CurrentIrpSp->Parameters.SetVolume.Length, false,
+			      rx_volume_set_locked);
 }
