@@ -269,12 +269,22 @@ void mem_fs_data_changed(struct mem_handle *handle);
 NTSTATUS mem_fs_set_size(struct mem_handle *handle, LONGLONG size, struct mem_wakeups *wake);
 NTSTATUS mem_fs_set_basic(struct mem_handle *handle, const FILE_BASIC_INFORMATION *basic,
 			  struct mem_wakeups *wake);
+
+/* fsnames.c - names; takes the mutex itself unless the name says otherwise */
 NTSTATUS mem_fs_set_disposition(struct mem_handle *handle, ULONG flags, struct mem_wakeups *wake);
 NTSTATUS mem_fs_rename(struct mem_handle *handle, const UNICODE_STRING *path, ULONG flags, bool link,
 		       struct mem_wakeups *wake);
 /* The name the handle goes by now, after renames through other handles too; NULL for the root. */
 struct mem_entry *mem_fs_entry_locked(struct mem_handle *handle);
 NTSTATUS mem_fs_path_locked(struct mem_handle *handle, WCHAR *buffer, ULONG capacity, ULONG *length);
+/*
+ * Walks to the directory that holds the last component.  On success *dir is that directory and *last the
+ * component; an empty path gives dir NULL, which means the root itself.
+ */
+NTSTATUS mem_fs_walk_locked(struct mem_volume *volume, const UNICODE_STRING *path, struct mem_node **dir,
+			    UNICODE_STRING *last);
+/* Takes the name away, and tells those who watch the directory. */
+void mem_fs_unlink_locked(struct mem_entry *entry, struct mem_wakeups *wake);
 
 /* grants.c - leases and their breaks */
 /* What an open is granted, at its end; never takes anything away. */
