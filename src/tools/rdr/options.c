@@ -6,26 +6,20 @@
  * Rules:     a name of the table is obeyed, has no effect (and says so with -v), or is
  *            refused with a reason; any other name is an error.  Names that fstab or systemd
  *            leave for themselves never make a mount fail.
- *            A password given here is blanked in the argument itself.
+ *            A password given here is blanked in the argument itself (option_values.c).
  */
-#include "rdr.h"
+#include "options_int.h"
 
-#include <ctype.h>
-#include <errno.h>
-#include <grp.h>
-#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-typedef int rdr_apply_fn(struct rdr_options *options, const char *name, char *value, struct rdr_error *error);
 
 enum rdr_value { VALUE_NONE, VALUE_NEEDED, VALUE_MAYBE };
 
 struct option_row {
 	const char *name;
 	enum rdr_value value;
-	rdr_apply_fn *apply; /* NULL: accepted, see @says */
+	rdr_apply_fn *apply; /* NULL: accepted, without effect */
 	const char *refused; /* not NULL: why it cannot be had */
 	bool silent;         /* belongs to fstab and friends: no word about it */
 };
@@ -54,319 +48,6 @@ void rdr_append(char **list, const char *format, ...)
 	free(item);
 }
 
-static int set_text(char **field, const char *value, struct rdr_error *error)
-{
-	char *copy = strdup(value);
-
-	if (copy == NULL)
-		return rdr_fail(error, RDR_SYSTEM, "out of memory");
-	free(*field);
-	*field = copy;
-	return 0;
-}
-
-static int parse_number(const char *name, const char *value, unsigned long low, unsigned long high,
-			unsigned long *number, struct rdr_error *error)
-{
-	char *end = NULL;
-
-	errno = 0;
-	unsigned long parsed = strtoul(value, &end, 10);
-
-	if (!isdigit((unsigned char)value[0]) || errno != 0 || *end != '\0' || parsed < low || parsed > high)
-		return rdr_fail(error, RDR_USAGE, "option %s=%s: expected a number from %lu to %lu", name,
-				value, low, high);
-	*number = parsed;
-	return 0;
-}
-
-/* who is DOMAIN\user, DOMAIN/user or user, each perhaps with %password. */
-static int apply_user(struct rdr_options *options, const char *name, char *value, struct rdr_error *error)
-{
-	int code;
-
-	if (value == NULL)
-		return 0; /* the fstab flag `user`: who may mount is mount(8)'s business */
-	(void)name;
-	char *percent = strchr(value, '%');
-
-	if (percent != NULL) {
-		code = rdr_secret_set(&options->password, percent + 1, strlen(percent + 1), error);
-		if (code != 0)
-			return code;
-		options->has_password = true;
-		memset(percent + 1, 'x', strlen(percent + 1));
-		*percent = '\0';
-	}
-	char *separator = strpbrk(value, "\\/");
-
-	if (separator != NULL) {
-		*separator = '\0';
-		code = set_text(&options->domain, value, error);
-		if (code == 0)
-			code = set_text(&options->user, separator + 1, error);
-		*separator = '\\';
-	} else {
-		code = set_text(&options->user, value, error);
-	}
-	if (percent != NULL)
-		*percent = '%';
-	return code;
-}
-
-static int apply_password(struct rdr_options *options, const char *name, char *value, struct rdr_error *error)
-{
-	int code = rdr_secret_set(&options->password, value, strlen(value), error);
-
-	memset(value, 'x', strlen(value));
-	if (code != 0)
-		return code;
-	options->has_password = true;
-	rdr_warn("option %s= can be seen by others before it is blanked; use credentials=FILE", name);
-	return 0;
-}
-
-static int apply_domain(struct rdr_options *options, const char *name, char *value, struct rdr_error *error)
-{
-	(void)name;
-	return set_text(&options->domain, value, error);
-}
-
-static int apply_credentials(struct rdr_options *options, const char *name, char *value,
-			     struct rdr_error *error)
-{
-	(void)name;
-	return set_text(&options->credentials, value, error);
-}
-
-static int apply_guest(struct rdr_options *options, const char *name, char *value, struct rdr_error *error)
-{
-	(void)name;
-	(void)value;
-	(void)error;
-	options->guest = true;
-	return 0;
-}
-
-static int apply_sec(struct rdr_options *options, const char *name, char *value, struct rdr_error *error)
-{
-	if (strcmp(value, "none") == 0)
-		options->guest = true;
-	else if (strcmp(value, "ntlmsspi") == 0)
-		options->sign = true;
-	else if (strncmp(value, "krb5", 4) == 0)
-		return rdr_fail(error, RDR_USAGE,
-				"option %s=%s: Kerberos is not available in this version; use sec=ntlmssp",
-				name, value);
-	else if (strcmp(value, "ntlm") == 0 || strcmp(value, "ntlmi") == 0 || strcmp(value, "ntlmv2") == 0 ||
-		 strcmp(value, "ntlmv2i") == 0 || strcmp(value, "lanman") == 0)
-		return rdr_fail(error, RDR_USAGE,
-				"option %s=%s: too old and unsafe; use sec=ntlmssp (NTLMv2, the default)",
-				name, value);
-	else if (strcmp(value, "ntlmssp") != 0)
-		return rdr_fail(error, RDR_USAGE, "option %s=%s: expected ntlmssp, ntlmsspi or none", name,
-				value);
-	return set_text(&options->sec, value, error);
-}
-
-static int apply_vers(struct rdr_options *options, const char *name, char *value, struct rdr_error *error)
-{
-	static const char *const versions[][2] = {
-		{"2.0", "2.0"},    {"2.0.2", "2.0"},       {"2.1", "2.1"},     {"3.0", "3.0"},
-		{"3.02", "3.0.2"}, {"3.0.2", "3.0.2"},     {"3.1.1", "3.1.1"}, {"3.11", "3.1.1"},
-		{"3", "3"},        {"default", "default"},
-	};
-
-	if (strcmp(value, "1.0") == 0 || strcmp(value, "1") == 0)
-		return rdr_fail(
-			error, RDR_USAGE,
-			"option %s=%s: SMB1 is unsafe and not offered; use vers=default (2.1 to 3.1.1)", name,
-			value);
-	for (size_t i = 0; i < sizeof(versions) / sizeof(versions[0]); i++) {
-		if (strcmp(value, versions[i][0]) == 0)
-			return set_text(&options->vers, versions[i][1], error);
-	}
-	return rdr_fail(error, RDR_USAGE, "option %s=%s: expected 2.0, 2.1, 3.0, 3.0.2, 3.1.1, 3 or default",
-			name, value);
-}
-
-static int apply_flag(struct rdr_options *options, const char *name, char *value, struct rdr_error *error)
-{
-	(void)value;
-	(void)error;
-	if (strcmp(name, "seal") == 0)
-		options->seal = true;
-	else if (strcmp(name, "sign") == 0)
-		options->sign = true;
-	else if (strcmp(name, "allow_other") == 0)
-		options->allow_other = true;
-	else if (strcmp(name, "allow_root") == 0)
-		options->allow_root = true;
-	else if (strcmp(name, "default_permissions") == 0)
-		options->default_permissions = true;
-	else if (strcmp(name, "auto_unmount") == 0)
-		options->auto_unmount = true;
-	else if (strcmp(name, "noperm") == 0)
-		options->no_permissions = true;
-	else if (strcmp(name, "nobrl") == 0 || strcmp(name, "nolock") == 0)
-		options->local_locks = true;
-	else if (strcmp(name, "brl") == 0 || strcmp(name, "lock") == 0)
-		options->local_locks = false;
-	return 0;
-}
-
-static int apply_port(struct rdr_options *options, const char *name, char *value, struct rdr_error *error)
-{
-	unsigned long number = 0;
-	int code = parse_number(name, value, 1, 65535, &number, error);
-
-	options->port = (unsigned int)number;
-	return code;
-}
-
-static int apply_address(struct rdr_options *options, const char *name, char *value, struct rdr_error *error)
-{
-	(void)name;
-	return set_text(&options->address, value, error);
-}
-
-static int apply_uid(struct rdr_options *options, const char *name, char *value, struct rdr_error *error)
-{
-	unsigned long number = 0;
-	int code = 0;
-
-	if (isdigit((unsigned char)value[0])) {
-		code = parse_number(name, value, 0, UINT32_MAX - 1, &number, error);
-	} else {
-		const struct passwd *entry = getpwnam(value);
-
-		if (entry == NULL)
-			return rdr_fail(error, RDR_USAGE, "option %s=%s: no such user here", name, value);
-		number = entry->pw_uid;
-	}
-	options->uid = (uid_t)number;
-	options->has_uid = code == 0;
-	return code;
-}
-
-static int apply_gid(struct rdr_options *options, const char *name, char *value, struct rdr_error *error)
-{
-	unsigned long number = 0;
-	int code = 0;
-
-	if (isdigit((unsigned char)value[0])) {
-		code = parse_number(name, value, 0, UINT32_MAX - 1, &number, error);
-	} else {
-		const struct group *entry = getgrnam(value);
-
-		if (entry == NULL)
-			return rdr_fail(error, RDR_USAGE, "option %s=%s: no such group here", name, value);
-		number = entry->gr_gid;
-	}
-	options->gid = (gid_t)number;
-	options->has_gid = code == 0;
-	return code;
-}
-
-static int apply_mode(struct rdr_options *options, const char *name, char *value, struct rdr_error *error)
-{
-	char *end = NULL;
-	unsigned long mode = strtoul(value, &end, 8);
-
-	if (value[0] < '0' || value[0] > '7' || *end != '\0' || mode > 07777)
-		return rdr_fail(error, RDR_USAGE, "option %s=%s: expected permission bits in octal, as 0644",
-				name, value);
-	if (strcmp(name, "file_mode") == 0) {
-		options->file_mode = (unsigned int)mode;
-		options->has_file_mode = true;
-	} else if (strcmp(name, "dir_mode") == 0) {
-		options->dir_mode = (unsigned int)mode;
-		options->has_dir_mode = true;
-	} else {
-		options->umask_bits = (unsigned int)mode & 0777;
-	}
-	return 0;
-}
-
-static int apply_seconds(struct rdr_options *options, const char *name, char *value, struct rdr_error *error)
-{
-	char *end = NULL;
-	double seconds = strtod(value, &end);
-
-	if (!(isdigit((unsigned char)value[0]) || value[0] == '.') || *end != '\0' || !(seconds >= 0) ||
-	    seconds > 1 << 30)
-		return rdr_fail(error, RDR_USAGE, "option %s=%s: expected seconds, 0 or more", name, value);
-	if (strcmp(name, "actimeo") == 0)
-		options->actimeo = seconds;
-	else if (strcmp(name, "acregmax") == 0)
-		options->acregmax = seconds;
-	else
-		options->acdirmax = seconds;
-	return 0;
-}
-
-static int apply_size(struct rdr_options *options, const char *name, char *value, struct rdr_error *error)
-{
-	unsigned long number = 0;
-	int code = parse_number(name, value, 1024, 64UL << 20, &number, error);
-
-	if (strcmp(name, "rsize") == 0)
-		options->rsize = number;
-	else
-		options->wsize = number;
-	return code;
-}
-
-static int apply_max_read(struct rdr_options *options, const char *name, char *value, struct rdr_error *error)
-{
-	return parse_number(name, value, 4096, 1UL << 20, &options->max_read, error);
-}
-
-static int apply_echo_interval(struct rdr_options *options, const char *name, char *value,
-			       struct rdr_error *error)
-{
-	unsigned long number = 0;
-	int code = parse_number(name, value, 1, 600, &number, error);
-
-	options->echo_interval = (unsigned int)number;
-	return code;
-}
-
-static int apply_timeout(struct rdr_options *options, const char *name, char *value, struct rdr_error *error)
-{
-	unsigned long number = 0;
-	int code = parse_number(name, value, 1, 3600, &number, error);
-
-	options->timeout = (unsigned int)number;
-	return code;
-}
-
-static int apply_cache(struct rdr_options *options, const char *name, char *value, struct rdr_error *error)
-{
-	if (strcmp(value, "none") != 0 && strcmp(value, "strict") != 0 && strcmp(value, "loose") != 0)
-		return rdr_fail(error, RDR_USAGE, "option %s=%s: expected none, strict or loose", name,
-				value);
-	return set_text(&options->cache, value, error);
-}
-
-static int apply_text(struct rdr_options *options, const char *name, char *value, struct rdr_error *error)
-{
-	return set_text(strcmp(name, "fsname") == 0 ? &options->fsname : &options->subtype, value, error);
-}
-
-static int apply_kernel(struct rdr_options *options, const char *name, char *value, struct rdr_error *error)
-{
-	(void)value;
-	(void)error;
-	if (strcmp(name, "ro") == 0)
-		options->read_only = true;
-	if (strcmp(name, "rw") == 0)
-		options->read_only = false;
-	else
-		rdr_append(&options->kernel_flags, "%s", name);
-	return 0;
-}
-
 #define OBEYED(name, value, apply) \
 	{ \
 		name, value, apply, NULL, false \
@@ -386,30 +67,30 @@ static int apply_kernel(struct rdr_options *options, const char *name, char *val
 
 static const struct option_row rows[] = {
 	/* who */
-	OBEYED("username", VALUE_NEEDED, apply_user),
-	OBEYED("user", VALUE_MAYBE, apply_user),
-	OBEYED("password", VALUE_NEEDED, apply_password),
-	OBEYED("pass", VALUE_NEEDED, apply_password),
-	OBEYED("domain", VALUE_NEEDED, apply_domain),
-	OBEYED("dom", VALUE_NEEDED, apply_domain),
-	OBEYED("workgroup", VALUE_NEEDED, apply_domain),
-	OBEYED("credentials", VALUE_NEEDED, apply_credentials),
-	OBEYED("cred", VALUE_NEEDED, apply_credentials),
-	OBEYED("guest", VALUE_NONE, apply_guest),
-	OBEYED("sec", VALUE_NEEDED, apply_sec),
+	OBEYED("username", VALUE_NEEDED, rdr_apply_user),
+	OBEYED("user", VALUE_MAYBE, rdr_apply_user),
+	OBEYED("password", VALUE_NEEDED, rdr_apply_password),
+	OBEYED("pass", VALUE_NEEDED, rdr_apply_password),
+	OBEYED("domain", VALUE_NEEDED, rdr_apply_domain),
+	OBEYED("dom", VALUE_NEEDED, rdr_apply_domain),
+	OBEYED("workgroup", VALUE_NEEDED, rdr_apply_domain),
+	OBEYED("credentials", VALUE_NEEDED, rdr_apply_credentials),
+	OBEYED("cred", VALUE_NEEDED, rdr_apply_credentials),
+	OBEYED("guest", VALUE_NONE, rdr_apply_guest),
+	OBEYED("sec", VALUE_NEEDED, rdr_apply_sec),
 	NO_EFFECT("cruid", VALUE_NEEDED),
 	REFUSED("multiuser", VALUE_NONE, "one set of credentials serves one mount; mount once per user"),
 	/* where and how */
-	OBEYED("vers", VALUE_NEEDED, apply_vers),
-	OBEYED("seal", VALUE_NONE, apply_flag),
-	OBEYED("sign", VALUE_NONE, apply_flag),
-	OBEYED("port", VALUE_NEEDED, apply_port),
-	OBEYED("ip", VALUE_NEEDED, apply_address),
-	OBEYED("addr", VALUE_NEEDED, apply_address),
-	OBEYED("rsize", VALUE_NEEDED, apply_size),
-	OBEYED("wsize", VALUE_NEEDED, apply_size),
-	OBEYED("echo_interval", VALUE_NEEDED, apply_echo_interval),
-	OBEYED("timeout", VALUE_NEEDED, apply_timeout),
+	OBEYED("vers", VALUE_NEEDED, rdr_apply_vers),
+	OBEYED("seal", VALUE_NONE, rdr_apply_flag),
+	OBEYED("sign", VALUE_NONE, rdr_apply_flag),
+	OBEYED("port", VALUE_NEEDED, rdr_apply_port),
+	OBEYED("ip", VALUE_NEEDED, rdr_apply_address),
+	OBEYED("addr", VALUE_NEEDED, rdr_apply_address),
+	OBEYED("rsize", VALUE_NEEDED, rdr_apply_size),
+	OBEYED("wsize", VALUE_NEEDED, rdr_apply_size),
+	OBEYED("echo_interval", VALUE_NEEDED, rdr_apply_echo_interval),
+	OBEYED("timeout", VALUE_NEEDED, rdr_apply_timeout),
 	NO_EFFECT("servern", VALUE_NEEDED),
 	NO_EFFECT("netbiosname", VALUE_NEEDED),
 	NO_EFFECT("max_credits", VALUE_NEEDED),
@@ -423,17 +104,17 @@ static const struct option_row rows[] = {
 	REFUSED("rdma", VALUE_NONE, "SMB Direct is not available"),
 	REFUSED("snapshot", VALUE_NEEDED, "previous versions cannot be mounted in this version"),
 	/* as whom files appear */
-	OBEYED("uid", VALUE_NEEDED, apply_uid),
-	OBEYED("gid", VALUE_NEEDED, apply_gid),
-	OBEYED("file_mode", VALUE_NEEDED, apply_mode),
-	OBEYED("dir_mode", VALUE_NEEDED, apply_mode),
-	OBEYED("umask", VALUE_NEEDED, apply_mode),
+	OBEYED("uid", VALUE_NEEDED, rdr_apply_uid),
+	OBEYED("gid", VALUE_NEEDED, rdr_apply_gid),
+	OBEYED("file_mode", VALUE_NEEDED, rdr_apply_mode),
+	OBEYED("dir_mode", VALUE_NEEDED, rdr_apply_mode),
+	OBEYED("umask", VALUE_NEEDED, rdr_apply_mode),
 	NO_EFFECT("forceuid", VALUE_NONE),
 	NO_EFFECT("noforceuid", VALUE_NONE),
 	NO_EFFECT("forcegid", VALUE_NONE),
 	NO_EFFECT("noforcegid", VALUE_NONE),
 	NO_EFFECT("perm", VALUE_NONE),
-	OBEYED("noperm", VALUE_NONE, apply_flag),
+	OBEYED("noperm", VALUE_NONE, rdr_apply_flag),
 	NO_EFFECT("dynperm", VALUE_NONE),
 	NO_EFFECT("nodynperm", VALUE_NONE),
 	NO_EFFECT("serverino", VALUE_NONE),
@@ -445,10 +126,10 @@ static const struct option_row rows[] = {
 	REFUSED("posix", VALUE_NONE, "the SMB 3.1.1 POSIX extensions are not available in this version"),
 	NO_EFFECT("noposix", VALUE_NONE),
 	/* caching */
-	OBEYED("actimeo", VALUE_NEEDED, apply_seconds),
-	OBEYED("acregmax", VALUE_NEEDED, apply_seconds),
-	OBEYED("acdirmax", VALUE_NEEDED, apply_seconds),
-	OBEYED("cache", VALUE_NEEDED, apply_cache),
+	OBEYED("actimeo", VALUE_NEEDED, rdr_apply_seconds),
+	OBEYED("acregmax", VALUE_NEEDED, rdr_apply_seconds),
+	OBEYED("acdirmax", VALUE_NEEDED, rdr_apply_seconds),
+	OBEYED("cache", VALUE_NEEDED, rdr_apply_cache),
 	NO_EFFECT("handlecache", VALUE_NONE),
 	NO_EFFECT("nohandlecache", VALUE_NONE),
 	NO_EFFECT("handletimeout", VALUE_NEEDED),
@@ -467,33 +148,33 @@ static const struct option_row rows[] = {
 	NO_EFFECT("nocase", VALUE_NONE),
 	NO_EFFECT("ignorecase", VALUE_NONE),
 	REFUSED("mfsymlinks", VALUE_NONE, "links stored as files are not available in this version"),
-	OBEYED("nobrl", VALUE_NONE, apply_flag),
-	OBEYED("nolock", VALUE_NONE, apply_flag),
-	OBEYED("brl", VALUE_NONE, apply_flag),
-	OBEYED("lock", VALUE_NONE, apply_flag),
+	OBEYED("nobrl", VALUE_NONE, rdr_apply_flag),
+	OBEYED("nolock", VALUE_NONE, rdr_apply_flag),
+	OBEYED("brl", VALUE_NONE, rdr_apply_flag),
+	OBEYED("lock", VALUE_NONE, rdr_apply_flag),
 	NO_EFFECT("forcemandatorylock", VALUE_NONE),
 	/* FUSE */
-	OBEYED("allow_other", VALUE_NONE, apply_flag),
-	OBEYED("allow_root", VALUE_NONE, apply_flag),
-	OBEYED("default_permissions", VALUE_NONE, apply_flag),
-	OBEYED("auto_unmount", VALUE_NONE, apply_flag),
-	OBEYED("fsname", VALUE_NEEDED, apply_text),
-	OBEYED("subtype", VALUE_NEEDED, apply_text),
-	OBEYED("max_read", VALUE_NEEDED, apply_max_read),
+	OBEYED("allow_other", VALUE_NONE, rdr_apply_flag),
+	OBEYED("allow_root", VALUE_NONE, rdr_apply_flag),
+	OBEYED("default_permissions", VALUE_NONE, rdr_apply_flag),
+	OBEYED("auto_unmount", VALUE_NONE, rdr_apply_flag),
+	OBEYED("fsname", VALUE_NEEDED, rdr_apply_text),
+	OBEYED("subtype", VALUE_NEEDED, rdr_apply_text),
+	OBEYED("max_read", VALUE_NEEDED, rdr_apply_max_read),
 	/* mount(8) */
-	OBEYED("ro", VALUE_NONE, apply_kernel),
-	OBEYED("rw", VALUE_NONE, apply_kernel),
-	OBEYED("suid", VALUE_NONE, apply_kernel),
-	OBEYED("nosuid", VALUE_NONE, apply_kernel),
-	OBEYED("dev", VALUE_NONE, apply_kernel),
-	OBEYED("nodev", VALUE_NONE, apply_kernel),
-	OBEYED("exec", VALUE_NONE, apply_kernel),
-	OBEYED("noexec", VALUE_NONE, apply_kernel),
-	OBEYED("sync", VALUE_NONE, apply_kernel),
-	OBEYED("async", VALUE_NONE, apply_kernel),
-	OBEYED("dirsync", VALUE_NONE, apply_kernel),
-	OBEYED("atime", VALUE_NONE, apply_kernel),
-	OBEYED("noatime", VALUE_NONE, apply_kernel),
+	OBEYED("ro", VALUE_NONE, rdr_apply_kernel),
+	OBEYED("rw", VALUE_NONE, rdr_apply_kernel),
+	OBEYED("suid", VALUE_NONE, rdr_apply_kernel),
+	OBEYED("nosuid", VALUE_NONE, rdr_apply_kernel),
+	OBEYED("dev", VALUE_NONE, rdr_apply_kernel),
+	OBEYED("nodev", VALUE_NONE, rdr_apply_kernel),
+	OBEYED("exec", VALUE_NONE, rdr_apply_kernel),
+	OBEYED("noexec", VALUE_NONE, rdr_apply_kernel),
+	OBEYED("sync", VALUE_NONE, rdr_apply_kernel),
+	OBEYED("async", VALUE_NONE, rdr_apply_kernel),
+	OBEYED("dirsync", VALUE_NONE, rdr_apply_kernel),
+	OBEYED("atime", VALUE_NONE, rdr_apply_kernel),
+	OBEYED("noatime", VALUE_NONE, rdr_apply_kernel),
 	QUIET("relatime", VALUE_NONE),
 	QUIET("norelatime", VALUE_NONE),
 	QUIET("strictatime", VALUE_NONE),
