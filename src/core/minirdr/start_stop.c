@@ -268,7 +268,9 @@ static NTSTATUS rx_stop_at_work(PRX_CONTEXT rxc, PRDBSS_DEVICE_OBJECT dev)
 	rx_start_unregister(dev);
 	rx_cache_device_settle(dev);
 	rx_scavenger_run_down(dev);
-	status = dev->NumberOfActiveFcbs > 0 ? STATUS_REDIRECTOR_HAS_OPEN_HANDLES : STATUS_SUCCESS;
+	status = __atomic_load_n(&dev->NumberOfActiveFcbs, __ATOMIC_RELAXED) > 0
+			 ? STATUS_REDIRECTOR_HAS_OPEN_HANDLES
+			 : STATUS_SUCCESS;
 	rx_finalize_all_objects(dev);
 	driver_status = rx_call_stop(rxc, dev);
 	if (status == STATUS_SUCCESS)

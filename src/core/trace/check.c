@@ -396,6 +396,7 @@ unsigned int rx_check_objects(PRDBSS_DEVICE_OBJECT dev, enum rx_check_mode mode,
 {
 	struct rx_check c = {.dev = dev, .mode = mode, .report = report, .arg = arg};
 	PRX_PREFIX_TABLE table = dev->pRxNetNameTable;
+	LONG active;
 
 	if (table != NULL) {
 		rx_name_table_lock_shared(table);
@@ -403,10 +404,11 @@ unsigned int rx_check_objects(PRDBSS_DEVICE_OBJECT dev, enum rx_check_mode mode,
 		if (rx_check_table(&c)) {
 			rx_check_queue(&c, &table->MemberQueue, false);
 			rx_check_queue(&c, &table->DepartedQueue, true);
-			if (mode == RX_CHECK_QUIET && (ULONG)dev->NumberOfActiveFcbs != c.fcbs)
+			/* the last one may be ending this moment */
+			active = RX_PEEK(dev->NumberOfActiveFcbs);
+			if (mode == RX_CHECK_QUIET && (ULONG)active != c.fcbs)
 				rx_check_fail(&c, "numbers", &rx_check_device,
-					      "NumberOfActiveFcbs is %ld, there are %lu",
-					      dev->NumberOfActiveFcbs, c.fcbs);
+					      "NumberOfActiveFcbs is %ld, there are %lu", active, c.fcbs);
 			rx_check_scavenger(&c);
 		}
 		rx_name_table_unlock(table);
