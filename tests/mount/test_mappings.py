@@ -248,6 +248,76 @@ def test_a_mapping_goes_on_when_another_client_reads(clients):
     assert get(b)[7 * PAGE:8 * PAGE] == block(99)
 
 
+STORER = """
+import mmap, os, select, sys
+fd = os.open(sys.argv[1], os.O_RDWR)
+m = mmap.mmap(fd, 4096)
+m[0:8] = b"%08d" % 0
+print("mapped", flush=True)
+sys.stdin.readline()
+k = 0
+while not select.select([0], [], [], 0)[0]:
+    k += 1
+    m[0:8] = b"%08d" % k
+    m[200:208] = b"%08d" % k
+    m.flush()
+print(k, flush=True)
+"""
+
+
+def test_another_client_writes_into_a_page_that_is_stored_to(clients):
+    """
+    A program goes on storing to a page of a mapping that has outlived its grant, and another client writes elsewhere in the
+    same page: of neither anything is lost, though the kernel writes back whole pages.
+    """
+    a, b = clients.paths("beside", bytes(PAGE))
+    storer = subprocess.Popen([sys.executable, "-c", STORER, a], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        assert storer.stdout.readline() == "mapped\n"
+        other = os.open(b, os.O_RDWR)
+        assert os.pread(other, 8, 0) == b"%08d" % 0
+        storer.stdin.write("go\n")
+        storer.stdin.flush()
+        for k in range(5000 if rig.LONG else 300):
+            assert os.pwrite(other, b"%08d" % k, 100) == 8
+            for _ in range(3):
+                assert os.pread(other, 8, 100) == b"%08d" % k, k
+        storer.stdin.write("end\n")
+        storer.stdin.flush()
+        last = int(storer.stdout.readline())
+        assert storer.wait(10) == 0
+    finally:
+        storer.kill()
+        storer.communicate()
+    assert last > 10
+    data = os.pread(other, PAGE, 0)
+    os.close(other)
+    assert data[:8] == data[200:208] == b"%08d" % last
+    assert data[100:108] == b"%08d" % (k,)
+
+
+def test_pages_that_outlive_their_grant(clients):
+    """Stores of a value that was there before arrive, too, whatever else has changed the page here meanwhile."""
+    a, b = clients.paths("again", bytes(4 * PAGE))
+    with Mapped(a, 4 * PAGE) as mapped:
+        mapped.store(0, b"first")
+        other = os.open(b, os.O_RDWR)
+        assert os.pread(other, 5, 0) == b"first"
+        for i in range(30):
+            for change in (lambda: os.pwrite(mapped.fd, b"second", 0), lambda: os.ftruncate(mapped.fd, 2),
+                           lambda: os.pwrite(other, b"third", 0)):
+                mapped.store(0, b"first")
+                mapped.memory.flush()
+                assert os.pread(other, 5, 0) == b"first", i
+                change()
+                os.ftruncate(mapped.fd, 4 * PAGE)
+                rig.wait_until("the change", SOON, lambda: mapped.memory[:5] != b"first")
+                mapped.store(0, b"first")
+                mapped.memory.flush()
+                assert os.pread(other, 5, 0) == b"first", i
+        os.close(other)
+
+
 def test_a_page_with_locked_bytes(clients):
     """
     The server lets nobody write what is locked shared. Stores beside it in the same page arrive; one into it is lost, and

@@ -332,6 +332,8 @@ void front_op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_
 	}
 	front_node_changed(fuse, node);
 	status = set_attr(r, node, attr, to_set, fi, &stat);
+	if (to_set & FUSE_SET_ATTR_SIZE)
+		front_pages_forget_file(&fuse->pages, ino);
 	front_node_changed(fuse, node);
 	reply_attr(r, node, status, &stat, since);
 out:

@@ -69,6 +69,7 @@ void front_caches_init(struct rdr_fuse *fuse)
 {
 	tally_init(&fuse->caches);
 	tally_init(&fuse->renewals);
+	front_pages_init(&fuse->pages);
 }
 
 static void cache_put(struct front_cache *cache)
@@ -268,11 +269,15 @@ static void cache_part(struct rdr_fuse *fuse, struct front_cache *cache)
 
 void front_cache_leave(struct rdr_fuse *fuse, struct front_file *f)
 {
+	bool last = false;
+
 	if (f->maps) {
 		ExAcquireFastMutex(&fuse->nodes.mutex);
-		f->node->mappers--;
+		last = --f->node->mappers == 0;
 		ExReleaseFastMutex(&fuse->nodes.mutex);
 	}
+	if (last)
+		front_pages_forget_file(&fuse->pages, front_ino_of(fuse, f->node));
 	f->maps = false;
 	if (f->cache != NULL)
 		cache_part(fuse, f->cache);
@@ -358,13 +363,15 @@ static bool is_stale_locked(const struct front_file *f)
  * *stale: what is read must not be kept. The node of a renewal that begins is pinned: the handle may be released while it
  * goes on.
  */
-static enum renewal renew_begins(struct rdr_fuse *fuse, struct front_file *f, bool *stale)
+static enum renewal renew_begins(struct rdr_fuse *fuse, struct front_file *f, bool *stale,
+				 enum front_fill *fill)
 {
 	ULONGLONG now = KeQueryInterruptTime();
 	enum renewal renewal = RENEW_NOT;
 
 	ExAcquireFastMutex(&fuse->nodes.mutex);
 	*stale = is_stale_locked(f);
+	*fill = f->node->mappers != 0 && !is_exclusive_locked(f->node) ? FILL_SHARED : FILL_OWN;
 	if (*stale && f->cache != NULL && (f->maps || !atomic_load(&f->cache->granted)) && f->listed &&
 	    !f->renewing && now - f->renew_time > RENEW_EVERY) {
 		f->renew_time = now;
@@ -461,7 +468,7 @@ bool front_cache_renew(struct front_request *r, struct front_file *f)
 
 	if (!f->cached)
 		return false;
-	renewal = renew_begins(r->fuse, f, &stale);
+	renewal = renew_begins(r->fuse, f, &stale, &r->fill);
 	if (renewal == RENEW_LATER)
 		renew_later(r->fuse, f);
 	if (renewal == RENEW_NOW) {

@@ -12,6 +12,7 @@
 
 #include "fuse_int.h"
 
+#define FRONT_PAGE 4096u
 #define LAUNDER_PATIENCE (1ll * 10000000) /* 100 ns */
 
 /* A transfer that passes the kernel's pages by. */
@@ -23,6 +24,22 @@ static void bring_changed_pages(struct front_request *r, struct front_file *f, u
 		front_notify_purge(r->fuse, r->ino, 0, 0, LAUNDER_PATIENCE);
 	else
 		front_notify_purge(r->fuse, r->ino, offset, size, LAUNDER_PATIENCE);
+}
+
+/* Before the kernel has its pages: from then on they may be changed. */
+static void note_fill(struct front_request *r, size_t got)
+{
+	struct front_pages *pages = &r->fuse->pages;
+
+	if (r->fill == FILL_SHARED) {
+		size_t kept = (got + FRONT_PAGE - 1) / FRONT_PAGE * FRONT_PAGE;
+
+		front_pages_keep(pages, r->ino, r->offset, r->buffer, got, r->generation);
+		if (kept < r->size)
+			front_pages_forget(pages, r->ino, r->offset + kept, r->size - kept);
+	} else if (r->fill == FILL_OWN) {
+		front_pages_forget(pages, r->ino, r->offset, r->size);
+	}
 }
 
 static void read_done(void *context, NTSTATUS status, ULONG_PTR information)
@@ -37,6 +54,7 @@ static void read_done(void *context, NTSTATUS status, ULONG_PTR information)
 	if (front_claim(r)) {
 		if (NT_SUCCESS(status)) {
 			atomic_fetch_add_explicit(&r->fuse->n_read, information, memory_order_relaxed);
+			note_fill(r, information);
 			fuse_reply_buf(r->req, r->buffer, information);
 		} else {
 			fuse_reply_err(r->req, front_errno(r, status));
@@ -68,7 +86,9 @@ void front_op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struc
 	/* An early answer may bring the kernel's RELEASE while the driver is being called. */
 	atomic_fetch_add(&f->refs, 1);
 	r->offset = (uint64_t)off;
+	r->size = size;
 	if (f->cached) {
+		r->generation = front_pages_generation(&fuse->pages, ino);
 		r->inval = front_cache_renew(r, f);
 		door_read_pages_async(f->file, &r->caller, r->buffer, (ULONG)size, (uint64_t)off, read_done,
 				      r);
@@ -116,6 +136,7 @@ struct changed_page {
 	KEVENT done;
 	NTSTATUS status;
 	ULONG_PTR information;
+	bool known; /* the page as it was handed out */
 };
 
 static void part_done(void *context, NTSTATUS status, ULONG_PTR information)
@@ -176,8 +197,28 @@ static NTSTATUS write_what_differs(struct changed_page *page)
 	return status;
 }
 
+/* Somebody else may have written into the page since it was handed out. */
+static NTSTATUS write_what_was_stored(struct changed_page *page)
+{
+	struct front_request *r = page->r;
+	size_t capacity;
+	char *before = front_buffer_get(page->size, &capacity);
+	NTSTATUS status;
+
+	if (before == NULL)
+		return STATUS_INSUFFICIENT_RESOURCES;
+	front_pages_get(&r->fuse->pages, r->ino, r->offset, page->data, before, page->size);
+	status = write_differences(page, before, page->size);
+	front_buffer_put(before, capacity);
+	return status;
+}
+
+/* Before the kernel knows: the next stores to the page are what differs from this. */
 static void changed_page_end(struct changed_page *page, NTSTATUS status)
 {
+	if (page->known && NT_SUCCESS(status))
+		front_pages_keep(&page->r->fuse->pages, page->r->ino, page->r->offset, page->data, page->size,
+				 page->r->generation);
 	write_done(page->r, status, page->size);
 	ExFreePoolWithTag(page, FUSE_TAG_REQUEST);
 }
@@ -188,7 +229,9 @@ static VOID changed_page_worker(PVOID context)
 	struct changed_page *page = context;
 	NTSTATUS status = page->status;
 
-	if (status == STATUS_FILE_LOCK_CONFLICT)
+	if (page->known)
+		status = write_what_was_stored(page);
+	else if (status == STATUS_FILE_LOCK_CONFLICT)
 		status = write_what_differs(page);
 	front_file_put(page->r->fuse, page->f); /* the request keeps the mount */
 	changed_page_end(page, status);
@@ -235,10 +278,18 @@ static void write_pages(struct front_request *r, struct front_file *f, const cha
 		}
 		*page = (struct changed_page){.r = r, .f = f, .data = buf, .size = size};
 		atomic_fetch_add(&f->refs, 1);
+		r->generation = front_pages_generation(&r->fuse->pages, r->ino);
+		page->known = front_pages_have(&r->fuse->pages, r->ino, r->offset, size);
+		if (page->known) {
+			ExInitializeWorkItem(&page->work, changed_page_worker, page);
+			ExQueueWorkItem(&page->work, CriticalWorkQueue);
+			return;
+		}
 		door_write_pages_async(f->file, &r->caller, buf, (ULONG)size, r->offset, changed_page_done,
 				       page);
 		return;
 	}
+	front_pages_forget(&r->fuse->pages, r->ino, r->offset, size);
 	r->inval = !front_cache_may_keep_changes(r->fuse, f->node);
 	door_write_pages_async(f->file, &r->caller, buf, (ULONG)size, r->offset, write_done, r);
 }

@@ -179,8 +179,10 @@ void front_op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		front_node_changed(fuse, node);
 	if (NT_SUCCESS(status))
 		status = open_node(r, node, &open, fi->flags, &opened);
-	if (fi->flags & O_TRUNC) /* also through a handle that cannot write, whose end changes nothing */
+	if (fi->flags & O_TRUNC) { /* also through a handle that cannot write, whose end changes nothing */
 		front_node_changed(fuse, node);
+		front_pages_forget_file(&fuse->pages, ino);
+	}
 	door_name_free(&open.path);
 	if (NT_SUCCESS(status))
 		status = make_handle(r, node, &opened, fi, &f);
@@ -256,8 +258,10 @@ void front_op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t
 		(void)door_close(opened.file, NULL); /* nothing was written through it */
 		goto out;
 	}
-	if (fi->flags & O_TRUNC)
+	if (fi->flags & O_TRUNC) {
 		front_node_changed(fuse, node); /* its other names tell an older size */
+		front_pages_forget_file(&fuse->pages, front_ino_of(fuse, node));
+	}
 	status = make_handle(r, node, &opened, fi, &f);
 	if (!NT_SUCCESS(status)) {
 		front_node_forget(fuse, node, 1);

@@ -168,6 +168,13 @@ struct front_file {
 
 /* ---- requests --------------------------------------------------------------------------------------- */
 
+/* What a read does to the kernel's pages. */
+enum front_fill {
+	FILL_NONE,
+	FILL_OWN,    /* nobody else has the file, or nobody has it mapped */
+	FILL_SHARED, /* others may write into the page while it is changed here: front_pages_keep() */
+};
+
 struct front_request {
 	struct rdr_fuse *fuse;
 	fuse_req_t req;
@@ -189,6 +196,9 @@ struct front_request {
 	uint64_t offset;
 	struct front_recv *recv; /* the receive buffer that holds the data to write */
 	bool inval;              /* other handles of the file have cached pages */
+	size_t size;             /* bytes that were asked for */
+	enum front_fill fill;
+	unsigned int generation; /* front_pages_generation() when it began */
 	/* of a lock */
 	struct front_file *file; /* referenced */
 	struct door_range range;
@@ -264,6 +274,15 @@ struct front_tally {
 	KEVENT none; /* notification; changed under lock */
 };
 
+/* See pages.c. */
+struct front_pages {
+	KSPIN_LOCK lock;
+	LIST_ENTRY buckets[64];
+	LIST_ENTRY ages; /* the oldest first */
+	atomic_uint count;
+	atomic_uint generations[64]; /* by file */
+};
+
 struct rdr_fuse {
 	/* constant after rdr_fuse_mount() */
 	struct rdr_fuse_options options; /* strings are not kept */
@@ -299,6 +318,7 @@ struct rdr_fuse {
 	atomic_uint n_files;
 	struct front_tally caches;
 	struct front_tally renewals;
+	struct front_pages pages;
 };
 
 /* mount.c */
@@ -328,6 +348,25 @@ const char *front_operation_name(const struct fuse_buf *request);
 /* refuse.c */
 /* Answers whoever still asks with ENOTCONN until @over is set. The threads of the pool have ended. */
 void front_refuse_until(struct rdr_fuse *fuse, PKEVENT over);
+
+/* pages.c */
+void front_pages_init(struct front_pages *pages);
+void front_pages_end(struct front_pages *pages);
+unsigned int front_pages_generation(struct front_pages *pages, fuse_ino_t ino);
+/*
+ * The kernel's pages from here on are these bytes, and zeroes up to a whole page.
+ * @generation: as it was when the bytes were asked for; with a newer one the pages are not known
+ */
+void front_pages_keep(struct front_pages *pages, fuse_ino_t ino, uint64_t offset, const char *data,
+		      size_t size, unsigned int generation);
+/* The kernel's pages of the range are changed in a way that nobody notes. */
+void front_pages_forget(struct front_pages *pages, fuse_ino_t ino, uint64_t offset, uint64_t size);
+/* The same for the whole file, and for what is being read of it. */
+void front_pages_forget_file(struct front_pages *pages, fuse_ino_t ino);
+bool front_pages_have(struct front_pages *pages, fuse_ino_t ino, uint64_t offset, size_t size);
+/* Copies to @before what was handed out; of a page that is not known something that differs from @data in each byte. */
+void front_pages_get(struct front_pages *pages, fuse_ino_t ino, uint64_t offset, const char *data,
+		     char *before, size_t size);
 
 /* buffer.c */
 void *front_buffer_get(size_t size, size_t *capacity);

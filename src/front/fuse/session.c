@@ -151,6 +151,7 @@ static void destroy_parts(struct rdr_fuse *fuse)
 	if (fuse->comm_fd >= 0)
 		close(fuse->comm_fd);
 	front_nodes_free(fuse);
+	front_pages_end(&fuse->pages);
 	front_caches_wait(fuse);
 	front_pool_free(fuse);
 	front_buffer_trim();
