@@ -13,11 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
-#include <signal.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include "nt_misuse.h"
+#include "../support/child.h"
+
 #include "event.h"
 #include "fastmutex.h"
 #include "nt_exec.h"
@@ -58,35 +56,21 @@ static inline int nt_test_teardown(void **state)
 	return nt_shutdown(stderr) == 0 ? 0 : -1;
 }
 
+static inline int nt_test_child(const void *arg)
+{
+	void (*const *fn)(void) = arg;
+
+	(*fn)();
+	return 0;
+}
+
 /* Runs fn in a child; true when it was aborted after a message that contains `expected`. */
 static inline bool nt_test_dies(void (*fn)(void), const char *expected)
 {
+	struct child c = {nt_test_child, &fn, NT_MISUSE_STOP, NT_TEST_LIMIT_S};
 	char text[4096];
-	size_t length = 0;
-	ssize_t n;
-	int fds[2], status = 0;
-	pid_t child;
+	int status = child_run(&c, text, sizeof(text));
 
-	assert_int_equal(pipe(fds), 0);
-	fflush(NULL);
-	child = fork();
-	assert_true(child >= 0);
-	if (child == 0) {
-		signal(SIGABRT, SIG_DFL);
-		dup2(fds[1], STDERR_FILENO);
-		close(fds[0]);
-		close(fds[1]);
-		alarm(NT_TEST_LIMIT_S);
-		nt_misuse_set_action(NT_MISUSE_STOP);
-		fn();
-		_exit(0);
-	}
-	close(fds[1]);
-	while (length < sizeof(text) - 1 && (n = read(fds[0], text + length, sizeof(text) - 1 - length)) > 0)
-		length += (size_t)n;
-	text[length] = 0;
-	close(fds[0]);
-	assert_int_equal(waitpid(child, &status, 0), child);
 	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT && strstr(text, expected) != NULL)
 		return true;
 	print_error("expected death with '%s', status %#x, text: %s\n", expected, status, text);

@@ -11,16 +11,10 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
-#include <signal.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 #include <cmocka.h>
 
-#include "nt_misuse.h"
+#include "child.h"
 
 #define MISUSE_LIMIT_S 30
 
@@ -41,36 +35,20 @@ struct misuse_case {
 	unsigned long times; /* that the rule is broken; 0: once */
 };
 
+static inline int misuse_child(const void *arg)
+{
+	const struct misuse_case *c = arg;
+
+	c->scenario();
+	return nt_misuse_count(c->rule) == (c->times != 0 ? c->times : 1) ? 0 : 8;
+}
+
 static inline int misuse_in_child(const struct misuse_case *c, enum nt_misuse_action action, char *text,
 				  size_t capacity)
 {
-	unsigned long times = c->times != 0 ? c->times : 1;
-	size_t length = 0;
-	ssize_t n;
-	int fds[2], status = 0;
-	pid_t child;
+	struct child child = {misuse_child, c, action, MISUSE_LIMIT_S};
 
-	assert_int_equal(pipe(fds), 0);
-	fflush(NULL);
-	child = fork();
-	assert_true(child >= 0);
-	if (child == 0) {
-		signal(SIGABRT, SIG_DFL);
-		dup2(fds[1], STDERR_FILENO);
-		close(fds[0]);
-		close(fds[1]);
-		alarm(MISUSE_LIMIT_S);
-		nt_misuse_set_action(action);
-		c->scenario();
-		_exit(nt_misuse_count(c->rule) == times ? 0 : 8);
-	}
-	close(fds[1]);
-	while (length < capacity - 1 && (n = read(fds[0], text + length, capacity - 1 - length)) > 0)
-		length += (size_t)n;
-	text[length] = 0;
-	close(fds[0]);
-	assert_int_equal(waitpid(child, &status, 0), child);
-	return status;
+	return child_run(&child, text, capacity);
 }
 
 static inline bool misuse_is_told(const struct misuse_case *c, const char *text)

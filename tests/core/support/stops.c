@@ -3,51 +3,28 @@
  */
 #include "stops.h"
 
-#include <signal.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
+#include "../../support/child.h"
 
 #include "check.h"
-#include "nt_misuse.h"
 
 #define STOPS_TEXT 65536
 #define STOPS_LIMIT_S 20
 #define STOPS_CAME_BACK 77
 
-/* The child's exit status; the end of what it printed goes to text, which holds STOPS_TEXT bytes. */
+static int stops_child(const void *arg)
+{
+	void (*const *fn)(void) = arg;
+
+	(*fn)();
+	return STOPS_CAME_BACK;
+}
+
+/* The child's status; the end of what it printed goes to text, which holds STOPS_TEXT bytes. */
 static int stops_run(void (*fn)(void), char *text)
 {
-	size_t length = 0;
-	int fds[2], status = 0;
-	pid_t child;
-	ssize_t n;
+	struct child c = {stops_child, &fn, NT_MISUSE_STOP, STOPS_LIMIT_S}; /* also in a release build */
 
-	CHECK(pipe(fds) == 0);
-	fflush(NULL);
-	child = fork();
-	CHECK(child >= 0);
-	if (child == 0) {
-		(void)signal(SIGABRT, SIG_DFL);
-		(void)alarm(STOPS_LIMIT_S);
-		nt_misuse_set_action(NT_MISUSE_STOP); /* also in a release build */
-		(void)dup2(fds[1], STDERR_FILENO);
-		fn();
-		_exit(STOPS_CAME_BACK);
-	}
-	close(fds[1]);
-	while ((n = read(fds[0], text + length, STOPS_TEXT - 1 - length)) > 0) {
-		length += (size_t)n;
-		if (length == STOPS_TEXT - 1) { /* a long log: its end is kept */
-			memmove(text, text + STOPS_TEXT / 2, length - STOPS_TEXT / 2);
-			length -= STOPS_TEXT / 2;
-		}
-	}
-	text[length] = '\0';
-	close(fds[0]);
-	CHECK(waitpid(child, &status, 0) == child);
-	return status;
+	return child_run(&c, text, STOPS_TEXT);
 }
 
 static bool stops_came_back(int status)

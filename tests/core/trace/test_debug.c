@@ -1,14 +1,11 @@
 /* test_debug.c - what checked builds of drivers call: assertions, break points, pool calls with file and line, events. */
-#include <fcntl.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
 #include <stdint.h>
-#include <sys/wait.h>
-#include <unistd.h>
 #include <cmocka.h>
 
+#include "../../support/child.h"
 #include "core/support/fixture.h"
 
 #include "core/trace/trace.h"
@@ -30,37 +27,20 @@ static bool logged(const char *text)
 	return found;
 }
 
+static int call(const void *arg)
+{
+	void (*const *fn)(void) = arg;
+
+	(*fn)();
+	return 0;
+}
+
 /* Runs fn in a child that must not come back. Gives the signal that ended it, and the end of what it printed. */
 static int signal_of(void (*fn)(void), char *text, size_t size)
 {
-	size_t length = 0;
-	ssize_t n;
-	int fds[2], status = 0;
-	pid_t child;
+	struct child c = {call, &fn, NT_MISUSE_STOP, 20};
+	int status = child_run(&c, text, size);
 
-	CHECK(pipe(fds) == 0);
-	fflush(NULL);
-	child = fork();
-	CHECK(child >= 0);
-	if (child == 0) {
-		(void)signal(SIGABRT, SIG_DFL);
-		(void)signal(SIGTRAP, SIG_DFL);
-		(void)signal(SIGILL, SIG_DFL);
-		(void)dup2(fds[1], STDERR_FILENO);
-		fn();
-		_exit(0);
-	}
-	close(fds[1]);
-	while ((n = read(fds[0], text + length, size - 1 - length)) > 0) {
-		length += (size_t)n;
-		if (length == size - 1) { /* a long log: its end is what counts */
-			memmove(text, text + size / 2, length - size / 2);
-			length -= size / 2;
-		}
-	}
-	text[length] = '\0';
-	close(fds[0]);
-	CHECK(waitpid(child, &status, 0) == child);
 	return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
 }
 
