@@ -364,7 +364,9 @@ def test_a_large_folder_is_asked_for_ahead_in_large_pages(mount, folder):
     os.stat(path)
     spent = cost(mount, lambda: seen.extend(names_of(path)))
     assert seen == made
+    # of the folder itself, where a busy machine takes more than a second
     spent.pop("GETATTR QUERY_INFO", None)
+    spent.pop("LOOKUP CREATE+QUERY_INFO+CLOSE", None)
     assert spent.pop("OPENDIR CREATE+QUERY_DIRECTORY+QUERY_DIRECTORY") == 1
     # 1.3 MB, and at the end at most four questions that are on their way when the first "no more" comes
     asked = sum(times for name, times in spent.items() if name.endswith(" QUERY_DIRECTORY"))
