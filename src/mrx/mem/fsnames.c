@@ -80,6 +80,26 @@ void mem_fs_unlink_locked(struct mem_entry *entry, struct mem_wakeups *wake)
 	mem_dir_unlink_locked(entry);
 }
 
+bool mem_fs_delete_pending_locked(struct mem_handle *handle)
+{
+	const struct mem_entry *entry = mem_fs_entry_locked(handle);
+
+	return entry != NULL && entry->delete_pending;
+}
+
+void mem_fs_set_delete_pending_locked(struct mem_handle *handle, bool pending)
+{
+	struct mem_entry *entry = mem_fs_entry_locked(handle);
+
+	if (entry == NULL || !entry->linked || entry->delete_pending == pending)
+		return;
+	entry->delete_pending = pending;
+	if (pending)
+		entry->node->deletes++;
+	else
+		entry->node->deletes--;
+}
+
 /* ---- deleting and renaming ---------------------------------------------------------------------------- */
 
 static NTSTATUS may_delete_locked(struct mem_handle *handle, ULONG flags)
@@ -103,7 +123,7 @@ NTSTATUS mem_fs_set_disposition(struct mem_handle *handle, ULONG flags, struct m
 
 	ExAcquireFastMutex(&handle->volume->mutex);
 	if (!(flags & FILE_DISPOSITION_DELETE)) {
-		handle->node->delete_pending = false;
+		mem_fs_set_delete_pending_locked(handle, false);
 		handle->delete_on_close = false;
 	} else {
 		do
@@ -114,7 +134,7 @@ NTSTATUS mem_fs_set_disposition(struct mem_handle *handle, ULONG flags, struct m
 			if (mem_fs_entry_locked(handle)->linked)
 				mem_fs_unlink_locked(handle->entry, wake);
 		} else if (NT_SUCCESS(status)) {
-			handle->node->delete_pending = true;
+			mem_fs_set_delete_pending_locked(handle, true);
 		}
 	}
 	ExReleaseFastMutex(&handle->volume->mutex);

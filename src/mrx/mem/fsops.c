@@ -16,13 +16,15 @@ static bool replaces_data(const struct mem_open *how)
 	       how->disposition == FILE_OVERWRITE_IF;
 }
 
-static NTSTATUS check_existing_locked(struct mem_node *node, const struct mem_open *how)
+/* entry: the name that led to the node; NULL: the root. */
+static NTSTATUS check_existing_locked(struct mem_node *node, const struct mem_entry *entry,
+				      const struct mem_open *how)
 {
 	bool replaces = replaces_data(how);
 
 	if (how->disposition == FILE_CREATE)
 		return STATUS_OBJECT_NAME_COLLISION;
-	if (node->delete_pending)
+	if (entry != NULL && entry->delete_pending)
 		return STATUS_DELETE_PENDING;
 	if (node->reparse_tag != 0 && !(how->options & FILE_OPEN_REPARSE_POINT))
 		return STATUS_STOPPED_ON_SYMLINK;
@@ -63,7 +65,7 @@ static NTSTATUS create_new_locked(struct mem_node *dir, const UNICODE_STRING *na
 
 	if (how->disposition == FILE_OPEN || how->disposition == FILE_OVERWRITE)
 		return STATUS_OBJECT_NAME_NOT_FOUND;
-	if (dir->delete_pending || (dir->links == 0 && dir != dir->volume->root))
+	if (dir->deletes > 0 || (dir->links == 0 && dir != dir->volume->root))
 		return STATUS_DELETE_PENDING;
 	status = mem_node_create_locked(dir->volume, directory, &node);
 	if (!NT_SUCCESS(status))
@@ -193,7 +195,7 @@ static NTSTATUS open_locked(struct mem_handle *handle, const struct mem_open *ho
 		return take_share_locked(handle); /* a new node has no other opener: this succeeds */
 	}
 
-	status = check_existing_locked(node, how);
+	status = check_existing_locked(node, entry, how);
 	if (!NT_SUCCESS(status))
 		return status;
 	if (break_for_open_locked(node, how))
@@ -237,6 +239,16 @@ NTSTATUS mem_fs_open(struct mem_volume *volume, const struct mem_open *how, stru
 	return STATUS_SUCCESS;
 }
 
+static bool is_open_by_locked(const struct mem_entry *entry)
+{
+	PLIST_ENTRY link;
+
+	for (link = entry->node->handles.Flink; link != &entry->node->handles; link = link->Flink)
+		if (mem_fs_entry_locked(CONTAINING_RECORD(link, struct mem_handle, link)) == entry)
+			return true;
+	return false;
+}
+
 /* Gives up what the handle holds towards others: share access, locks, watches, a delete it owes. */
 void mem_fs_cleanup(struct mem_handle *handle, struct mem_wakeups *wake)
 {
@@ -251,13 +263,11 @@ void mem_fs_cleanup(struct mem_handle *handle, struct mem_wakeups *wake)
 		if (handle->share_counted)
 			IoRemoveShareAccess(&handle->share_file, &node->share);
 		if (handle->delete_on_close && !(node->is_directory && node->dir.count > 0))
-			node->delete_pending = true;
+			mem_fs_set_delete_pending_locked(handle, true);
 		node->opens--;
 		entry = mem_fs_entry_locked(handle);
-		if (node->delete_pending && node->opens == 0 && entry != NULL && entry->linked) {
+		if (entry != NULL && entry->delete_pending && !is_open_by_locked(entry))
 			mem_fs_unlink_locked(entry, wake);
-			node->delete_pending = false; /* its other names stay */
-		}
 	}
 	ExReleaseFastMutex(&handle->volume->mutex);
 }

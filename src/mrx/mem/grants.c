@@ -82,7 +82,7 @@ static ULONG grantable_locked(struct mem_node *node, const struct mem_open *how)
 	ULONG bits = how->lease_wanted;
 
 	if (node->volume->told == NULL || node->volume->no_leases || node->is_directory ||
-	    node->delete_pending || others_lock_locked(node, how->lease_key))
+	    node->deletes > 0 || others_lock_locked(node, how->lease_key))
 		return 0;
 	if (others_use_data_locked(node, how->lease_key))
 		bits &= ~MEM_LEASE_WRITE;

@@ -38,7 +38,8 @@ static FILE_BASIC_INFORMATION basic_of(const FILE_STAT_INFORMATION *stat)
 	return basic;
 }
 
-static FILE_STANDARD_INFORMATION standard_of(struct mem_handle *handle, const FILE_STAT_INFORMATION *stat)
+static FILE_STANDARD_INFORMATION standard_of_locked(struct mem_handle *handle,
+						    const FILE_STAT_INFORMATION *stat)
 {
 	FILE_STANDARD_INFORMATION standard;
 
@@ -46,7 +47,7 @@ static FILE_STANDARD_INFORMATION standard_of(struct mem_handle *handle, const FI
 	standard.AllocationSize = stat->AllocationSize;
 	standard.EndOfFile = stat->EndOfFile;
 	standard.NumberOfLinks = stat->NumberOfLinks;
-	standard.DeletePending = handle->node->delete_pending;
+	standard.DeletePending = mem_fs_delete_pending_locked(handle);
 	standard.Directory = handle->node->is_directory;
 	return standard;
 }
@@ -95,7 +96,7 @@ static NTSTATUS put_all_locked(struct answer *answer, struct mem_handle *handle,
 
 	RtlZeroMemory(&all, sizeof(all));
 	all.BasicInformation = basic_of(stat);
-	all.StandardInformation = standard_of(handle, stat);
+	all.StandardInformation = standard_of_locked(handle, stat);
 	all.InternalInformation.IndexNumber = stat->FileId;
 	all.EaInformation.EaSize = handle->node->ea.length;
 	all.AccessInformation.AccessFlags = handle->access;
@@ -142,7 +143,7 @@ static NTSTATUS answer_locked(struct answer *answer, FILE_INFORMATION_CLASS clas
 		basic = basic_of(&stat);
 		return put(answer, &basic, sizeof(basic));
 	case FileStandardInformation:
-		standard = standard_of(handle, &stat);
+		standard = standard_of_locked(handle, &stat);
 		return put(answer, &standard, sizeof(standard));
 	case FileInternalInformation:
 		id.IndexNumber = stat.FileId;

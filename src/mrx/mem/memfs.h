@@ -59,6 +59,7 @@ struct mem_entry {
 	ULONG hash;
 	LONG refs; /* 1 while linked, plus one per handle and per predecessor */
 	bool linked;
+	bool delete_pending; /* goes with the last handle that came in through it; see node->deletes */
 	struct mem_entry *successor; /* referenced: the name that a rename gave instead of this one */
 	UNICODE_STRING name;         /* bytes follow the structure */
 };
@@ -88,7 +89,7 @@ struct mem_node {
 	ULONG attributes; /* FILE_ATTRIBUTE_ bits, without NORMAL */
 	ULONG reparse_tag;
 	bool is_directory;
-	bool delete_pending;
+	ULONG deletes; /* names with delete_pending */
 	SHARE_ACCESS share;
 	LARGE_INTEGER creation_time, last_access_time, last_write_time, change_time; /* 100 ns since 1601 */
 	ERESOURCE data_lock;
@@ -276,6 +277,10 @@ NTSTATUS mem_fs_rename(struct mem_handle *handle, const UNICODE_STRING *path, UL
 		       struct mem_wakeups *wake);
 /* The name the handle goes by now, after renames through other handles too; NULL for the root. */
 struct mem_entry *mem_fs_entry_locked(struct mem_handle *handle);
+/* Whether the name that the handle goes by ends with its last handle. */
+bool mem_fs_delete_pending_locked(struct mem_handle *handle);
+/* Of a file with several names one goes, with the last handle that came in through it ([MS-FSA] 2.1.5.5). */
+void mem_fs_set_delete_pending_locked(struct mem_handle *handle, bool pending);
 NTSTATUS mem_fs_path_locked(struct mem_handle *handle, WCHAR *buffer, ULONG capacity, ULONG *length);
 /*
  * Walks to the directory that holds the last component.  On success *dir is that directory and *last the

@@ -279,6 +279,10 @@ void mem_dir_unlink_locked(struct mem_entry *entry)
 
 	detach_name(entry);
 	entry->linked = false;
+	if (entry->delete_pending) {
+		entry->delete_pending = false;
+		node->deletes--;
+	}
 	node->links--;
 	if (node->is_directory)
 		node->dir.parent = NULL;
@@ -298,6 +302,10 @@ NTSTATUS mem_dir_move_locked(struct mem_entry *entry, struct mem_node *to, const
 		return status;
 	entry->successor = *moved;
 	(*moved)->refs++;
+	if (entry->delete_pending) {
+		(*moved)->delete_pending = true;
+		node->deletes++;
+	}
 	mem_dir_unlink_locked(entry);
 	if (node->is_directory)
 		node->dir.parent = to; /* the unlink took the old one away */

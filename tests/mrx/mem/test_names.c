@@ -33,6 +33,16 @@ static bool exists(struct mem_volume *volume, const WCHAR *path)
 	return true;
 }
 
+static bool is_deleted(struct mem_handle *handle)
+{
+	bool deleted;
+
+	ExAcquireFastMutex(&handle->volume->mutex);
+	deleted = mem_fs_delete_pending_locked(handle);
+	ExReleaseFastMutex(&handle->volume->mutex);
+	return deleted;
+}
+
 /* Each disposition does what its name says, on a name that is there and on one that is not. */
 static void test_dispositions(void **state)
 {
@@ -174,6 +184,40 @@ static void test_hard_link(void **state)
 	mem_volume_dereference(volume);
 }
 
+/* A deletion is of one name: others of the file can be opened meanwhile, and stay, whichever handle is closed last. */
+static void test_one_name_of_an_open_file_is_deleted(void **state)
+{
+	struct mem_volume *volume = new_volume(1 << 20);
+	struct mem_handle *a = must_open(volume, u"f", FILE_CREATE, 0), *b;
+
+	(void)state;
+	assert_int_equal(rename_to(a, u"g", 0, true), STATUS_SUCCESS);
+	b = must_open(volume, u"g", FILE_OPEN, 0);
+	assert_int_equal(dispose(b, FILE_DISPOSITION_DELETE), STATUS_SUCCESS);
+	assert_true(is_deleted(b));
+	assert_false(is_deleted(a));
+	must_close(must_open(volume, u"f", FILE_OPEN, 0));
+	assert_int_equal(rename_to(a, u"h", 0, false), STATUS_SUCCESS);
+	must_close(b);
+	assert_false(exists(volume, u"g"));
+	assert_int_equal(a->node->links, 1);
+	must_close(a);
+	assert_true(exists(volume, u"h"));
+
+	/* two handles by the name: the last one of them takes it along */
+	a = must_open(volume, u"h", FILE_OPEN, 0);
+	b = must_open(volume, u"h", FILE_OPEN, 0);
+	assert_int_equal(rename_to(a, u"i", 0, true), STATUS_SUCCESS);
+	assert_int_equal(dispose(a, FILE_DISPOSITION_DELETE), STATUS_SUCCESS);
+	must_close(a);
+	assert_true(is_deleted(b));
+	assert_int_equal(b->node->links, 2);
+	must_close(b);
+	assert_false(exists(volume, u"h"));
+	assert_true(exists(volume, u"i"));
+	mem_volume_dereference(volume);
+}
+
 /* An entry that stays is listed exactly once while others come and go in between. */
 static void test_enumeration_is_stable(void **state)
 {
@@ -255,6 +299,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_delete_of_an_open_file, start_runtime, stop_runtime),
 		cmocka_unit_test_setup_teardown(test_rename, start_runtime, stop_runtime),
 		cmocka_unit_test_setup_teardown(test_hard_link, start_runtime, stop_runtime),
+		cmocka_unit_test_setup_teardown(test_one_name_of_an_open_file_is_deleted, start_runtime,
+						stop_runtime),
 		cmocka_unit_test_setup_teardown(test_enumeration_is_stable, start_runtime, stop_runtime),
 		cmocka_unit_test_setup_teardown(test_each_allocation_failure, start_runtime, stop_runtime),
 	};
