@@ -24,7 +24,7 @@
 
 #define RX_QOC_FRESH \
 	0x10 /* the name leads to another file now, the opener has heard: no open of ours is shared, and those that
-		 * are only kept for a later one end */
+		 * are only kept for a later one end; with FILE_OPEN_IF, when he knows no such name, those of the name */
 
 #define RX_QOC_ID \
 	0x20 /* RDBSS fills FileId of Stat, and nothing else of it, when the open shares one that is there and no

@@ -163,6 +163,26 @@ def test_a_renamed_file_has_what_another_keeps_back(folder):
         late("the name", lambda keeper=keeper: exists(keeper))
 
 
+def test_a_name_that_another_moved_away_is_made_again(folder):
+    """A has a file open that B renames; A makes a new file of that name, and one with O_EXCL: both are there, and apart."""
+    for i in trials(10):
+        folder.make("f", b"%08d" % i)
+        for flags in (0, os.O_EXCL):
+            old = os.open(folder.at_a("f"), os.O_RDWR)
+            os.rename(folder.at_b("f"), folder.at_b("g"))
+            late("the end of the name", lambda: not exists(folder.at_a("f")))
+            new = os.open(folder.at_a("f"), os.O_RDWR | os.O_CREAT | flags)
+            os.pwrite(new, b"new", 0)
+            assert os.pread(old, 100, 0) == b"%08d" % i
+            assert os.pread(new, 100, 0) == b"new"
+            os.close(old)
+            os.close(new)
+            os.rename(folder.at_b("g"), folder.at_b("f"))
+            late("the name", lambda i=i: exists(folder.at_a("f")) and get(folder.at_a("f")) == b"%08d" % i)
+        os.unlink(folder.at_b("f"))
+        late("the end of the file", lambda: not exists(folder.at_a("f")))
+
+
 def test_a_lock_goes_with_the_data(folder):
     """
     A locks, changes and unlocks; B cannot lock meanwhile, can afterwards, and then reads what A wrote through a descriptor

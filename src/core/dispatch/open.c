@@ -303,19 +303,24 @@ static bool rx_open_sets(const RX_QUERY_ON_CREATE_ECP *ecp, FILE_INFORMATION_CLA
 
 /*
  * A change that travels with the create (rxecp.h). Of a new name: what sleeps of the file that it replaces would be found
- * by it. So would be what sleeps of a file that somebody else has replaced, when the opener knows that. Of times, sizes
+ * by it. So would be what sleeps of a file that somebody else has replaced, when the opener knows that; or moved away,
+ * when he makes a new one of that name. Of times, sizes
  * and attributes: the closes of what sleeps of the file itself would come after them.
  * Before any FCB is held: purging waits for them.
  */
 static void rx_open_end_sleepers(PRX_CONTEXT rxc, PIRP irp, PUNICODE_STRING path)
 {
 	const RX_QUERY_ON_CREATE_ECP *ecp = rx_open_query(irp);
+	bool fresh, made;
 
 	if (ecp == NULL)
 		return;
-	if (rx_open_sets(ecp, FileBasicInformation) || rx_open_sets(ecp, FileEndOfFileInformation))
+	fresh = (ecp->Requested & RX_QOC_FRESH) != 0;
+	made = rxc->Create.NtCreateParameters.Disposition == FILE_OPEN_IF;
+	if (rx_open_sets(ecp, FileBasicInformation) || rx_open_sets(ecp, FileEndOfFileInformation) ||
+	    (fresh && made))
 		rx_open_end_sleepers_of(rxc, path);
-	if ((ecp->Requested & RX_QOC_FRESH) != 0 || rx_open_sets(ecp, FileRenameInformation) ||
+	if ((fresh && !made) || rx_open_sets(ecp, FileRenameInformation) ||
 	    rx_open_sets(ecp, FileRenameInformationEx))
 		(void)RxPurgeRelatedFobxs((PNET_ROOT)rxc->Create.pNetRoot, rxc, TRUE, NULL);
 }

@@ -221,6 +221,9 @@ static NTSTATUS create_file(struct front_request *r, struct front_node *dir, con
 
 	if (!NT_SUCCESS(status))
 		return status;
+	/* nobody knows a file of that name: one that is open under it somebody else has moved away */
+	if (open.disposition == FILE_OPEN_IF)
+		open.query |= DOOR_QUERY_FRESH;
 	front_change_begin(r->fuse, dir, name, FRONT_ADDS);
 	status = door_open(r->fuse->volume, &r->caller, &open, opened);
 	front_change_end(r->fuse, dir, name);

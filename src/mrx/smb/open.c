@@ -84,6 +84,16 @@ static void smb_finish_fcb(PMRX_FCB fcb, FILE_STAT_INFORMATION *stat)
 	RxFinishFcbInitialization(fcb, directory ? FileTypeDirectory : FileTypeFile, &packet);
 }
 
+static bool smb_is_kept_open(PMRX_FCB fcb)
+{
+	PLIST_ENTRY link;
+
+	for (link = fcb->SrvOpenList.Flink; link != &fcb->SrvOpenList; link = link->Flink)
+		if (smb_open_of(CONTAINING_RECORD(link, MRX_SRV_OPEN, SrvOpenQLinks)) != NULL)
+			return true;
+	return false;
+}
+
 /*
  * The name belongs to another file than the one that we keep open under it (somebody at the server replaced it): the
  * users of that one keep it, and the open is done again for a file of its own.
@@ -91,15 +101,19 @@ static void smb_finish_fcb(PMRX_FCB fcb, FILE_STAT_INFORMATION *stat)
 static bool smb_is_another_file(const struct smb_creating *c)
 {
 	PMRX_FCB fcb = c->rxc->pFcb;
-	PLIST_ENTRY link;
 
-	if (fcb->IndexNumber.QuadPart == 0 || c->stat.FileId.QuadPart == 0 ||
-	    fcb->IndexNumber.QuadPart == c->stat.FileId.QuadPart)
-		return false;
-	for (link = fcb->SrvOpenList.Flink; link != &fcb->SrvOpenList; link = link->Flink)
-		if (smb_open_of(CONTAINING_RECORD(link, MRX_SRV_OPEN, SrvOpenQLinks)) != NULL)
-			return true;
-	return false;
+	return fcb->IndexNumber.QuadPart != 0 && c->stat.FileId.QuadPart != 0 &&
+	       fcb->IndexNumber.QuadPart != c->stat.FileId.QuadPart && smb_is_kept_open(fcb);
+}
+
+/*
+ * The same, told by the server of a file that is to be made, because our key is that of the moved one ([MS-SMB2] 3.3.5.9.8):
+ * were it made, and another file found only then, it could not be made again.
+ */
+static bool smb_is_key_of_moved_file(const struct smb_creating *c, NTSTATUS status)
+{
+	return status == STATUS_INVALID_PARAMETER && c->lease.lease != NULL &&
+	       c->rxc->Create.NtCreateParameters.Disposition == FILE_CREATE && smb_is_kept_open(c->rxc->pFcb);
 }
 
 /* A change that was made and a handle that is closed: there is nothing to have an FCB for. */
@@ -166,6 +180,10 @@ static NTSTATUS smb_create_run(struct smb_creating *c)
 	UNICODE_STRING path = smb_relative_path(rxc->pRelevantSrvOpen->pAlreadyPrefixedName);
 	NTSTATUS status = smb_create_send(c, &path);
 
+	if (smb_is_key_of_moved_file(c, status)) {
+		rxc->pFcb->fShouldBeOrphaned = TRUE;
+		return STATUS_RETRY;
+	}
 	/* MS-SMB2 3.3.5.9.8: so says a server to a lease key that it knows by another name */
 	if (status == STATUS_INVALID_PARAMETER && c->lease.lease != NULL &&
 	    smb_lease_give_up(rxc->pFcb, c->tree)) {
