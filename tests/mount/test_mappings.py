@@ -439,3 +439,17 @@ def test_wal_of_two_clients(clients):
         done = finish(writers)
         keeper.close()
     check_database(a, done)
+
+
+def test_what_was_changed_before_a_file_is_emptied_is_gone(place):
+    """Pages that are written behind the open that empties the file would make it as long as it was."""
+    for i in range(1, 200 if rig.LONG else 20):
+        put(place / "f", block(i, 14097))
+        with open(place / "f", "r+b", buffering=0) as file:
+            mapped = mmap.mmap(file.fileno(), 2 * PAGE)
+        mapped[414:] = block(i + 1, 2 * PAGE - 414)
+        put(place / "f", block(i + 2, PAGE + 6))
+        assert os.stat(place / "f").st_size == PAGE + 6, i
+        assert get(place / "f") == block(i + 2, PAGE + 6), i
+        mapped.close()
+        assert get(place / "f") == block(i + 2, PAGE + 6), i
