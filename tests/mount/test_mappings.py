@@ -272,6 +272,7 @@ def test_another_client_writes_into_a_page_that_is_stored_to(clients):
     """
     a, b = clients.paths("beside", bytes(PAGE))
     storer = subprocess.Popen([sys.executable, "-c", STORER, a], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    other = -1
     try:
         assert storer.stdout.readline() == "mapped\n"
         other = os.open(b, os.O_RDWR)
@@ -286,12 +287,13 @@ def test_another_client_writes_into_a_page_that_is_stored_to(clients):
         storer.stdin.flush()
         last = int(storer.stdout.readline())
         assert storer.wait(10) == 0
+        data = os.pread(other, PAGE, 0)
     finally:
         storer.kill()
         storer.communicate()
+        if other >= 0:
+            os.close(other)
     assert last > 10
-    data = os.pread(other, PAGE, 0)
-    os.close(other)
     assert data[:8] == data[200:208] == b"%08d" % last
     assert data[100:108] == b"%08d" % (k,)
 
@@ -302,20 +304,22 @@ def test_pages_that_outlive_their_grant(clients):
     with Mapped(a, 4 * PAGE) as mapped:
         mapped.store(0, b"first")
         other = os.open(b, os.O_RDWR)
-        assert os.pread(other, 5, 0) == b"first"
-        for i in range(30):
-            for change in (lambda: os.pwrite(mapped.fd, b"second", 0), lambda: os.ftruncate(mapped.fd, 2),
-                           lambda: os.pwrite(other, b"third", 0)):
-                mapped.store(0, b"first")
-                mapped.memory.flush()
-                assert os.pread(other, 5, 0) == b"first", i
-                change()
-                os.ftruncate(mapped.fd, 4 * PAGE)
-                rig.wait_until("the change", SOON, lambda: mapped.memory[:5] != b"first")
-                mapped.store(0, b"first")
-                mapped.memory.flush()
-                assert os.pread(other, 5, 0) == b"first", i
-        os.close(other)
+        try:
+            assert os.pread(other, 5, 0) == b"first"
+            for i in range(30):
+                for change in (lambda: os.pwrite(mapped.fd, b"second", 0), lambda: os.ftruncate(mapped.fd, 2),
+                               lambda: os.pwrite(other, b"third", 0)):
+                    mapped.store(0, b"first")
+                    mapped.memory.flush()
+                    assert os.pread(other, 5, 0) == b"first", i
+                    change()
+                    os.ftruncate(mapped.fd, 4 * PAGE)
+                    rig.wait_until("the change", SOON, lambda: mapped.memory[:5] != b"first")
+                    mapped.store(0, b"first")
+                    mapped.memory.flush()
+                    assert os.pread(other, 5, 0) == b"first", i
+        finally:
+            os.close(other)
 
 
 def test_a_page_with_locked_bytes(clients):
