@@ -261,8 +261,16 @@ def test_a_watch_has_ended_before_its_folder_is_removed(folder, tap):
     A handle that is still there when the server removes a folder keeps the name: its parent cannot be removed then. The wait
     for news holds the handle, so it must be over first, however long that takes.
     """
+    look_around(folder[0], tap)
     os.mkdir(os.path.join(folder[0], "in"))
-    look_around(os.path.join(folder[0], "in"), tap)
+    tap.clear()  # the next watch that is opened is that of "in"
+
+    def watched():
+        assert not exists(os.path.join(folder[0], "in", "nothing"))
+        sent = tap.sent
+        return "WATCH" in sent and "CHANGE_NOTIFY" in sent[sent.index("WATCH"):]
+
+    rig.wait_until("a watch of the folder", 5, watched)
     tap.clear()
     tap.latency = 0.03
     try:
