@@ -383,12 +383,34 @@ def test_a_folder_goes_although_a_file_removed_from_it_is_open(place):
     with open(place / "d/f", "w+b", buffering=0) as file:
         file.write(b"data")
         os.unlink(place / "d/f")
+        folder = os.open(place / "d", os.O_RDONLY)
         os.rmdir(place / "d")
+        assert os.listdir(folder) == []
+        os.fsync(folder)
+        os.close(folder)
         assert os.listdir(place.path) == []
         file.seek(0)
         assert file.read() == b"data"
     if place.disk:
         rig.wait_until("nothing is left", 5, lambda: not leftovers(os.path.dirname(place.disk)))
+
+
+def test_a_folder_that_is_open_and_not_empty_stays(place):
+    """rmdir says ENOTEMPTY, whoever has the folder open, and a file in it."""
+    os.mkdir(place / "d")
+    folder = os.open(place / "d", os.O_RDONLY)
+    with open(place / "d/f", "wb"):
+        with pytest.raises(OSError) as caught:
+            os.rmdir(place / "d")
+    assert caught.value.errno == errno.ENOTEMPTY
+    with pytest.raises(OSError) as caught:
+        os.rmdir(place / "d")
+    assert caught.value.errno == errno.ENOTEMPTY
+    assert os.listdir(folder) == os.listdir(place / "d") == ["f"]
+    os.unlink(place / "d/f")
+    os.rmdir(place / "d")
+    assert os.listdir(folder) == os.listdir(place.path) == []
+    os.close(folder)
 
 
 def leftovers(folder):

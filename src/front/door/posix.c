@@ -243,44 +243,58 @@ BOOLEAN door_deleted_stay(struct door_volume *volume)
 	return atomic_load(&volume->deleted_stay);
 }
 
+static NTSTATUS mark_for_deletion(struct door_file *file, const struct door_caller *caller, BOOLEAN away)
+{
+	FILE_DISPOSITION_INFORMATION info = {away};
+
+	return door_set_info(file, caller, FileDispositionInformation, &info, sizeof(info));
+}
+
 /*
  * Windows deletion: the file goes with its last handle.  So that the name goes now, a file that others of us
  * have open is renamed first.  Other clients' handles keep it until they close, as between any two Windows.
  */
 static NTSTATUS delete_windows(struct door_file *file, const struct door_caller *caller,
-			       const UNICODE_STRING *path)
+			       const UNICODE_STRING *path, BOOLEAN directory)
 {
-	FILE_DISPOSITION_INFORMATION info = {TRUE};
 	BOOLEAN aside = door_file_is_shared(file);
-	NTSTATUS status = aside ? rename_aside(file, caller, path) : STATUS_SUCCESS;
+	NTSTATUS status = STATUS_SUCCESS;
 
+	/* a folder that is not empty stays where it is: the server is asked before it is renamed */
+	if (aside && directory) {
+		status = mark_for_deletion(file, caller, TRUE);
+		if (NT_SUCCESS(status))
+			status = mark_for_deletion(file, caller, FALSE);
+	}
+	if (NT_SUCCESS(status) && aside)
+		status = rename_aside(file, caller, path);
 	if (!NT_SUCCESS(status))
 		return status;
-	status = door_set_info(file, caller, FileDispositionInformation, &info, sizeof(info));
+	status = mark_for_deletion(file, caller, TRUE);
 	if (!NT_SUCCESS(status) && aside)
 		(void)rename_handle(file, caller, path, FALSE); /* the first error is what counts */
 	return status;
 }
 
 static NTSTATUS delete_handle(struct door_file *file, const struct door_caller *caller,
-			      const UNICODE_STRING *path)
+			      const UNICODE_STRING *path, BOOLEAN directory)
 {
 	NTSTATUS status = delete_posix(file, caller);
 
 	if (door_is_unsupported(status))
-		status = delete_windows(file, caller, path);
+		status = delete_windows(file, caller, path, directory);
 	return status;
 }
 
 /* What is read-only is made deletable for it, and stays read-only under its other names. */
 static NTSTATUS delete_readonly(struct door_opened *opened, const struct door_caller *caller,
-				const UNICODE_STRING *path)
+				const UNICODE_STRING *path, BOOLEAN directory)
 {
 	NTSTATUS status = set_readonly(opened->file, caller, &opened->stat, FALSE);
 
 	if (!NT_SUCCESS(status))
 		return status;
-	status = delete_handle(opened->file, caller, path);
+	status = delete_handle(opened->file, caller, path, directory);
 	if (!NT_SUCCESS(status) || opened->stat.NumberOfLinks > 1)
 		(void)set_readonly(opened->file, caller, &opened->stat,
 				   TRUE); /* how the deletion ended is what is reported */
@@ -308,8 +322,8 @@ static NTSTATUS remove_once(struct door_volume *volume, const struct door_caller
 	if (!NT_SUCCESS(status))
 		return status;
 	*readonly = (opened.stat.FileAttributes & FILE_ATTRIBUTE_READONLY) != 0;
-	status = insist && *readonly ? delete_readonly(&opened, caller, path)
-				     : delete_handle(opened.file, caller, path);
+	status = insist && *readonly ? delete_readonly(&opened, caller, path, directory)
+				     : delete_handle(opened.file, caller, path, directory);
 	if (NT_SUCCESS(status))
 		status =
 			door_close(opened.file, caller); /* a server may say only now that it cannot delete */

@@ -540,12 +540,14 @@ void front_op_fsyncdir(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse
 				 .options = FILE_DIRECTORY_FILE};
 	struct door_opened opened;
 	NTSTATUS status;
+	bool removed;
 
 	(void)datasync;
 	(void)fi; /* opened for listing only, and servers flush what may be written */
 	if (r == NULL)
 		return;
 	status = front_node_path(fuse, node, NULL, &open.path);
+	removed = status == STATUS_OBJECT_NAME_NOT_FOUND;
 	if (NT_SUCCESS(status)) {
 		status = door_open(fuse->volume, &r->caller, &open, &opened);
 		door_name_free(&open.path);
@@ -554,9 +556,11 @@ void front_op_fsyncdir(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse
 		status = door_flush(opened.file, &r->caller);
 		(void)door_close(opened.file, NULL);
 	}
-	if (status == STATUS_ACCESS_DENIED || status == STATUS_INVALID_DEVICE_REQUEST ||
-	    status == STATUS_NOT_SUPPORTED || status == STATUS_NOT_IMPLEMENTED ||
-	    status == STATUS_INVALID_PARAMETER)
+	if (removed)
+		front_reply_err(r, 0); /* nothing of it is left that could be lost */
+	else if (status == STATUS_ACCESS_DENIED || status == STATUS_INVALID_DEVICE_REQUEST ||
+		 status == STATUS_NOT_SUPPORTED || status == STATUS_NOT_IMPLEMENTED ||
+		 status == STATUS_INVALID_PARAMETER)
 		front_reply_err(r, EINVAL);
 	else
 		front_reply_status(r, status);
