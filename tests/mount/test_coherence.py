@@ -183,6 +183,33 @@ def test_a_name_that_another_moved_away_is_made_again(folder):
         late("the end of the file", lambda: not exists(folder.at_a("f")))
 
 
+def test_a_file_lives_by_its_other_name(folder):
+    """
+    A file has two names, and A has it open by both; B removes or moves away the one that A used last: by the other one A
+    opens it, changes its times and cuts it at once.
+    """
+    for i in trials(25):
+        folder.make("f", b"%08d" % i)
+        os.link(folder.at_b("f"), folder.at_b("g"))
+        late("the other name", lambda: exists(folder.at_a("g")))
+        descriptors = [os.open(folder.at_a(name), os.O_RDONLY) for name in ("f", "g")]
+        if i % 2:
+            os.unlink(folder.at_b("g"))
+        else:
+            os.rename(folder.at_b("g"), folder.at_b("h"))
+        try:
+            os.utime(folder.at_a("f"), (i, i))
+            os.truncate(folder.at_a("f"), 4)
+            assert get(folder.at_a("f")) == (b"%08d" % i)[:4]
+        finally:
+            for descriptor in descriptors:
+                os.close(descriptor)
+        for name in "f" if i % 2 else "fh":
+            os.unlink(folder.at_b(name))
+        late("the end of all names", lambda: not any(exists(folder.at_a(name)) for name in "fgh"))
+        late("the end of the files", lambda: not folder.at_server())
+
+
 def test_a_lock_goes_with_the_data(folder):
     """
     A locks, changes and unlocks; B cannot lock meanwhile, can afterwards, and then reads what A wrote through a descriptor

@@ -198,7 +198,7 @@ static NTSTATUS change_by_path(struct front_request *r, struct front_node *node,
 	if (NT_SUCCESS(status))
 		front_link_size(r, &open.path, stat);
 	door_name_free(&open.path);
-	return status;
+	return front_node_status(status);
 }
 
 /*

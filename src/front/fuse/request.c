@@ -156,11 +156,12 @@ void front_reply_status(struct front_request *r, NTSTATUS status)
 /*
  * The kernel asked for a node, not for a name: when no file has the node's name any more, what the kernel
  * believes about the name is stale (somebody else removed or moved it).  ESTALE makes it look the name up
- * again; ENOENT would be the end, even where an open would have created the file.
+ * again; ENOENT would be the end, even where an open would have created the file, and of a file that has another name.
  */
 NTSTATUS front_node_status(NTSTATUS status)
 {
-	if (status == STATUS_OBJECT_NAME_NOT_FOUND || status == STATUS_OBJECT_PATH_NOT_FOUND)
+	if (status == STATUS_OBJECT_NAME_NOT_FOUND || status == STATUS_OBJECT_PATH_NOT_FOUND ||
+	    status == STATUS_DELETE_PENDING)
 		return STATUS_FILE_RENAMED;
 	return status;
 }
