@@ -183,6 +183,39 @@ def test_a_name_that_another_moved_away_is_made_again(folder):
         late("the end of the file", lambda: not exists(folder.at_a("f")))
 
 
+def test_a_name_that_another_replaced_and_moved_away_is_made_again(folder):
+    """
+    A has a file open by both its names, of which B moves one; he replaces the other one, and moves away what he put there:
+    A makes a new file of that name with O_EXCL.
+    """
+    for i in trials(25):
+        folder.make("f", b"%08d" % i)
+        old = [os.open(folder.at_a("f"), os.O_RDWR)]
+        os.link(folder.at_a("f"), folder.at_a("k"))
+        old.append(os.open(folder.at_a("k"), os.O_RDONLY))
+        late("the other name", lambda: exists(folder.at_b("k")))
+        os.truncate(folder.at_b("k"), 8)
+        os.rename(folder.at_b("k"), folder.at_b("l"))
+        try:
+            old.append(os.open(folder.at_a("f"), os.O_RDWR | os.O_TRUNC))
+            put(folder.at_b("g"), b"other")
+            os.rename(folder.at_b("g"), folder.at_b("f"))
+            os.rename(folder.at_b("f"), folder.at_b("h"))
+            late("the end of the name", lambda: not exists(folder.at_a("f")))
+            old.append(os.open(folder.at_a("f"), os.O_RDWR | os.O_CREAT | os.O_EXCL))
+            os.pwrite(old[-1], b"new", 0)
+            assert os.pread(old[-1], 100, 0) == b"new"
+            assert os.pread(old[0], 100, 0) == b""
+        finally:
+            for descriptor in old:
+                os.close(descriptor)
+        late("the new file", lambda: exists(folder.at_b("f")) and get(folder.at_b("f")) == b"new")
+        for name in "fhl":
+            os.unlink(folder.at_b(name))
+        late("the end of all names", lambda: not any(exists(folder.at_a(name)) for name in "fghkl"))
+        late("the end of the files", lambda: not folder.at_server())
+
+
 def test_a_file_lives_by_its_other_name(folder):
     """
     A file has two names, and A has it open by both; B removes or moves away the one that A used last: by the other one A

@@ -137,6 +137,9 @@ static NTSTATUS smb_take_open(struct smb_creating *c)
 	if (another && !smb_is_over(c)) {
 		if (c->close == NULL)
 			smb_close_unheard(c->tree, c->rsp.file_id);
+		/* what was made is there when the open is done again */
+		if (c->rsp.create_action == FILE_CREATED)
+			c->rxc->Create.NtCreateParameters.Disposition = FILE_OPEN_IF;
 		c->rxc->pFcb->fShouldBeOrphaned = TRUE;
 		return STATUS_RETRY;
 	}
