@@ -299,6 +299,56 @@ def test_rename_moves_and_replaces(place):
         assert read(os.path.join(place.disk, "e/c")) == b"new"
 
 
+def test_a_rename_that_fails_costs_nothing(place):
+    """What stands under the new name is there, whole, when the server does not move the old one there."""
+    os.makedirs(place / "full/in")
+    os.mkdir(place / "other")
+    write(place / "other/x", b"x")
+    with pytest.raises(OSError) as caught:
+        os.rename(place / "full", place / "other")
+    assert caught.value.errno in (errno.ENOTEMPTY, errno.EEXIST)
+    assert os.listdir(place / "full") == ["in"] and os.listdir(place / "other") == ["x"]
+    os.unlink(place / "other/x")
+    with open(place / "full/in/f", "wb"):
+        try:
+            os.rename(place / "full", place / "other")  # servers move no folder that something is open in
+        except PermissionError:
+            assert sorted(os.listdir(place.path)) == ["full", "other"]
+            assert os.listdir(place / "full/in") == ["f"] and os.listdir(place / "other") == []
+        else:
+            assert os.listdir(place / "other/in") == ["f"]
+    if os.path.exists(place / "full"):
+        os.rename(place / "full", place / "other")
+    assert os.listdir(place.path) == ["other"] and os.listdir(place / "other/in") == ["f"]
+    if place.disk:
+        assert os.listdir(place.disk) == ["other"]
+
+
+def test_a_file_that_replaces_is_all_that_is_left(place):
+    """Over a read-only file, an open one, and one that is both; a folder over an empty one: one name is left, with the new."""
+    for name, mode, is_open in (("plain", 0o644, False), ("ro", 0o444, False), ("open", 0o644, True), ("both", 0o444, True)):
+        write(place / name, b"old")
+        os.chmod(place / name, mode)
+        write(place / "new", b"new " + name.encode())
+        held = open(place / name, "rb", buffering=0) if is_open else None
+        os.link(place / name, place / (name + "-2"))
+        os.rename(place / "new", place / name)
+        assert read(place / (name + "-2")) == b"old"
+        assert os.stat(place / (name + "-2")).st_mode & 0o222 == mode & 0o222, name
+        os.chmod(place / (name + "-2"), 0o644)
+        os.unlink(place / (name + "-2"))
+        assert read(place / name) == b"new " + name.encode()
+        if held:
+            assert held.read() == b"old"
+            held.close()
+    os.makedirs(place / "d/in")
+    os.mkdir(place / "e")
+    os.rename(place / "d", place / "e")
+    assert sorted(os.listdir(place.path)) == ["both", "e", "open", "plain", "ro"] and os.listdir(place / "e") == ["in"]
+    if place.disk:
+        rig.wait_until("nothing is left", 5, lambda: not leftovers(place.disk) + leftovers(os.path.dirname(place.disk)))
+
+
 def test_rename_over_an_open_file_leaves_its_reader_alone(place):
     """Who has the old file open goes on reading the old bytes; the name has the new ones."""
     write(place / "old", b"old" * 1000)

@@ -1,15 +1,14 @@
 /*
- * posix.c - deletion, renaming and hard links with the meaning POSIX programs rely on.
+ * posix.c - deletion and hard links with the meaning POSIX programs rely on; renaming is rename.c.
  *
  * Owns:      nothing.
  * Ladder:    POSIX classes first (the name goes at once, open handles go on, the read-only attribute is no
  *            obstacle).  A server that refuses the class is remembered per volume and gets Windows' own:
- *            a file with other handles of ours is renamed aside before it is marked for deletion, a target
- *            that cannot be replaced in one step is deleted first.
+ *            a file with other handles of ours is renamed aside before it is marked for deletion.
  */
 #include <stdio.h>
 
-#include "door_int.h"
+#include "posix_int.h"
 
 BOOLEAN door_is_unsupported(NTSTATUS status)
 {
@@ -20,9 +19,9 @@ BOOLEAN door_is_unsupported(NTSTATUS status)
 
 /* ---- helpers ----------------------------------------------------------------------------------------- */
 
-static NTSTATUS open_name(struct door_volume *volume, const struct door_caller *caller,
-			  const UNICODE_STRING *path, ACCESS_MASK access, ULONG options,
-			  struct door_opened *opened)
+NTSTATUS door_posix_open(struct door_volume *volume, const struct door_caller *caller,
+			 const UNICODE_STRING *path, ACCESS_MASK access, ULONG options,
+			 struct door_opened *opened)
 {
 	struct door_open open = {.path = *path,
 				 .access = access | FILE_READ_ATTRIBUTES | SYNCHRONIZE,
@@ -48,29 +47,28 @@ static FILE_BASIC_INFORMATION as_readonly(const FILE_STAT_INFORMATION *now, BOOL
 	return basic;
 }
 
-static NTSTATUS set_readonly(struct door_file *file, const struct door_caller *caller,
-			     const FILE_STAT_INFORMATION *now, BOOLEAN readonly)
+NTSTATUS door_posix_set_readonly_of(struct door_file *file, const struct door_caller *caller,
+				    const FILE_STAT_INFORMATION *now, BOOLEAN readonly)
 {
 	FILE_BASIC_INFORMATION basic = as_readonly(now, readonly);
 
 	return door_set_info(file, caller, FileBasicInformation, &basic, sizeof(basic));
 }
 
-static NTSTATUS set_readonly_by_path(struct door_volume *volume, const struct door_caller *caller,
-				     const UNICODE_STRING *path, BOOLEAN readonly)
+NTSTATUS door_posix_set_readonly(struct door_volume *volume, const struct door_caller *caller,
+				 const UNICODE_STRING *path, BOOLEAN readonly)
 {
 	struct door_opened opened;
-	NTSTATUS status = open_name(volume, caller, path, FILE_WRITE_ATTRIBUTES, 0, &opened);
+	NTSTATUS status = door_posix_open(volume, caller, path, FILE_WRITE_ATTRIBUTES, 0, &opened);
 
 	if (!NT_SUCCESS(status))
 		return status;
-	status = set_readonly(opened.file, caller, &opened.stat, readonly);
+	status = door_posix_set_readonly_of(opened.file, caller, &opened.stat, readonly);
 	(void)door_close(opened.file, caller); /* the attribute is set by now */
 	return status;
 }
 
-/* FILE_RENAME_INFORMATION with "\path" from the share's root; free with DOOR_TAG_BUFFER. */
-static FILE_RENAME_INFORMATION *make_target(const UNICODE_STRING *target, ULONG *length)
+FILE_RENAME_INFORMATION *door_posix_target(const UNICODE_STRING *target, ULONG *length)
 {
 	FILE_RENAME_INFORMATION *info;
 
@@ -87,19 +85,15 @@ static FILE_RENAME_INFORMATION *make_target(const UNICODE_STRING *target, ULONG 
 	return info;
 }
 
-static ULONG posix_rename_flags(BOOLEAN replace)
+ULONG door_posix_rename_flags(BOOLEAN replace)
 {
 	return FILE_RENAME_POSIX_SEMANTICS |
 	       (replace ? FILE_RENAME_REPLACE_IF_EXISTS | FILE_RENAME_IGNORE_READONLY_ATTRIBUTE : 0);
 }
 
-/*
- * One change of a name that nobody has open here: open, set, close.
- * Return: of the open, else of the change.
- */
-static NTSTATUS change_closed(struct door_volume *volume, const struct door_caller *caller,
-			      const UNICODE_STRING *path, ULONG options, FILE_INFORMATION_CLASS cls,
-			      const void *info, ULONG length)
+NTSTATUS door_posix_change_closed(struct door_volume *volume, const struct door_caller *caller,
+				  const UNICODE_STRING *path, ULONG options, FILE_INFORMATION_CLASS cls,
+				  const void *info, ULONG length)
 {
 	struct door_open open = {.path = *path,
 				 .access = DELETE | SYNCHRONIZE,
@@ -115,44 +109,18 @@ static NTSTATUS change_closed(struct door_volume *volume, const struct door_call
 	return NT_SUCCESS(status) ? opened.set_status : status;
 }
 
-static NTSTATUS rename_closed(struct door_volume *volume, const struct door_caller *caller,
-			      const UNICODE_STRING *from, const UNICODE_STRING *to, BOOLEAN replace)
-{
-	ULONG length;
-	FILE_RENAME_INFORMATION *info = make_target(to, &length);
-	NTSTATUS status = STATUS_INVALID_INFO_CLASS;
-
-	if (info == NULL)
-		return STATUS_INSUFFICIENT_RESOURCES;
-	if (!atomic_load(&volume->no_posix_rename)) {
-		info->Flags = posix_rename_flags(replace);
-		status = change_closed(volume, caller, from, FILE_NON_DIRECTORY_FILE, FileRenameInformationEx,
-				       info, length);
-		if (door_is_unsupported(status))
-			atomic_store(&volume->no_posix_rename, true);
-	}
-	if (door_is_unsupported(status)) {
-		info->Flags = 0;
-		info->ReplaceIfExists = replace;
-		status = change_closed(volume, caller, from, FILE_NON_DIRECTORY_FILE, FileRenameInformation,
-				       info, length);
-	}
-	ExFreePoolWithTag(info, DOOR_TAG_BUFFER);
-	return status;
-}
-
-static NTSTATUS rename_handle(struct door_file *file, const struct door_caller *caller,
-			      const UNICODE_STRING *target, BOOLEAN replace)
+NTSTATUS door_posix_rename(struct door_file *file, const struct door_caller *caller,
+			   const UNICODE_STRING *target, BOOLEAN replace)
 {
 	struct door_volume *volume = file->volume;
 	ULONG length;
-	FILE_RENAME_INFORMATION *info = make_target(target, &length);
+	FILE_RENAME_INFORMATION *info = door_posix_target(target, &length);
 	NTSTATUS status = STATUS_INVALID_INFO_CLASS;
 
 	if (info == NULL)
 		return STATUS_INSUFFICIENT_RESOURCES;
 	if (!atomic_load(&volume->no_posix_rename)) {
-		info->Flags = posix_rename_flags(replace);
+		info->Flags = door_posix_rename_flags(replace);
 		status = door_set_info(file, caller, FileRenameInformationEx, info, length);
 		if (door_is_unsupported(status))
 			atomic_store(&volume->no_posix_rename, true);
@@ -185,9 +153,8 @@ static NTSTATUS delete_posix(struct door_file *file, const struct door_caller *c
 	return status;
 }
 
-/* A name that nobody else has, below the first @depth folders on the way to @path; *@own: that is its own folder. */
-static NTSTATUS hidden_name(const UNICODE_STRING *path, unsigned int depth, UNICODE_STRING *hidden,
-			    BOOLEAN *own)
+NTSTATUS door_posix_hidden_name(const UNICODE_STRING *path, unsigned int depth, UNICODE_STRING *hidden,
+				BOOLEAN *own)
 {
 	USHORT chars = path->Length / sizeof(WCHAR), last = 0, at = 0;
 	UNICODE_STRING folder = *path;
@@ -222,10 +189,10 @@ static NTSTATUS rename_aside(struct door_file *file, const struct door_caller *c
 	BOOLEAN own;
 
 	for (;; depth++) {
-		status = hidden_name(path, depth, &hidden, &own);
+		status = door_posix_hidden_name(path, depth, &hidden, &own);
 		if (!NT_SUCCESS(status))
 			return status;
-		status = rename_handle(file, caller, &hidden, FALSE);
+		status = door_posix_rename(file, caller, &hidden, FALSE);
 		door_name_free(&hidden);
 		if (NT_SUCCESS(status) || status == STATUS_CANCELLED || own)
 			break;
@@ -250,6 +217,13 @@ static NTSTATUS mark_for_deletion(struct door_file *file, const struct door_call
 	return door_set_info(file, caller, FileDispositionInformation, &info, sizeof(info));
 }
 
+NTSTATUS door_posix_may_delete(struct door_file *file, const struct door_caller *caller)
+{
+	NTSTATUS status = mark_for_deletion(file, caller, TRUE);
+
+	return NT_SUCCESS(status) ? mark_for_deletion(file, caller, FALSE) : status;
+}
+
 /*
  * Windows deletion: the file goes with its last handle.  So that the name goes now, a file that others of us
  * have open is renamed first.  Other clients' handles keep it until they close, as between any two Windows.
@@ -261,23 +235,20 @@ static NTSTATUS delete_windows(struct door_file *file, const struct door_caller 
 	NTSTATUS status = STATUS_SUCCESS;
 
 	/* a folder that is not empty stays where it is: the server is asked before it is renamed */
-	if (aside && directory) {
-		status = mark_for_deletion(file, caller, TRUE);
-		if (NT_SUCCESS(status))
-			status = mark_for_deletion(file, caller, FALSE);
-	}
+	if (aside && directory)
+		status = door_posix_may_delete(file, caller);
 	if (NT_SUCCESS(status) && aside)
 		status = rename_aside(file, caller, path);
 	if (!NT_SUCCESS(status))
 		return status;
 	status = mark_for_deletion(file, caller, TRUE);
 	if (!NT_SUCCESS(status) && aside)
-		(void)rename_handle(file, caller, path, FALSE); /* the first error is what counts */
+		(void)door_posix_rename(file, caller, path, FALSE); /* the first error is what counts */
 	return status;
 }
 
-static NTSTATUS delete_handle(struct door_file *file, const struct door_caller *caller,
-			      const UNICODE_STRING *path, BOOLEAN directory)
+NTSTATUS door_posix_delete(struct door_file *file, const struct door_caller *caller,
+			   const UNICODE_STRING *path, BOOLEAN directory)
 {
 	NTSTATUS status = delete_posix(file, caller);
 
@@ -290,14 +261,14 @@ static NTSTATUS delete_handle(struct door_file *file, const struct door_caller *
 static NTSTATUS delete_readonly(struct door_opened *opened, const struct door_caller *caller,
 				const UNICODE_STRING *path, BOOLEAN directory)
 {
-	NTSTATUS status = set_readonly(opened->file, caller, &opened->stat, FALSE);
+	NTSTATUS status = door_posix_set_readonly_of(opened->file, caller, &opened->stat, FALSE);
 
 	if (!NT_SUCCESS(status))
 		return status;
-	status = delete_handle(opened->file, caller, path, directory);
+	status = door_posix_delete(opened->file, caller, path, directory);
 	if (!NT_SUCCESS(status) || opened->stat.NumberOfLinks > 1)
-		(void)set_readonly(opened->file, caller, &opened->stat,
-				   TRUE); /* how the deletion ended is what is reported */
+		(void)door_posix_set_readonly_of(opened->file, caller, &opened->stat,
+						 TRUE); /* how the deletion ended is what is reported */
 	return status;
 }
 
@@ -307,13 +278,13 @@ static NTSTATUS remove_once(struct door_volume *volume, const struct door_caller
 {
 	ACCESS_MASK access = DELETE | (insist ? FILE_WRITE_ATTRIBUTES : 0);
 	struct door_opened opened;
-	NTSTATUS status = open_name(volume, caller, path, access,
-				    directory ? FILE_DIRECTORY_FILE : FILE_NON_DIRECTORY_FILE, &opened);
+	NTSTATUS status = door_posix_open(volume, caller, path, access,
+					  directory ? FILE_DIRECTORY_FILE : FILE_NON_DIRECTORY_FILE, &opened);
 
 	*readonly = FALSE;
 	/* A link to a folder carries the folder attribute and is unlinked like a file. */
 	if (status == STATUS_FILE_IS_A_DIRECTORY && !directory) {
-		status = open_name(volume, caller, path, access, FILE_DIRECTORY_FILE, &opened);
+		status = door_posix_open(volume, caller, path, access, FILE_DIRECTORY_FILE, &opened);
 		if (NT_SUCCESS(status) && !(opened.stat.FileAttributes & FILE_ATTRIBUTE_REPARSE_POINT)) {
 			(void)door_close(opened.file, caller); /* nothing was done with it */
 			return STATUS_FILE_IS_A_DIRECTORY;
@@ -323,7 +294,7 @@ static NTSTATUS remove_once(struct door_volume *volume, const struct door_caller
 		return status;
 	*readonly = (opened.stat.FileAttributes & FILE_ATTRIBUTE_READONLY) != 0;
 	status = insist && *readonly ? delete_readonly(&opened, caller, path, directory)
-				     : delete_handle(opened.file, caller, path, directory);
+				     : door_posix_delete(opened.file, caller, path, directory);
 	if (NT_SUCCESS(status))
 		status =
 			door_close(opened.file, caller); /* a server may say only now that it cannot delete */
@@ -359,14 +330,15 @@ static NTSTATUS remove_closed_directory(struct door_volume *volume, const struct
 	NTSTATUS status = STATUS_INVALID_INFO_CLASS;
 
 	if (!atomic_load(&volume->no_posix_delete)) {
-		status = change_closed(volume, caller, path, FILE_DIRECTORY_FILE,
-				       FileDispositionInformationEx, &posix_deletion, sizeof(posix_deletion));
+		status = door_posix_change_closed(volume, caller, path, FILE_DIRECTORY_FILE,
+						  FileDispositionInformationEx, &posix_deletion,
+						  sizeof(posix_deletion));
 		if (door_is_unsupported(status))
 			atomic_store(&volume->no_posix_delete, true);
 	}
 	if (door_is_unsupported(status))
-		status = change_closed(volume, caller, path, FILE_DIRECTORY_FILE, FileDispositionInformation,
-				       &info, sizeof(info));
+		status = door_posix_change_closed(volume, caller, path, FILE_DIRECTORY_FILE,
+						  FileDispositionInformation, &info, sizeof(info));
 	return status;
 }
 
@@ -402,7 +374,7 @@ static NTSTATUS remove_closed_readonly(struct door_volume *volume, const struct 
 	if (NT_SUCCESS(status))
 		status = opened.set_status;
 	if (!NT_SUCCESS(status))
-		(void)set_readonly_by_path(volume, caller, path, TRUE); /* as it was, if it is there */
+		(void)door_posix_set_readonly(volume, caller, path, TRUE); /* as it was, if it is there */
 	return status;
 }
 
@@ -413,11 +385,12 @@ static NTSTATUS remove_readonly(struct door_volume *volume, const struct door_ca
 	NTSTATUS status = remove_once(volume, caller, path, directory, TRUE, &readonly);
 
 	/* A server that gives no handle to delete with while the file is read-only. */
-	if (status == STATUS_ACCESS_DENIED && NT_SUCCESS(set_readonly_by_path(volume, caller, path, FALSE))) {
+	if (status == STATUS_ACCESS_DENIED &&
+	    NT_SUCCESS(door_posix_set_readonly(volume, caller, path, FALSE))) {
 		status = remove_once(volume, caller, path, directory, FALSE, &readonly);
 		if (!NT_SUCCESS(status))
-			(void)set_readonly_by_path(volume, caller, path,
-						   TRUE); /* as it was; the refusal is reported */
+			(void)door_posix_set_readonly(volume, caller, path,
+						      TRUE); /* as it was; the refusal is reported */
 	}
 	return status;
 }
@@ -452,69 +425,7 @@ NTSTATUS door_remove(struct door_volume *volume, const struct door_caller *calle
 	return status;
 }
 
-/* ---- rename ------------------------------------------------------------------------------------------ */
-
-static BOOLEAN may_be_the_target(NTSTATUS status)
-{
-	return status == STATUS_ACCESS_DENIED || status == STATUS_OBJECT_NAME_COLLISION ||
-	       status == STATUS_SHARING_VIOLATION || status == STATUS_CANNOT_DELETE ||
-	       status == STATUS_USER_MAPPED_FILE || status == STATUS_DIRECTORY_NOT_EMPTY;
-}
-
-/*
- * The server would not replace the target in one step.  POSIX allows it for a file by a file and for an empty
- * directory by a directory.
- * Return: STATUS_SUCCESS when the way is free now.
- */
-static NTSTATUS clear_target(struct door_volume *volume, const struct door_caller *caller, BOOLEAN directory,
-			     const UNICODE_STRING *to)
-{
-	FILE_STAT_INFORMATION stat;
-	NTSTATUS status = door_stat_path(volume, caller, to, &stat);
-	BOOLEAN target_directory;
-
-	if (!NT_SUCCESS(status))
-		return status;
-	target_directory = (stat.FileAttributes & FILE_ATTRIBUTE_DIRECTORY) &&
-			   !(stat.FileAttributes & FILE_ATTRIBUTE_REPARSE_POINT);
-	if (target_directory != directory)
-		return directory ? STATUS_NOT_A_DIRECTORY : STATUS_FILE_IS_A_DIRECTORY;
-	return door_remove(volume, caller, to, target_directory, (uint64_t)stat.FileId.QuadPart);
-}
-
-NTSTATUS door_rename(struct door_volume *volume, const struct door_caller *caller, const UNICODE_STRING *from,
-		     const UNICODE_STRING *to, ULONG flags, uint64_t id, uint64_t target_id)
-{
-	BOOLEAN replace = (flags & DOOR_RENAME_REPLACE) != 0, directory;
-	struct door_opened opened;
-	NTSTATUS status;
-
-	/* The engine renames what is open; what is not, it need not hear of. */
-	if (id != 0 && !door_id_is_open(volume, id) &&
-	    (target_id == 0 || !door_id_is_open(volume, target_id))) {
-		status = rename_closed(volume, caller, from, to, replace);
-		/* Whatever else it said, the longer way knows more. */
-		if (NT_SUCCESS(status) || status == STATUS_OBJECT_NAME_NOT_FOUND ||
-		    status == STATUS_CANCELLED || (status == STATUS_OBJECT_NAME_COLLISION && !replace))
-			return status;
-	}
-	status = open_name(volume, caller, from, DELETE, 0, &opened);
-	if (!NT_SUCCESS(status))
-		return status;
-	directory = (opened.stat.FileAttributes & FILE_ATTRIBUTE_DIRECTORY) &&
-		    !(opened.stat.FileAttributes & FILE_ATTRIBUTE_REPARSE_POINT);
-	status = rename_handle(opened.file, caller, to, replace);
-	if (replace && may_be_the_target(status)) {
-		NTSTATUS cleared = clear_target(volume, caller, directory, to);
-
-		if (NT_SUCCESS(cleared))
-			status = rename_handle(opened.file, caller, to, replace);
-		else if (cleared != STATUS_OBJECT_NAME_NOT_FOUND)
-			status = cleared;
-	}
-	(void)door_close(opened.file, caller); /* the name has moved or has not */
-	return status;
-}
+/* ---- hard links ----------------------------------------------------------------------------------------- */
 
 NTSTATUS door_link(struct door_volume *volume, const struct door_caller *caller,
 		   const UNICODE_STRING *existing, const UNICODE_STRING *path, FILE_STAT_INFORMATION *stat)
@@ -527,7 +438,7 @@ NTSTATUS door_link(struct door_volume *volume, const struct door_caller *caller,
 				 .query = DOOR_QUERY_STAT | DOOR_QUERY_CLOSE | DOOR_SET};
 	struct door_opened opened;
 	ULONG length;
-	FILE_LINK_INFORMATION *info = make_target(path, &length); /* replaces nothing */
+	FILE_LINK_INFORMATION *info = door_posix_target(path, &length); /* replaces nothing */
 	NTSTATUS status;
 
 	if (info == NULL)
