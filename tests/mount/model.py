@@ -12,7 +12,7 @@ share is no local disk, and the documents say so:
 - a folder in which something is open is not moved by a server;
 - shared mappings where the file is not ours alone (ENODEV);
 - times after a call that may change nothing (a truncation to the same size) or that local disks treat differently;
-- link counts: a listing does not tell them, and what it told is believed for a second;
+- link counts: a listing does not tell those of files that we have not looked at, and what it told is believed for a second;
 - the read-only attribute of a file without a name: it was taken off to remove it.
 
 As a program: model.py REAL MODEL SEED STEPS [SEEDS], see main().

@@ -142,6 +142,23 @@ def test_a_mapping_outlives_its_handle_and_still_follows(place, handles):
                 assert seen[:] == block(i), i
 
 
+def links(folder):
+    """What programs see that list a folder and look at each file: rsync and tar know hard links by it."""
+    return {name: os.lstat(os.path.join(folder, name)).st_nlink for name in sorted(os.listdir(folder))}
+
+
+def test_a_listing_does_not_hide_a_hard_link(place):
+    """Listings do not count names: what they show of a file that is known to have several is not taken for the count."""
+    for name in ("a", "b"):
+        put(place / name)
+    os.link(place / "a", place / "c")
+    for _ in range(3):
+        assert links(place.path) == {"a": 2, "b": 1, "c": 2}
+    os.unlink(place / "a")
+    for _ in range(3):
+        assert links(place.path) == {"b": 1, "c": 1}
+
+
 def test_a_hard_link_is_the_same_file(place, handles):
     """Data and sizes written under one name are there under the other: open handles, opens, stat, listing."""
     put(place / "f", block(0))

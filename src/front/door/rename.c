@@ -62,9 +62,17 @@ static NTSTATUS check_target(const struct target *target, const struct door_call
 	return directory ? door_posix_may_delete(target->opened.file, caller) : STATUS_SUCCESS;
 }
 
-static NTSTATUS open_target(struct door_volume *volume, const struct door_caller *caller, BOOLEAN directory,
-			    const UNICODE_STRING *path, struct target *target)
+static BOOLEAN is_same_file(const FILE_STAT_INFORMATION *a, const FILE_STAT_INFORMATION *b)
 {
+	return a->FileId.QuadPart != 0 && a->FileId.QuadPart != -1 &&
+	       a->FileId.QuadPart == b->FileId.QuadPart;
+}
+
+static NTSTATUS open_target(struct door_volume *volume, const struct door_caller *caller,
+			    const FILE_STAT_INFORMATION *source, const UNICODE_STRING *path,
+			    struct target *target)
+{
+	BOOLEAN directory = is_folder(source);
 	ACCESS_MASK access = DELETE;
 	FILE_STAT_INFORMATION stat;
 	NTSTATUS status = door_stat_path(volume, caller, path, &stat);
@@ -72,6 +80,8 @@ static NTSTATUS open_target(struct door_volume *volume, const struct door_caller
 	target->was_readonly = FALSE;
 	if (!NT_SUCCESS(status))
 		return status;
+	if (is_same_file(&stat, source))
+		return STATUS_OBJECT_NAME_NOT_FOUND; /* by another name, or another spelling: nothing to replace */
 	if ((stat.FileAttributes & FILE_ATTRIBUTE_READONLY) && is_folder(&stat) == directory) {
 		status = door_posix_set_readonly(volume, caller, path, FALSE);
 		if (!NT_SUCCESS(status))
@@ -101,7 +111,7 @@ static void end_target(const struct door_caller *caller, struct target *target, 
 
 /*
  * The server would not move @source over what is at @to.  That goes aside, and is deleted when the source has its name.
- * Return: STATUS_OBJECT_NAME_NOT_FOUND: nothing is there; else how the rename ended.
+ * Return: STATUS_OBJECT_NAME_NOT_FOUND: nothing else is there; else how the rename ended.
  */
 static NTSTATUS replace_target(struct door_volume *volume, const struct door_caller *caller,
 			       const struct door_opened *source, const UNICODE_STRING *from,
@@ -110,7 +120,7 @@ static NTSTATUS replace_target(struct door_volume *volume, const struct door_cal
 	struct target target;
 	UNICODE_STRING hidden = {0};
 	BOOLEAN own, aside = FALSE;
-	NTSTATUS status = open_target(volume, caller, is_folder(&source->stat), to, &target);
+	NTSTATUS status = open_target(volume, caller, &source->stat, to, &target);
 
 	if (!NT_SUCCESS(status))
 		return status;

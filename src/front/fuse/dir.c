@@ -180,7 +180,7 @@ static void take_common(struct dir_entry *e, const FILE_DIRECTORY_INFORMATION *i
 	e->stat.EndOfFile = info->EndOfFile;
 	e->stat.AllocationSize = info->AllocationSize;
 	e->stat.FileAttributes = info->FileAttributes;
-	e->stat.NumberOfLinks = 1;
+	e->stat.NumberOfLinks = FRONT_LINKS_UNTOLD;
 }
 
 /*

@@ -65,6 +65,7 @@ struct front_node {
 	/* what the kernel was told last; a guess, which costs a message or a notice when it is wrong */
 	atomic_llong told_size; /* bytes */
 	atomic_llong told_time; /* of the last write; 100 ns */
+	atomic_uint told_links; /* names of a file; 0: not known */
 
 	/* under listings.mutex */
 	ULONGLONG removed_at;          /* interrupt time of our last removal from the folder */
@@ -575,7 +576,9 @@ void front_fill_stat(struct rdr_fuse *fuse, struct front_node *node, const FILE_
 		     struct stat *st);
 void front_fill_entry(struct rdr_fuse *fuse, struct front_node *parent, struct front_node *node,
 		      const FILE_STAT_INFORMATION *info, struct fuse_entry_param *e);
-/* The kernel is about to be told so: remembers the size and the time of the last write. */
+/* In NumberOfLinks: a listing does not count them. */
+#define FRONT_LINKS_UNTOLD (~(ULONG)0)
+/* The kernel is about to be told so: remembers the size, the time of the last write and the number of names. */
 void front_node_is_told(struct front_node *node, const FILE_STAT_INFORMATION *info);
 double front_attr_timeout(struct rdr_fuse *fuse, struct front_node *node);
 int64_t front_time_to_nt(const struct timespec *ts);

@@ -244,6 +244,12 @@ static struct front_node *find_by_id_locked(struct front_nodes *nodes, uint64_t 
 	return NULL;
 }
 
+/* A listing does not count names: a file that had several is asked for. */
+static bool has_one_name(const struct front_node *node)
+{
+	return atomic_load_explicit(&node->told_links, memory_order_relaxed) < 2;
+}
+
 bool front_node_is_as_listed(struct rdr_fuse *fuse, uint64_t file_id, ULONGLONG since)
 {
 	struct front_nodes *nodes = &fuse->nodes;
@@ -257,7 +263,7 @@ bool front_node_is_as_listed(struct rdr_fuse *fuse, uint64_t file_id, ULONGLONG 
 
 		if (node->file_id != file_id)
 			continue;
-		as_listed = IsListEmpty(&node->files) && node->leaving == 0;
+		as_listed = IsListEmpty(&node->files) && node->leaving == 0 && has_one_name(node);
 		ExAcquireFastMutex(&fuse->listings.mutex);
 		as_listed = as_listed && node->changed_at < since;
 		ExReleaseFastMutex(&fuse->listings.mutex);
@@ -271,7 +277,7 @@ bool front_node_is_settled(struct rdr_fuse *fuse, struct front_node *node, ULONG
 	bool settled;
 
 	ExAcquireFastMutex(&fuse->nodes.mutex);
-	settled = IsListEmpty(&node->files) && node->leaving == 0;
+	settled = IsListEmpty(&node->files) && node->leaving == 0 && has_one_name(node);
 	ExAcquireFastMutex(&fuse->listings.mutex);
 	settled = settled && node->changed_at < since && fuse->listings.floor < since;
 	ExReleaseFastMutex(&fuse->listings.mutex);

@@ -60,7 +60,7 @@ void front_fill_stat(struct rdr_fuse *fuse, struct front_node *node, const FILE_
 		st->st_ino = front_ino_of(fuse, node);
 	st->st_uid = fuse->options.uid;
 	st->st_gid = fuse->options.gid;
-	st->st_nlink = info->NumberOfLinks;
+	st->st_nlink = info->NumberOfLinks != FRONT_LINKS_UNTOLD ? info->NumberOfLinks : 1;
 	st->st_size = info->EndOfFile.QuadPart;
 	st->st_blocks = (info->AllocationSize.QuadPart + 511) / 512;
 	st->st_blksize = 1 << 16;
@@ -103,6 +103,8 @@ void front_node_is_told(struct front_node *node, const FILE_STAT_INFORMATION *in
 {
 	atomic_store_explicit(&node->told_size, info->EndOfFile.QuadPart, memory_order_relaxed);
 	atomic_store_explicit(&node->told_time, info->LastWriteTime.QuadPart, memory_order_relaxed);
+	if (info->NumberOfLinks != FRONT_LINKS_UNTOLD && node->type == S_IFREG)
+		atomic_store_explicit(&node->told_links, info->NumberOfLinks, memory_order_relaxed);
 }
 
 void front_fill_entry(struct rdr_fuse *fuse, struct front_node *parent, struct front_node *node,
