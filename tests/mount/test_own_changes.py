@@ -183,6 +183,22 @@ def test_a_hard_link_is_the_same_file(place, handles):
     assert not os.path.exists(place / "f")
 
 
+def test_a_write_is_seen_by_the_name_that_a_link_made(place, handles):
+    """What a handle keeps back is at the server before it is asked for the file by a name that was made after the open."""
+    assert not os.path.exists(place / "g") and os.listdir(place.path) == []
+    writer = handles(place / "f", os.O_WRONLY | os.O_CREAT)
+    os.link(place / "f", place / "g")
+    os.rename(place / "g", place / "f")  # the same file: nothing happens
+    assert sorted(os.listdir(place.path)) == ["f", "g"]
+    os.rename(place / "f", place / "f")
+    os.pwrite(writer, b"x", 5000)
+    with pytest.raises(FileExistsError):
+        os.mkdir(place / "g")  # has the name looked up
+    assert os.access(place / "g", os.R_OK)
+    assert listed(place.path) == {"f": 5001, "g": 5001}
+    assert os.fstat(writer).st_size == os.stat(place / "g").st_size == 5001
+
+
 def test_another_spelling_is_the_same_file(place):
     """
     A volume that does not mind the case: what was written, made, moved or removed as one is so as the other. One that
