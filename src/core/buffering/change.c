@@ -92,8 +92,9 @@ static void rx_change_hand_over(PSRV_CALL sc, PCHANGE_BUFFERING_STATE_REQUEST re
 	PFCB fcb = (PFCB)request->SrvOpen->pFcb;
 	KIRQL irql;
 
-	request->Flags |= RX_REQUEST_PREPARED_FOR_HANDLING;
 	KeAcquireSpinLock(&manager->SpinLock, &irql);
+	/* under the lock: another break may mark it as repeated this moment */
+	request->Flags |= RX_REQUEST_PREPARED_FOR_HANDLING;
 	InsertTailList(&manager->HandlerList, &request->ListEntry);
 	(void)InterlockedIncrement(&fcb->NumberOfBufferingChangesWaiting);
 	rx_change_start_handler_locked(sc);

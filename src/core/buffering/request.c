@@ -103,10 +103,12 @@ static PCHANGE_BUFFERING_STATE_REQUEST rx_request_take_spare(PRX_BUFFERING_MANAG
 	}
 	if (found != NULL && found->SpareKey == key)
 		used = NULL; /* another open of the key */
-	if (used != NULL)
+	if (used != NULL) {
 		used->Flags |= RX_REQUEST_REPEATED;
-	else if (found != NULL)
+	} else if (found != NULL) {
 		found->Flags |= RX_REQUEST_IN_USE;
+		found->SrvOpenKey = key; /* the next break looks for it */
+	}
 	KeReleaseSpinLock(&manager->SpinLock, irql);
 	return used != NULL ? NULL : found;
 }
@@ -132,12 +134,13 @@ PCHANGE_BUFFERING_STATE_REQUEST rx_request_create(PRX_BUFFERING_MANAGER manager,
 {
 	PCHANGE_BUFFERING_STATE_REQUEST request = rx_request_allocate(manager);
 
-	if (request == NULL)
-		request = rx_request_take_spare(manager, key);
+	if (request != NULL)
+		request->SrvOpenKey = key;
+	else
+		request = rx_request_take_spare(manager, key); /* which has the key */
 	if (request == NULL)
 		return NULL;
 	request->SrvOpen = so;
-	request->SrvOpenKey = key;
 	request->MRxContext = mrx_context;
 	return request;
 }

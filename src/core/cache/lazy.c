@@ -180,7 +180,7 @@ static void rx_lazy_flush(PFCB fcb)
  */
 static void rx_lazy_send(PFCB fcb, bool begin)
 {
-	struct rx_cache *cache = fcb->WriteBehind;
+	struct rx_cache *cache = __atomic_load_n(&fcb->WriteBehind, __ATOMIC_ACQUIRE);
 	struct rx_lazy_writer *lazy = rx_lazy_of(cache);
 
 	if (ExAcquireResourceSharedLite(fcb->Header.Resource, FALSE)) {

@@ -125,7 +125,8 @@ static NTSTATUS rx_cache_tell(PFCB fcb, PFOBX fobx)
 /* The pages of a file go through any handle that may write, what is kept here through one. Locks: FCB exclusive. */
 static void rx_cache_spoil_opens(PFCB fcb)
 {
-	PFILE_OBJECT carrier = rx_cache_has_data(fcb) ? fcb->WriteBehind->file : NULL;
+	PFILE_OBJECT carrier =
+		rx_cache_has_data(fcb) ? __atomic_load_n(&fcb->WriteBehind, __ATOMIC_ACQUIRE)->file : NULL;
 
 	for (PLIST_ENTRY so_link = fcb->SrvOpenList.Flink; so_link != &fcb->SrvOpenList;
 	     so_link = so_link->Flink) {
@@ -517,7 +518,7 @@ NTSTATUS rx_cache_flush_for(PFCB fcb, PFOBX fobx)
 
 void rx_cache_drain(PFCB fcb)
 {
-	struct rx_cache *cache = fcb->WriteBehind;
+	struct rx_cache *cache = __atomic_load_n(&fcb->WriteBehind, __ATOMIC_ACQUIRE);
 
 	if (cache == NULL)
 		return;
@@ -564,7 +565,7 @@ static void rx_cache_give_up(struct rx_cache *cache)
 
 void rx_cache_before_open(PFCB fcb)
 {
-	struct rx_cache *cache = fcb->WriteBehind;
+	struct rx_cache *cache = __atomic_load_n(&fcb->WriteBehind, __ATOMIC_ACQUIRE);
 
 	if (!rx_cache_has_data(fcb) || NT_SUCCESS(rx_cache_flush(fcb)))
 		return;
@@ -580,7 +581,7 @@ void rx_cache_before_open(PFCB fcb)
 
 void rx_cache_forget(PFCB fcb)
 {
-	struct rx_cache *cache = fcb->WriteBehind;
+	struct rx_cache *cache = __atomic_load_n(&fcb->WriteBehind, __ATOMIC_ACQUIRE);
 
 	if (!rx_cache_has_data(fcb))
 		return;
@@ -615,7 +616,7 @@ static PFILE_OBJECT rx_cache_other_writer(PFCB fcb, PFILE_OBJECT but)
 
 NTSTATUS rx_cache_cleanup(PFCB fcb, PFOBX fobx, PFILE_OBJECT file)
 {
-	struct rx_cache *cache = fcb->WriteBehind;
+	struct rx_cache *cache = __atomic_load_n(&fcb->WriteBehind, __ATOMIC_ACQUIRE);
 	NTSTATUS status = STATUS_SUCCESS;
 
 	rx_ahead_end(fobx);
@@ -636,7 +637,7 @@ NTSTATUS rx_cache_cleanup(PFCB fcb, PFOBX fobx, PFILE_OBJECT file)
 
 void rx_cache_end(PFCB fcb)
 {
-	struct rx_cache *cache = fcb->WriteBehind;
+	struct rx_cache *cache = __atomic_load_n(&fcb->WriteBehind, __ATOMIC_ACQUIRE);
 
 	if (cache == NULL)
 		return;

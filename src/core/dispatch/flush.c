@@ -33,7 +33,8 @@ NTSTATUS NTAPI rx_common_flush(PRX_CONTEXT rxc, PIRP irp)
 		return STATUS_INVALID_DEVICE_REQUEST;
 	if (rx_locks_lost(rxc))
 		return STATUS_FILE_FORCED_CLOSED;
-	if (((PFCB)rxc->pFcb)->WriteBehind != NULL || rx_cache_has_news((PFCB)rxc->pFcb, (PFOBX)rxc->pFobx))
+	if (__atomic_load_n(&((PFCB)rxc->pFcb)->WriteBehind, __ATOMIC_ACQUIRE) != NULL ||
+	    rx_cache_has_news((PFCB)rxc->pFcb, (PFOBX)rxc->pFobx))
 		status = rx_flush_write_behind(rxc);
 	/* data that is at the server, and not necessarily on its disk: all that a close promises */
 	if (status != STATUS_SUCCESS || rxc->CurrentIrpSp->MinorFunction == IRP_MN_FLUSH_NO_SYNC)

@@ -254,6 +254,21 @@ static bool rx_stop_selects_all(PRX_CONTEXT rxc, PVOID stop)
 	       rxc->IrpMajorFunction != IRP_MJ_CLOSE;
 }
 
+/*
+ * What is still referred to by a worker, a break that is being answered as a rule, is no open handle. For a second: whoever
+ * waits for a server that is silent is ended by the driver's stop.
+ */
+static void rx_stop_await_workers(PRDBSS_DEVICE_OBJECT dev)
+{
+	LARGE_INTEGER moment = {.QuadPart = -100000}; /* 10 ms */
+
+	for (unsigned int i = 0; i < 100; i++) {
+		if (__atomic_load_n(&dev->NumberOfActiveFcbs, __ATOMIC_RELAXED) == 0 || !rx_work_is_busy(dev))
+			return;
+		(void)KeDelayExecutionThread(KernelMode, FALSE, &moment);
+	}
+}
+
 static NTSTATUS rx_stop_at_work(PRX_CONTEXT rxc, PRDBSS_DEVICE_OBJECT dev)
 {
 	NTSTATUS status, driver_status;
@@ -267,6 +282,8 @@ static NTSTATUS rx_stop_at_work(PRX_CONTEXT rxc, PRDBSS_DEVICE_OBJECT dev)
 
 	rx_start_unregister(dev);
 	rx_cache_device_settle(dev);
+	rx_scavenger_run_down(dev);
+	rx_stop_await_workers(dev);
 	rx_scavenger_run_down(dev);
 	status = __atomic_load_n(&dev->NumberOfActiveFcbs, __ATOMIC_RELAXED) > 0
 			 ? STATUS_REDIRECTOR_HAS_OPEN_HANDLES

@@ -162,6 +162,17 @@ static LONG rx_work_of_this_thread_locked(PRDBSS_DEVICE_OBJECT dev)
 	return own;
 }
 
+bool rx_work_is_busy(PRDBSS_DEVICE_OBJECT dev)
+{
+	KIRQL irql;
+	bool busy;
+
+	KeAcquireSpinLock(&rx_dispatcher_lock, &irql);
+	busy = dev->DispatcherContext.NumberOfWorkerThreads > rx_work_of_this_thread_locked(dev);
+	KeReleaseSpinLock(&rx_dispatcher_lock, irql);
+	return busy;
+}
+
 /**
  * RxSpinDownMRxDispatcher - wait until no worker routine of a redirector runs or waits to run
  *

@@ -17,6 +17,8 @@
 VOID rx_work_init(VOID);
 /* True when this thread runs as (or for) the RDBSS process: calls that must not be posted may be made here. */
 bool rx_in_rdbss_process(void);
+/* A worker routine of the redirector runs, or waits to run, beside this thread's own. */
+bool rx_work_is_busy(PRDBSS_DEVICE_OBJECT dev);
 
 /* timer.c */
 VOID rx_timer_init(VOID);

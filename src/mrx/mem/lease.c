@@ -55,7 +55,8 @@ void mem_lease_ask(PRX_CONTEXT RxContext, struct mem_open *how)
 	if (fcb->Context == NULL && wanted != 0)
 		fcb->Context = ExAllocatePoolZero(NonPagedPool, sizeof(struct mem_grant), MEM_TAG_GRANT);
 	how->opener = RxContext->pRelevantSrvOpen;
-	how->lease_key = fcb->Context; /* without memory nothing is asked for */
+	how->lease_key = fcb->Context;                   /* without memory nothing is asked for */
+	RxContext->pRelevantSrvOpen->Key = fcb->Context; /* a break may come before the open has returned */
 	how->lease_wanted = wanted;
 }
 
@@ -65,10 +66,10 @@ void mem_lease_take(PMRX_SRV_OPEN so)
 
 	if (grant == NULL)
 		return;
-	if (mem_handle_of(so)->lease != NULL) {
+	if (mem_handle_of(so)->lease != NULL)
 		grant->state = mem_fs_lease_state(mem_handle_of(so));
-		so->Key = grant;
-	}
+	else
+		so->Key = NULL; /* nobody will break it */
 	so->BufferingFlags =
 		flags_of(grant->state); /* RDBSS takes the file's state from the open it saw last */
 }

@@ -151,11 +151,14 @@ NTSTATUS mrx_mem_create(PRX_CONTEXT RxContext)
 	mem_run_wakeups(&wake);
 	if (status == STATUS_RETRY)
 		RxContext->pFcb->fShouldBeOrphaned = TRUE;
-	if (!NT_SUCCESS(status))
+	if (!NT_SUCCESS(status)) {
+		so->Key = NULL;
 		return status;
+	}
 	status = attach_fobx(RxContext, so);
 	if (!NT_SUCCESS(status)) {
 		close_handle(handle);
+		so->Key = NULL;
 		return status;
 	}
 	so->Context = handle;
