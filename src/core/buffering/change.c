@@ -419,7 +419,7 @@ static void rx_change_postpone(PSRV_CALL sc, PFCB fcb)
 	if (!IsListEmpty(&manager->LastChanceHandlerList))
 		rx_change_start_last_chance_locked(sc);
 	KeReleaseSpinLock(&manager->SpinLock, irql);
-	(void)RxDereferenceNetFcb(fcb); /* the scavenger finds what this leaves */
+	rx_fcb_let_go(fcb);
 }
 
 static VOID NTAPI rx_change_handler(PVOID context)

@@ -64,7 +64,7 @@ static void rx_lazy_let_go(struct rx_lazy_writer *lazy, PFCB fcb)
 {
 	KIRQL irql;
 
-	(void)RxDereferenceNetFcb(fcb); /* the scavenger finds what this leaves */
+	rx_fcb_let_go(fcb);
 	KeAcquireSpinLock(&lazy->held_lock, &irql);
 	if (--lazy->held == 0)
 		(void)KeSetEvent(&lazy->none_held, IO_NO_INCREMENT, FALSE);
@@ -171,7 +171,7 @@ static void rx_lazy_flush(PFCB fcb)
 			(void)rx_cache_flush(fcb); /* the handles hear of a failure */
 		RxReleaseFcb(NULL, fcb);
 	}
-	(void)RxDereferenceNetFcb(fcb); /* the scavenger finds what this leaves */
+	rx_fcb_let_go(fcb);
 }
 
 /*

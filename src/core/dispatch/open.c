@@ -77,7 +77,7 @@ static NTSTATUS rx_open_acquire_fcb(PRX_CONTEXT rxc, PIRP irp, PUNICODE_STRING p
 		status = rx_acquire_fcb_exclusive(rxc);
 		if (status != STATUS_SUCCESS) {
 			rx_open_set_fcb(rxc, NULL);
-			RxDereferenceNetFcb(fcb); /* the scavenger finds what this leaves */
+			rx_fcb_let_go(fcb);
 			return status;
 		}
 		if (!rx_open_fcb_is_dying(fcb))
@@ -288,7 +288,7 @@ static void rx_open_end_sleepers_of(PRX_CONTEXT rxc, PUNICODE_STRING path)
 	RxReleaseFcbTableLock(table);
 	if (fcb != NULL) {
 		(void)RxPurgeRelatedFobxs((PNET_ROOT)rxc->Create.pNetRoot, rxc, TRUE, fcb);
-		RxDereferenceNetFcb(fcb); /* the scavenger finds what this leaves */
+		rx_fcb_let_go(fcb);
 	}
 	if (full.Buffer != path->Buffer)
 		ExFreePool(full.Buffer);
@@ -341,7 +341,7 @@ static void rx_open_flush_listed(PRX_CONTEXT rxc, PIRP irp, PUNICODE_STRING path
 	if (fcb == NULL)
 		return; /* nor will the open find memory for it */
 	rx_cache_flush_directory((PNET_ROOT)rxc->Create.pNetRoot, fcb);
-	RxDereferenceNetFcb(fcb); /* the scavenger finds what this leaves */
+	rx_fcb_let_go(fcb);
 }
 
 NTSTATUS rx_open_file(PRX_CONTEXT rxc, PIRP irp, PUNICODE_STRING path)

@@ -173,7 +173,7 @@ static void rx_fcb_detach(PFCB fcb) RX_REQUIRES(rx_class_fcb_table) RX_REQUIRES(
 
 	if (fcb->UpperFinalizationDone)
 		return;
-	fcb->UpperFinalizationDone = TRUE;
+	__atomic_store_n(&fcb->UpperFinalizationDone, TRUE, __ATOMIC_RELAXED); /* rx_fcb_let_go() */
 	fcb->FcbState |= FCB_STATE_NAME_ALREADY_REMOVED;
 	(void)RxFcbTableRemoveFcb(&nr->FcbTable, fcb); /* it is there: nobody else takes it out */
 	InsertTailList(&nr->OrphanedFcbs, &fcb->FcbTableEntry.HashLinks);
@@ -297,7 +297,7 @@ LONG RxpDereferenceNetFcb(PFCB Fcb)
 static bool rx_fcb_drop_unless_last(PFCB fcb)
 {
 	for (;;) {
-		ULONG last = fcb->UpperFinalizationDone ? 0 : 1;
+		ULONG last = __atomic_load_n(&fcb->UpperFinalizationDone, __ATOMIC_RELAXED) ? 0 : 1;
 		ULONG now = __atomic_load_n(&fcb->NodeReferenceCount, __ATOMIC_ACQUIRE);
 
 		if (now <= last) {
@@ -370,6 +370,19 @@ BOOLEAN RxpDereferenceAndFinalizeNetFcb(PFCB Fcb, PRX_CONTEXT RxContext, BOOLEAN
 		(void)InterlockedDecrement(
 			&RxContext->AcquireReleaseFcbTrackerX); /* the lock went with the FCB */
 	return finalized;
+}
+
+void rx_fcb_let_go(PFCB fcb) RX_NO_TSA
+{
+	(void)RxpTrackDereference(RDBSS_REF_TRACK_NETFCB, __FILE__, __LINE__, fcb);
+	/* whoever has the lock has a reference, too: either he finalizes, or it can be had */
+	while (!rx_fcb_drop_unless_last(fcb)) {
+		if (!ExAcquireResourceExclusiveLite(fcb->Header.Resource, FALSE))
+			continue;
+		if (!RxpDereferenceAndFinalizeNetFcb(fcb, NULL, FALSE, FALSE))
+			RxReleaseFcb(NULL, fcb);
+		return;
+	}
 }
 
 void rx_fcb_orphan_locked(PFCB fcb)

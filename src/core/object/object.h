@@ -101,6 +101,11 @@ bool rx_srv_call_failure_is_fresh(PSRV_CALL sc);
  */
 void rx_fcb_orphan_locked(PFCB fcb);
 /*
+ * Gives up a reference, and finalizes the FCB when it was the last. Waits for no other user of the file. Locks: none of the
+ * file's, nor its FCB table. Level: <= APC_LEVEL.
+ */
+void rx_fcb_let_go(PFCB fcb);
+/*
  * The name belongs to another file now (replaced by a rename, here or at the server): as rx_fcb_orphan_locked(),
  * but the opens stay good, the server still has them. Locks: FCB table and FCB exclusive.
  */

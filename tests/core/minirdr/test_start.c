@@ -516,6 +516,32 @@ static void test_B_RxStopMinirdr_06_07_08_outcome(void **state)
 	file_close(file);
 }
 
+static VOID NTAPI late_worker(PVOID context)
+{
+	PFCB fcb = context;
+
+	slow_worker(NULL);
+	(void)RxAcquireExclusiveFcb(NULL, fcb);
+	if (!RxDereferenceAndFinalizeNetFcb(fcb, NULL, FALSE, FALSE))
+		RxReleaseFcb(NULL, fcb);
+}
+
+/* A worker that refers to a file, as one that answers a break, is no open handle: the stop sits it out. */
+static void test_a_worker_with_a_file_is_no_open_handle(void **state)
+{
+	PFILE_OBJECT file = file_open(REC_SHARE u"\\a");
+	PFCB fcb = fcb_of(file);
+
+	(void)state;
+	(void)InterlockedExchange(&worker_ended, 0);
+	RxReferenceNetFcb(fcb);
+	assert_int_equal(RxDispatchToWorkerThread(rec.device, DelayedWorkQueue, late_worker, fcb),
+			 STATUS_SUCCESS);
+	file_close(file);
+	assert_int_equal(rec_control(FSCTL_RX_STOP), STATUS_SUCCESS);
+	assert_int_equal(InterlockedExchangeAdd(&worker_ended, 0), 1);
+}
+
 /* What MRxStop finds, and what its success leaves. */
 static void test_B_MRxStop_01_02_states(void **state)
 {
@@ -574,6 +600,7 @@ int main(void)
 		REC_TEST(test_B_RxStopMinirdr_03_04_waits_and_lets_in_only_closes),
 		REC_TEST(test_B_RxStopMinirdr_05_withdraws_first),
 		REC_TEST(test_B_RxStopMinirdr_06_07_08_outcome),
+		REC_TEST(test_a_worker_with_a_file_is_no_open_handle),
 		REC_TEST(test_B_MRxStop_01_02_states),
 		REC_TEST(test_B_RxSetDomainForMailslotBroadcast_01_until_stop),
 	};

@@ -4,6 +4,8 @@
  */
 #include "../support/rec.h"
 
+#include "core/object/object.h"
+
 #define OPEN(...) (&(struct open_params){.disposition = FILE_OPEN, __VA_ARGS__})
 
 static PRX_PREFIX_TABLE names(void)
@@ -573,9 +575,28 @@ static void test_B_Locking_rules_10_entered_before_contact(void **state)
 	file_close(two.file);
 }
 
+/* Who refers to a file and has no request: the FCB goes with the last such reference, not only with its share. */
+static void test_an_fcb_goes_with_a_reference_of_no_request(void **state)
+{
+	PFILE_OBJECT file = file_open(REC_SHARE u"\\let-go");
+	PFCB fcb = fcb_of(file);
+
+	(void)state;
+	RxReferenceNetFcb(fcb);
+	RxReferenceNetFcb(fcb);
+	file_close(file);
+	RxPurgeAllFobxs(rec.device);
+	assert_int_equal(rec.device->NumberOfActiveFcbs, 1);
+	rx_fcb_let_go(fcb);
+	assert_int_equal(rec.device->NumberOfActiveFcbs, 1);
+	rx_fcb_let_go(fcb);
+	assert_int_equal(rec.device->NumberOfActiveFcbs, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		REC_TEST(test_an_fcb_goes_with_a_reference_of_no_request),
 		REC_TEST(test_B_RxCreateNetFobx_12_called_by_the_driver),
 		cmocka_unit_test_setup_teardown(test_B_Object_hierarchy_11_all_but_the_fobx,
 						setup_two_seconds, rec_teardown),
