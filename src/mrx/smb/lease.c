@@ -3,8 +3,8 @@
  *
  * Owns:      struct smb_lease behind FCB.Context, from the first create that asks to the end of the FCB.
  * Found by:  FCB.Context; SRV_OPEN.Key of every open that it covers; by its key in the driver's table, for breaks.
- * Locks:     FCB exclusive for `state`; smb_leases.lock, a spin lock, for the table, `conn` and `epoch`. RDBSS is told
- *            of a break under the latter: as long as a lease is in the table its SRV_CALL lives.
+ * Locks:     FCB exclusive for `state`; smb_leases.lock, a spin lock, for the table, `conn`, `version` and `epoch`. RDBSS
+ *            is told of a break under the latter: as long as a lease is in the table its SRV_CALL lives.
  * Dies when: RDBSS deallocates the FCB.
  *
  * A lease belongs to the file, not to a handle: every create of ours on the file names the key, so that none of them
@@ -205,6 +205,16 @@ bool smb_lease_has_handle_caching(PMRX_FCB fcb)
 	       (fcb->FcbState & FCB_STATE_COLLAPSING_ENABLED) != 0 && smb_lease_conn(lease) != NULL;
 }
 
+/* Which kind of lease the next create asks for: a break, which the receiver reads meanwhile, has epochs or has not. */
+static void smb_lease_set_version(struct smb_lease *lease, uint8_t version)
+{
+	KIRQL irql;
+
+	KeAcquireSpinLock(&smb_leases.lock, &irql);
+	lease->version = version;
+	KeReleaseSpinLock(&smb_leases.lock, irql);
+}
+
 static uint16_t smb_lease_epoch(struct smb_lease *lease)
 {
 	uint16_t epoch;
@@ -332,7 +342,7 @@ void smb_lease_prepare(PRX_CONTEXT RxContext, struct smb_tree *tree, const struc
 		return;
 	if (smb_lease_conn(lease) != conn) /* granted by a connection that is gone, or not at all */
 		smb_lease_set(lease, NULL, 0);
-	lease->version = version;
+	smb_lease_set_version(lease, version);
 	request->lease = lease;
 	request->closing = wish->closes;
 	request->asked.version = version;

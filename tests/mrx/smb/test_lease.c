@@ -431,6 +431,58 @@ static void test_file_id_that_changes(void **state)
 	assert_true(fake_files_count(&files, SMB2_CREATE) < 20);
 }
 
+/* ---- at once ----------------------------------------------------------------------------------------- */
+
+enum { ROUNDS = 200 };
+
+struct breaker {
+	KSEMAPHORE rounds; /* that the opener has begun; it does not wait for the breaks */
+	unsigned int unsent;
+};
+
+/* A server that takes the lease back in every round, in part or whole. */
+static void break_again_and_again(void *context)
+{
+	static const uint32_t left[] = {RH, R, 0};
+	struct breaker *b = context;
+
+	for (unsigned int i = 0; i < ROUNDS; i++) {
+		struct smb2_break brk = fake_lease_break(&files, RWH, left[i % 3], (uint16_t)(i + 2));
+
+		(void)KeWaitForSingleObject(&b->rounds, Executive, KernelMode, FALSE, NULL);
+		b->unsent += !fake_files_break(&files, &brk);
+	}
+}
+
+/* Opens, writes and closes while breaks come: what is read is what was written last, whatever was kept back. */
+static void test_breaks_beside_opens(void **state)
+{
+	struct breaker b = {0};
+	struct nt_thread *thread;
+	char text[2] = "a";
+
+	(void)state;
+	connect_with(NULL);
+	KeInitializeSemaphore(&b.rounds, 0, ROUNDS);
+	assert_int_equal(nt_thread_create("breaker", break_again_and_again, &b, &thread), STATUS_SUCCESS);
+	for (int i = 0; i < ROUNDS; i++) {
+		struct door_opened reader, writer;
+
+		(void)KeReleaseSemaphore(&b.rounds, IO_NO_INCREMENT, 1, FALSE);
+		reader = open_for("f", FILE_READ_DATA);
+		writer = open_for("f", FILE_READ_DATA | FILE_WRITE_DATA);
+		assert_int_equal(first_byte(&reader), text[0]);
+		text[0] = (char)('a' + i % 26);
+		assert_int_equal(write_text(&writer, text, 0), STATUS_SUCCESS);
+		assert_int_equal(first_byte(&reader), text[0]);
+		close_file(&writer);
+		close_file(&reader);
+	}
+	nt_thread_join(thread);
+	assert_int_equal(b.unsent, 0);
+	assert_int_equal(files.connections, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -455,6 +507,7 @@ int main(void)
 		RIG_TEST(test_size_that_contradicts),
 		RIG_TEST(test_time_that_contradicts),
 		RIG_TEST(test_file_id_that_changes),
+		RIG_TEST(test_breaks_beside_opens),
 	};
 
 	return cmocka_run_group_tests(tests, rig_start, rig_stop);
