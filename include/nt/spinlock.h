@@ -6,6 +6,7 @@
 #define NT_SPINLOCK_H
 
 #include "ntdef.h"
+#include "tsa.h"
 
 #define PASSIVE_LEVEL 0
 #define LOW_LEVEL 0
@@ -14,7 +15,8 @@
 #define DPC_LEVEL 2
 
 /* Low half: free, held, held and waited for; high half: who holds it. */
-typedef ULONG_PTR KSPIN_LOCK, *PKSPIN_LOCK;
+typedef ULONG_PTR KSPIN_LOCK RX_LOCK_TYPE;
+typedef KSPIN_LOCK *PKSPIN_LOCK;
 
 KIRQL KeGetCurrentIrql(void);
 VOID nt_raise_irql(KIRQL NewIrql, PKIRQL OldIrql);
@@ -22,12 +24,12 @@ VOID nt_raise_irql(KIRQL NewIrql, PKIRQL OldIrql);
 VOID KeLowerIrql(KIRQL NewIrql);
 
 VOID KeInitializeSpinLock(PKSPIN_LOCK SpinLock);
-KIRQL KeAcquireSpinLockRaiseToDpc(PKSPIN_LOCK SpinLock);
+KIRQL KeAcquireSpinLockRaiseToDpc(PKSPIN_LOCK SpinLock) RX_ACQUIRES(*SpinLock);
 #define KeAcquireSpinLock(lock, old) (*(old) = KeAcquireSpinLockRaiseToDpc(lock))
-VOID KeReleaseSpinLock(PKSPIN_LOCK SpinLock, KIRQL NewIrql);
-VOID KeAcquireSpinLockAtDpcLevel(PKSPIN_LOCK SpinLock);
-VOID KeReleaseSpinLockFromDpcLevel(PKSPIN_LOCK SpinLock);
-BOOLEAN KeTryToAcquireSpinLockAtDpcLevel(PKSPIN_LOCK SpinLock);
+VOID KeReleaseSpinLock(PKSPIN_LOCK SpinLock, KIRQL NewIrql) RX_RELEASES(*SpinLock);
+VOID KeAcquireSpinLockAtDpcLevel(PKSPIN_LOCK SpinLock) RX_ACQUIRES(*SpinLock);
+VOID KeReleaseSpinLockFromDpcLevel(PKSPIN_LOCK SpinLock) RX_RELEASES(*SpinLock);
+BOOLEAN KeTryToAcquireSpinLockAtDpcLevel(PKSPIN_LOCK SpinLock) RX_TRY_ACQUIRES(TRUE, *SpinLock);
 
 /* The handle is the caller's, on its stack; it remembers the lock and the level. */
 typedef struct _KLOCK_QUEUE_HANDLE {

@@ -1,8 +1,11 @@
 /*
  * tsa.h - clang's thread-safety attributes, and nothing with other compilers.
  *
- * A lock class stands for every lock of one kind: an object that is never locked itself, so that fields and
- * routines can name it.
+ * Spin locks and fast mutexes are known to the analysis one by one: a routine that returns with one held, or gives one
+ * back that it has not, does not compile unless it says so. A lock class stands for every lock of one kind: an object
+ * that is never locked itself, so that fields and routines can name it.
+ *
+ * A routine that gives a lock up in its middle is RX_NO_TSA where the caller knows the lock by another expression.
  */
 #ifndef NT_TSA_H
 #define NT_TSA_H
@@ -13,6 +16,7 @@
 #define RX_TSA(attr)
 #endif
 #define RX_LOCK_CLASS RX_TSA(capability("lock class"))
+#define RX_LOCK_TYPE RX_TSA(capability("mutex"))
 #define RX_GUARDED_BY(c) RX_TSA(guarded_by(c))
 #define RX_PT_GUARDED_BY(c) RX_TSA(pt_guarded_by(c))
 #define RX_ORDER_AFTER(...) RX_TSA(acquired_after(__VA_ARGS__))

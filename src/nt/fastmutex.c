@@ -52,7 +52,7 @@ VOID ExInitializeFastMutex(PFAST_MUTEX FastMutex)
 	FastMutex->Owner = NULL;
 }
 
-VOID ExAcquireFastMutex(PFAST_MUTEX FastMutex)
+VOID ExAcquireFastMutex(PFAST_MUTEX FastMutex) RX_NO_TSA
 {
 	struct nt_thread *self = nt_current();
 
@@ -61,7 +61,7 @@ VOID ExAcquireFastMutex(PFAST_MUTEX FastMutex)
 	self->irql = APC_LEVEL;
 }
 
-BOOLEAN ExTryToAcquireFastMutex(PFAST_MUTEX FastMutex)
+BOOLEAN ExTryToAcquireFastMutex(PFAST_MUTEX FastMutex) RX_NO_TSA
 {
 	struct nt_thread *self = nt_current();
 
@@ -72,7 +72,7 @@ BOOLEAN ExTryToAcquireFastMutex(PFAST_MUTEX FastMutex)
 	return TRUE;
 }
 
-VOID ExReleaseFastMutex(PFAST_MUTEX FastMutex)
+VOID ExReleaseFastMutex(PFAST_MUTEX FastMutex) RX_NO_TSA
 {
 	struct nt_thread *self = nt_current();
 	KIRQL old = (KIRQL)FastMutex->OldIrql;
@@ -83,12 +83,12 @@ VOID ExReleaseFastMutex(PFAST_MUTEX FastMutex)
 	mutex_release(FastMutex, self);
 }
 
-VOID ExAcquireFastMutexUnsafe(PFAST_MUTEX FastMutex)
+VOID ExAcquireFastMutexUnsafe(PFAST_MUTEX FastMutex) RX_NO_TSA
 {
 	mutex_acquire(FastMutex, nt_current());
 }
 
-VOID ExReleaseFastMutexUnsafe(PFAST_MUTEX FastMutex)
+VOID ExReleaseFastMutexUnsafe(PFAST_MUTEX FastMutex) RX_NO_TSA
 {
 	mutex_release(FastMutex, nt_current());
 }
@@ -103,7 +103,7 @@ VOID KeInitializeGuardedMutex(PKGUARDED_MUTEX Mutex)
 	ExInitializeFastMutex(Mutex);
 }
 
-VOID KeAcquireGuardedMutex(PKGUARDED_MUTEX Mutex)
+VOID KeAcquireGuardedMutex(PKGUARDED_MUTEX Mutex) RX_NO_TSA
 {
 	struct nt_thread *self = nt_current();
 
@@ -111,7 +111,7 @@ VOID KeAcquireGuardedMutex(PKGUARDED_MUTEX Mutex)
 	mutex_acquire(Mutex, self);
 }
 
-VOID KeReleaseGuardedMutex(PKGUARDED_MUTEX Mutex)
+VOID KeReleaseGuardedMutex(PKGUARDED_MUTEX Mutex) RX_NO_TSA
 {
 	struct nt_thread *self = nt_current();
 
@@ -119,7 +119,7 @@ VOID KeReleaseGuardedMutex(PKGUARDED_MUTEX Mutex)
 	self->apc_disable--;
 }
 
-BOOLEAN KeTryToAcquireGuardedMutex(PKGUARDED_MUTEX Mutex)
+BOOLEAN KeTryToAcquireGuardedMutex(PKGUARDED_MUTEX Mutex) RX_NO_TSA
 {
 	struct nt_thread *self = nt_current();
 

@@ -82,7 +82,7 @@ static void spin_release(PKSPIN_LOCK lock, struct nt_thread *self)
 	nt_word_unlock(&halves->word);
 }
 
-KIRQL KeAcquireSpinLockRaiseToDpc(PKSPIN_LOCK SpinLock)
+KIRQL KeAcquireSpinLockRaiseToDpc(PKSPIN_LOCK SpinLock) RX_NO_TSA
 {
 	struct nt_thread *self = nt_current();
 	KIRQL old = self->irql;
@@ -94,7 +94,7 @@ KIRQL KeAcquireSpinLockRaiseToDpc(PKSPIN_LOCK SpinLock)
 	return old;
 }
 
-VOID KeReleaseSpinLock(PKSPIN_LOCK SpinLock, KIRQL NewIrql)
+VOID KeReleaseSpinLock(PKSPIN_LOCK SpinLock, KIRQL NewIrql) RX_NO_TSA
 {
 	struct nt_thread *self = nt_current();
 
@@ -105,7 +105,7 @@ VOID KeReleaseSpinLock(PKSPIN_LOCK SpinLock, KIRQL NewIrql)
 	nt_sim_point();
 }
 
-VOID KeAcquireSpinLockAtDpcLevel(PKSPIN_LOCK SpinLock)
+VOID KeAcquireSpinLockAtDpcLevel(PKSPIN_LOCK SpinLock) RX_NO_TSA
 {
 	struct nt_thread *self = nt_current();
 
@@ -114,12 +114,12 @@ VOID KeAcquireSpinLockAtDpcLevel(PKSPIN_LOCK SpinLock)
 	spin_acquire(SpinLock, self);
 }
 
-VOID KeReleaseSpinLockFromDpcLevel(PKSPIN_LOCK SpinLock)
+VOID KeReleaseSpinLockFromDpcLevel(PKSPIN_LOCK SpinLock) RX_NO_TSA
 {
 	spin_release(SpinLock, nt_current());
 }
 
-BOOLEAN KeTryToAcquireSpinLockAtDpcLevel(PKSPIN_LOCK SpinLock)
+BOOLEAN KeTryToAcquireSpinLockAtDpcLevel(PKSPIN_LOCK SpinLock) RX_NO_TSA
 {
 	struct nt_thread *self = nt_current();
 
@@ -132,13 +132,13 @@ BOOLEAN KeTryToAcquireSpinLockAtDpcLevel(PKSPIN_LOCK SpinLock)
 	return TRUE;
 }
 
-VOID KeAcquireInStackQueuedSpinLock(PKSPIN_LOCK SpinLock, PKLOCK_QUEUE_HANDLE LockHandle)
+VOID KeAcquireInStackQueuedSpinLock(PKSPIN_LOCK SpinLock, PKLOCK_QUEUE_HANDLE LockHandle) RX_NO_TSA
 {
 	LockHandle->Lock = SpinLock;
 	LockHandle->OldIrql = KeAcquireSpinLockRaiseToDpc(SpinLock);
 }
 
-VOID KeReleaseInStackQueuedSpinLock(PKLOCK_QUEUE_HANDLE LockHandle)
+VOID KeReleaseInStackQueuedSpinLock(PKLOCK_QUEUE_HANDLE LockHandle) RX_NO_TSA
 {
 	KeReleaseSpinLock(LockHandle->Lock, LockHandle->OldIrql);
 }

@@ -163,7 +163,7 @@ static void test_interlocked_lists(void **state)
 	assert_true(IsListEmpty(&head));
 }
 
-static void spin_twice(void)
+static void spin_twice(void) RX_NO_TSA
 {
 	KSPIN_LOCK lock;
 	KIRQL irql;
@@ -174,7 +174,7 @@ static void spin_twice(void)
 	KeAcquireSpinLock(&lock, &irql);
 }
 
-static void block_under_spin_lock(void)
+static void block_under_spin_lock(void) RX_NO_TSA
 {
 	KSPIN_LOCK lock;
 	FAST_MUTEX mutex;
@@ -187,7 +187,7 @@ static void block_under_spin_lock(void)
 	ExAcquireFastMutex(&mutex);
 }
 
-static void may_block_under_spin_lock(void)
+static void may_block_under_spin_lock(void) RX_NO_TSA
 {
 	KSPIN_LOCK lock;
 	KIRQL irql;
@@ -199,7 +199,7 @@ static void may_block_under_spin_lock(void)
 	rx_assert_may_block();
 }
 
-static void mutex_twice(void)
+static void mutex_twice(void) RX_NO_TSA
 {
 	FAST_MUTEX mutex;
 
@@ -209,7 +209,7 @@ static void mutex_twice(void)
 	ExAcquireFastMutex(&mutex);
 }
 
-static void mutex_of_nobody(void)
+static void mutex_of_nobody(void) RX_NO_TSA
 {
 	FAST_MUTEX mutex;
 	KIRQL irql;

@@ -206,7 +206,7 @@ static void test_workers_are_the_system_process(void **state)
 	assert_true(system[0] && system[1]);
 }
 
-static void keep_mutex(PVOID parameter)
+static void keep_mutex(PVOID parameter) RX_NO_TSA
 {
 	ExInitializeFastMutex(parameter);
 	ExAcquireFastMutexUnsafe(parameter);

@@ -452,7 +452,7 @@ static const char *rx_waiting_operation(void)
 }
 
 /* One round. True: done. Locks: mutex, given up and taken again around the sending. */
-static bool rx_flush_round(struct rx_cache *cache, struct rx_flush *f)
+static bool rx_flush_round(struct rx_cache *cache, struct rx_flush *f) RX_REQUIRES(cache->mutex)
 {
 	struct rx_outgoing out;
 	PFILE_OBJECT file = cache->file;

@@ -19,8 +19,8 @@ struct rx_lock {
 
 /* ---- lockrecord.c ---- */
 
-void rx_locks_acquire(PFCB fcb);
-void rx_locks_release(PFCB fcb);
+void rx_locks_acquire(PFCB fcb) RX_ACQUIRES(*fcb->FileSizeLock);
+void rx_locks_release(PFCB fcb) RX_RELEASES(*fcb->FileSizeLock);
 
 static inline struct rx_lock *rx_lock_of(PFCB_LOCK lock)
 {

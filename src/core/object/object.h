@@ -124,8 +124,8 @@ void rx_recall_fcb(PFCB fcb);
 /* The FCB shared, or lent. Waits. Released by RxReleaseFcb() and its kin. */
 void rx_borrow_fcb(PRX_CONTEXT rxc, PFCB fcb);
 /* Guards the SrvOpenList and its FobxLists against readers that do not hold the FCB. A leaf. */
-void rx_fcb_lists_lock(PFCB fcb);
-void rx_fcb_lists_unlock(PFCB fcb);
+void rx_fcb_lists_lock(PFCB fcb) RX_ACQUIRES(fcb->NonPaged->AdvancedFcbHeaderMutex);
+void rx_fcb_lists_unlock(PFCB fcb) RX_RELEASES(fcb->NonPaged->AdvancedFcbHeaderMutex);
 
 /* reftrace.c */
 

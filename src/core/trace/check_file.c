@@ -212,11 +212,33 @@ static void rx_check_release_fcb(PFCB fcb) RX_NO_TSA
 	ExReleaseResourceLite(fcb->Header.Resource);
 }
 
+/* Locks: the FCB, or where it is busy its lists. */
+static void rx_check_opens(struct rx_check_file *f, bool orphaned, const struct rx_check_subject *about)
+{
+	struct rx_check *c = f->c;
+	PFCB fcb = f->fcb;
+	ULONG opens = 0;
+
+	if (!rx_check_list(c, about, "SrvOpenList", &fcb->SrvOpenList, FIELD_OFFSET(SRV_OPEN, SrvOpenQLinks),
+			   rx_check_srv_open_memory, f))
+		return;
+	for (PLIST_ENTRY link = fcb->SrvOpenList.Flink; link != &fcb->SrvOpenList; link = link->Flink) {
+		f->so = CONTAINING_RECORD(link, SRV_OPEN, SrvOpenQLinks);
+		rx_check_srv_open(f);
+		opens++;
+	}
+	c->nr_srv_opens += opens;
+	if (f->held)
+		rx_check_fcb_held(f, orphaned, opens, about);
+	else if (rx_object_count(&fcb->NodeReferenceCount) < opens + (orphaned ? 0u : 1u))
+		rx_check_fail(c, "count", about, "NodeReferenceCount is %lu, explained are %lu",
+			      rx_object_count(&fcb->NodeReferenceCount), opens + (orphaned ? 0u : 1u));
+}
+
 static void rx_check_fcb(struct rx_check *c, PFCB fcb, bool orphaned)
 {
 	const struct rx_check_subject about = {RX_OBJECT_FCB, fcb, &fcb->PrivateAlreadyPrefixedName};
 	struct rx_check_file f = {.c = c, .fcb = fcb};
-	ULONG opens = 0;
 
 	c->summary.objects++;
 	c->nr_fcbs++;
@@ -227,30 +249,15 @@ static void rx_check_fcb(struct rx_check *c, PFCB fcb, bool orphaned)
 			      orphaned ? "out of" : "in", fcb->UpperFinalizationDone);
 
 	f.held = rx_check_try_fcb(fcb);
-	if (!f.held) {
-		c->summary.busy++;
-		rx_fcb_lists_lock(fcb);
-	}
-	if (rx_check_list(c, &about, "SrvOpenList", &fcb->SrvOpenList, FIELD_OFFSET(SRV_OPEN, SrvOpenQLinks),
-			  rx_check_srv_open_memory, &f)) {
-		for (PLIST_ENTRY link = fcb->SrvOpenList.Flink; link != &fcb->SrvOpenList;
-		     link = link->Flink) {
-			f.so = CONTAINING_RECORD(link, SRV_OPEN, SrvOpenQLinks);
-			rx_check_srv_open(&f);
-			opens++;
-		}
-		c->nr_srv_opens += opens;
-		if (f.held)
-			rx_check_fcb_held(&f, orphaned, opens, &about);
-		else if (rx_object_count(&fcb->NodeReferenceCount) < opens + (orphaned ? 0u : 1u))
-			rx_check_fail(c, "count", &about, "NodeReferenceCount is %lu, explained are %lu",
-				      rx_object_count(&fcb->NodeReferenceCount),
-				      opens + (orphaned ? 0u : 1u));
-	}
-	if (f.held)
+	if (f.held) {
+		rx_check_opens(&f, orphaned, &about);
 		rx_check_release_fcb(fcb);
-	else
-		rx_fcb_lists_unlock(fcb);
+		return;
+	}
+	c->summary.busy++;
+	rx_fcb_lists_lock(fcb);
+	rx_check_opens(&f, orphaned, &about);
+	rx_fcb_lists_unlock(fcb);
 }
 
 /* ---- the table ---- */

@@ -125,18 +125,23 @@ void rx_scavenger_mark(PVOID instance)
 	ExReleaseFastMutex(&dev->pRdbssScavenger->Mutex);
 }
 
+/* One reference less, if there are as many as that. */
+static bool rx_drop_last(volatile ULONG *count, ULONG expected)
+{
+	return (ULONG)InterlockedCompareExchange((volatile LONG *)count, (LONG)(expected - 1),
+						 (LONG)expected) == expected;
+}
+
 bool rx_scavenger_drop_and_mark(PVOID instance, volatile ULONG *count, ULONG expected)
 {
 	PRDBSS_DEVICE_OBJECT dev = rx_scavenger_device_of(instance);
 	PRDBSS_SCAVENGER s = dev->pRdbssScavenger;
 	bool dropped;
 
-	if (s != NULL)
-		ExAcquireFastMutex(&s->Mutex);
-	dropped = (ULONG)InterlockedCompareExchange((volatile LONG *)count, (LONG)(expected - 1),
-						    (LONG)expected) == expected;
 	if (s == NULL)
-		return dropped;
+		return rx_drop_last(count, expected);
+	ExAcquireFastMutex(&s->Mutex);
+	dropped = rx_drop_last(count, expected);
 	if (dropped)
 		rx_scavenger_mark_locked(dev, instance);
 	ExReleaseFastMutex(&s->Mutex);

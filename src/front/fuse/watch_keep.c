@@ -64,7 +64,7 @@ static bool take_lease_locked(struct front_watch *watch, const struct door_opene
 
 /* These are called and left with the mutex held, and give it up meanwhile. */
 
-static void open_locked(struct front_watch *watch)
+static void open_locked(struct front_watch *watch) RX_NO_TSA
 {
 	struct rdr_fuse *fuse = watch->fuse;
 	struct front_watches *all = &fuse->watches;
@@ -104,7 +104,7 @@ static void end_wait(struct front_watch *watch)
 	(void)KeWaitForSingleObject(&watch->told, Executive, KernelMode, FALSE, &limit);
 }
 
-static void close_locked(struct front_watch *watch)
+static void close_locked(struct front_watch *watch) RX_NO_TSA
 {
 	struct front_watches *all = &watch->fuse->watches;
 	struct door_file *file = watch->file;
@@ -127,7 +127,7 @@ static void close_locked(struct front_watch *watch)
 	KeSetEvent(&watch->closed, IO_NO_INCREMENT, FALSE);
 }
 
-static void bury_locked(struct front_watch *watch)
+static void bury_locked(struct front_watch *watch) RX_NO_TSA
 {
 	struct front_watches *all = &watch->fuse->watches;
 

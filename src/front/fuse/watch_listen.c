@@ -185,7 +185,7 @@ void front_watch_answered(void *context, NTSTATUS status, ULONG_PTR information)
 	KeSetEvent(&all->answer, IO_NO_INCREMENT, FALSE);
 }
 
-void front_watch_arm_locked(struct front_watch *watch)
+void front_watch_arm_locked(struct front_watch *watch) RX_NO_TSA
 {
 	struct front_watches *all = &watch->fuse->watches;
 

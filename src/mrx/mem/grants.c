@@ -215,7 +215,7 @@ static uint64_t ask_all_locked(struct mem_node *node, const void *key, ULONG bit
 	return first;
 }
 
-bool mem_lease_break_locked(struct mem_node *node, const void *key, ULONG bits)
+bool mem_lease_break_locked(struct mem_node *node, const void *key, ULONG bits) RX_NO_TSA
 {
 	struct mem_lease *mine = find_lease_locked(node, key);
 	struct mem_lease_waiter waiter;

@@ -28,30 +28,31 @@
 #define SMB_TAG_LEASE 'lBmS'
 #define SMB_LEASE_BUCKETS 1024 /* a power of two */
 
-struct smb_lease {
-	LIST_ENTRY link; /* in the table */
-	uint8_t key[SMB2_LEASE_KEY_SIZE];
-	PMRX_SRV_CALL srv_call;
-	struct smb_conn *conn;  /* that granted it; not referenced, only compared; NULL: nothing is granted */
-	uint32_t state;         /* SMB2_LEASE_... */
-	uint8_t version;        /* 1 or 2 */
-	uint16_t epoch;         /* version 2: of the last grant or break */
-	bool time_known;        /* nobody has written here since... */
-	uint64_t write_time;    /* ...the server said this */
-	LIST_ENTRY folder_link; /* in smb_leases.folders, of a folder's */
-	PMRX_NET_ROOT share;    /* of a folder's; not referenced, only compared */
-	UNICODE_STRING path;    /* of a folder's: from the share's root; Buffer NULL: it is no folder's */
-	struct smb_tree *
-		left; /* referenced: the key was given up, its breaks are answered here; NULL: it is in use */
-	struct smb_lease *older; /* of the file: given up; lives as long as this one */
-};
-
 static struct {
 	KSPIN_LOCK lock;
 	uint64_t last; /* makes keys differ */
 	LIST_ENTRY bucket[SMB_LEASE_BUCKETS];
 	LIST_ENTRY folders; /* few: those that are watched */
 } smb_leases;
+
+struct smb_lease {
+	LIST_ENTRY link; /* in the table */
+	uint8_t key[SMB2_LEASE_KEY_SIZE];
+	PMRX_SRV_CALL srv_call;
+	/* that granted it; not referenced, only compared; NULL: nothing is granted */
+	struct smb_conn *conn RX_GUARDED_BY(smb_leases.lock);
+	uint32_t state;                                 /* SMB2_LEASE_... */
+	uint8_t version RX_GUARDED_BY(smb_leases.lock); /* 1 or 2 */
+	uint16_t epoch RX_GUARDED_BY(smb_leases.lock);  /* version 2: of the last grant or break */
+	bool time_known;                                /* nobody has written here since... */
+	uint64_t write_time;                            /* ...the server said this */
+	LIST_ENTRY folder_link;                         /* in smb_leases.folders, of a folder's */
+	PMRX_NET_ROOT share;                            /* of a folder's; not referenced, only compared */
+	UNICODE_STRING path; /* of a folder's: from the share's root; Buffer NULL: it is no folder's */
+	/* referenced: the key was given up, its breaks are answered here; NULL: it is in use */
+	struct smb_tree *left RX_GUARDED_BY(smb_leases.lock);
+	struct smb_lease *older; /* of the file: given up; lives as long as this one */
+};
 
 /* What a break asks for, as RDBSS carries it around: nothing to free when it is dropped. */
 #define SMB_BREAK_ACK 0x100u
@@ -112,16 +113,18 @@ static struct smb_lease *smb_lease_create(PMRX_FCB fcb)
 
 static void smb_lease_free(struct smb_lease *lease)
 {
+	struct smb_tree *left;
 	KIRQL irql;
 
 	KeAcquireSpinLock(&smb_leases.lock, &irql);
 	RemoveEntryList(&lease->link);
 	if (lease->path.Buffer != NULL)
 		RemoveEntryList(&lease->folder_link);
+	left = lease->left;
 	KeReleaseSpinLock(&smb_leases.lock, irql);
 	if (lease->path.Buffer != NULL)
 		ExFreePoolWithTag(lease->path.Buffer, SMB_TAG_LEASE);
-	smb_tree_put(lease->left);
+	smb_tree_put(left);
 	ExFreePoolWithTag(lease, SMB_TAG_LEASE);
 }
 
@@ -227,7 +230,7 @@ static uint16_t smb_lease_epoch(struct smb_lease *lease)
 }
 
 /* Epochs wrap: those up to half the circle ahead are newer. A lease that starts anew takes any. */
-static void smb_lease_note_epoch_locked(struct smb_lease *lease, uint16_t epoch)
+static void smb_lease_note_epoch_locked(struct smb_lease *lease, uint16_t epoch) RX_REQUIRES(smb_leases.lock)
 {
 	if (lease->conn == NULL || (uint16_t)(epoch - lease->epoch) <= INT16_MAX)
 		lease->epoch = epoch;

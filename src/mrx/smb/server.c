@@ -112,8 +112,9 @@ static void smb_server_set_conn(struct smb_server *server, struct smb_conn *conn
 	smb_conn_put(old);
 }
 
-/* A living connection, referenced.  The caller holds `connecting`. */
+/* A living connection, referenced. */
 static NTSTATUS smb_server_connect_locked(struct smb_server *server, uint64_t deadline, struct smb_conn **out)
+	RX_REQUIRES(server->connecting)
 {
 	uint64_t now = KeQueryInterruptTime();
 	struct smb_conn *conn;
@@ -139,20 +140,22 @@ static NTSTATUS smb_server_connect_locked(struct smb_server *server, uint64_t de
 	return STATUS_SUCCESS;
 }
 
-/* Takes `connecting`, unless an attempt that ended meanwhile, or just now, has answered for this one. */
-static NTSTATUS smb_server_begin_attempt(struct smb_server *server)
+/* Takes `connecting`, unless an attempt that ended meanwhile, or just now, has answered for this one: with @status. */
+static bool smb_server_begin_attempt(struct smb_server *server, NTSTATUS *status)
+	RX_TRY_ACQUIRES(true, server->connecting)
 {
 	uint64_t began = KeQueryInterruptTime();
 
 	ExAcquireFastMutex(&server->connecting);
 	if (server->failed_at == 0 || began > server->failed_at + SMB_RETRY_AFTER)
-		return STATUS_SUCCESS;
+		return true;
+	*status = server->failure;
 	ExReleaseFastMutex(&server->connecting);
-	return server->failure;
+	return false;
 }
 
 /* A login or a share that was refused says nothing about others: only a server out of reach is remembered. */
-static void smb_server_end_attempt(struct smb_server *server, NTSTATUS status)
+static void smb_server_end_attempt(struct smb_server *server, NTSTATUS status) RX_RELEASES(server->connecting)
 {
 	struct smb_conn *conn = smb_server_conn(server);
 
@@ -165,9 +168,9 @@ static void smb_server_end_attempt(struct smb_server *server, NTSTATUS status)
 NTSTATUS smb_server_connect(struct smb_server *server, uint64_t deadline)
 {
 	struct smb_conn *conn = NULL;
-	NTSTATUS status = smb_server_begin_attempt(server);
+	NTSTATUS status;
 
-	if (status != STATUS_SUCCESS)
+	if (!smb_server_begin_attempt(server, &status))
 		return status;
 	status = smb_server_connect_locked(server, deadline, &conn);
 	smb_server_end_attempt(server, status);
@@ -339,6 +342,7 @@ static struct smb_tree *smb_share_tree(struct smb_share *share)
 }
 
 static NTSTATUS smb_share_connect_locked(struct smb_share *share, uint64_t deadline, struct smb_tree **out)
+	RX_REQUIRES(share->server->connecting)
 {
 	struct smb_session *session = NULL;
 	struct smb_conn *conn = NULL;
@@ -375,8 +379,7 @@ NTSTATUS smb_share_connect(struct smb_share *share, uint64_t deadline, struct sm
 	*out = smb_share_tree(share);
 	if (*out != NULL)
 		return STATUS_SUCCESS;
-	status = smb_server_begin_attempt(share->server);
-	if (status != STATUS_SUCCESS)
+	if (!smb_server_begin_attempt(share->server, &status))
 		return status;
 	status = smb_share_connect_locked(share, deadline, out);
 	smb_server_end_attempt(share->server, status);
