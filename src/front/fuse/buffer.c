@@ -17,23 +17,11 @@ struct free_buffer {
 	struct free_buffer *next;
 };
 
+static KSPIN_LOCK cache_lock; /* free, as a static one is */
 static struct {
-	atomic_flag lock;
 	struct free_buffer *head[CLASSES];
 	unsigned int count[CLASSES];
-} cache = {.lock = ATOMIC_FLAG_INIT};
-
-/* A few instructions long: the executive's spin lock cannot be initialised statically. */
-static void cache_lock(void)
-{
-	while (atomic_flag_test_and_set_explicit(&cache.lock, memory_order_acquire))
-		;
-}
-
-static void cache_unlock(void)
-{
-	atomic_flag_clear_explicit(&cache.lock, memory_order_release);
-}
+} cache RX_GUARDED_BY(cache_lock);
 
 static int class_of(size_t size)
 {
@@ -49,16 +37,17 @@ void *front_buffer_get(size_t size, size_t *capacity)
 {
 	int c = class_of(size);
 	struct free_buffer *b = NULL;
+	KIRQL irql;
 
 	*capacity = c < 0 ? size : class_size[c];
 	if (c >= 0) {
-		cache_lock();
+		KeAcquireSpinLock(&cache_lock, &irql);
 		b = cache.head[c];
 		if (b != NULL) {
 			cache.head[c] = b->next;
 			cache.count[c]--;
 		}
-		cache_unlock();
+		KeReleaseSpinLock(&cache_lock, irql);
 	}
 	return b != NULL ? b : ExAllocatePoolWithTag(NonPagedPool, *capacity, FUSE_TAG_BUFFER);
 }
@@ -67,18 +56,19 @@ void front_buffer_put(void *buffer, size_t capacity)
 {
 	int c = class_of(capacity);
 	struct free_buffer *b = buffer;
+	KIRQL irql;
 
 	if (buffer == NULL)
 		return;
 	if (c >= 0 && class_size[c] == capacity) {
-		cache_lock();
+		KeAcquireSpinLock(&cache_lock, &irql);
 		if (cache.count[c] < KEEP_BYTES / class_size[c]) {
 			b->next = cache.head[c];
 			cache.head[c] = b;
 			cache.count[c]++;
 			b = NULL;
 		}
-		cache_unlock();
+		KeReleaseSpinLock(&cache_lock, irql);
 	}
 	if (b != NULL)
 		ExFreePoolWithTag(b, FUSE_TAG_BUFFER);
@@ -90,12 +80,13 @@ void front_buffer_trim(void)
 
 	for (c = 0; c < CLASSES; c++) {
 		struct free_buffer *b, *next;
+		KIRQL irql;
 
-		cache_lock();
+		KeAcquireSpinLock(&cache_lock, &irql);
 		b = cache.head[c];
 		cache.head[c] = NULL;
 		cache.count[c] = 0;
-		cache_unlock();
+		KeReleaseSpinLock(&cache_lock, irql);
 		for (; b != NULL; b = next) {
 			next = b->next;
 			ExFreePoolWithTag(b, FUSE_TAG_BUFFER);
