@@ -8,7 +8,14 @@
 
 #include "core/trace/trace.h"
 
-#define RX_PEEK(field) __atomic_load_n(&(field), __ATOMIC_RELAXED)
+/*
+ * A field of this moment or of the one before, read without the lock that it belongs to: that may be held while a server
+ * is silent. Each is one aligned word. Drivers assign them like any variable of theirs, so that the reading side has to tell
+ * the race detector that this is meant.
+ */
+#define RX_PEEK(field) ((__typeof__(field))rx_peek(&(field), sizeof(field)))
+
+uint64_t rx_peek(const volatile void *field, size_t size);
 
 /* What a finding is about. */
 struct rx_check_subject {

@@ -5,13 +5,27 @@
  * Locks:  name table shared; under it, one share at a time, its FCB table shared; under that, one FCB at a time,
  *         the leaf that guards its lists. Never an FCB: a request may hold that while its server is dead.
  *
- * Fields that belong to the FCB's lock are read without it: each is one aligned word, and a status display may be
- * one request late. They are read as atomics, so that the compiler and the race detector know it.
+ * Fields that belong to the FCB's lock, or to whoever builds a server's or a share's record, are read without it (RX_PEEK):
+ * a status display may be one request late.
  */
 #include "core/trace/check.h"
 
 #include "core/name/name.h"
 #include "core/object/object.h"
+
+__attribute__((no_sanitize("thread"))) uint64_t rx_peek(const volatile void *field, size_t size)
+{
+	switch (size) {
+	case 1:
+		return *(const volatile UCHAR *)field;
+	case 2:
+		return *(const volatile USHORT *)field;
+	case 4:
+		return *(const volatile ULONG *)field;
+	default:
+		return *(const volatile ULONG64 *)field;
+	}
+}
 
 struct rx_enumeration {
 	rx_object_visit *visit;
@@ -136,12 +150,12 @@ static void rx_enumerate_net_root(struct rx_enumeration *e, PNET_ROOT nr)
 
 	r.parent_id = rx_object_id(nr->pSrvCall);
 	r.reference_count = RX_PEEK(nr->NodeReferenceCount);
-	r.condition = nr->Condition;
-	r.flags = nr->Flags;
-	r.status = (uint32_t)nr->ConstructionStatus;
+	r.condition = RX_PEEK(nr->Condition);
+	r.flags = RX_PEEK(nr->Flags);
+	r.status = (uint32_t)RX_PEEK(nr->ConstructionStatus);
 	r.open_count = RX_PEEK(nr->NumberOfSrvOpens);
 	rx_record_holder(&r, "name table", 1);
-	rx_record_holder(&r, "children", nr->NumberOfVirtualNetRoots + RX_PEEK(nr->NumberOfFcbs));
+	rx_record_holder(&r, "children", RX_PEEK(nr->NumberOfVirtualNetRoots) + RX_PEEK(nr->NumberOfFcbs));
 	rx_record_rest(&r);
 	rx_emit(e, &r, &nr->NetRootName);
 }
@@ -152,9 +166,9 @@ static void rx_enumerate_v_net_root(struct rx_enumeration *e, PV_NET_ROOT vnr)
 
 	r.parent_id = rx_object_id(vnr->pNetRoot);
 	r.reference_count = RX_PEEK(vnr->NodeReferenceCount);
-	r.condition = vnr->Condition;
-	r.flags = vnr->Flags;
-	r.status = (uint32_t)vnr->ConstructionStatus;
+	r.condition = RX_PEEK(vnr->Condition);
+	r.flags = RX_PEEK(vnr->Flags);
+	r.status = (uint32_t)RX_PEEK(vnr->ConstructionStatus);
 	r.open_count = RX_PEEK(vnr->NumberOfFobxs);
 	rx_record_holder(&r, "name table", 1);
 	rx_record_holder(&r, "children", RX_PEEK(vnr->NumberOfSrvOpens));
@@ -168,12 +182,12 @@ static void rx_enumerate_srv_call(struct rx_enumeration *e, PSRV_CALL sc, uint32
 	struct rx_object_record r = {.kind = RX_OBJECT_SRV_CALL, .id = rx_object_id(sc)};
 
 	r.reference_count = RX_PEEK(sc->NodeReferenceCount);
-	r.condition = sc->Condition;
-	r.flags = sc->Flags;
-	r.status = (uint32_t)sc->Status;
+	r.condition = RX_PEEK(sc->Condition);
+	r.flags = RX_PEEK(sc->Flags);
+	r.status = (uint32_t)RX_PEEK(sc->Status);
 	rx_record_holder(&r, "name table", 1);
 	rx_record_holder(&r, "children", shares);
-	rx_record_holder(&r, "remembered failure", sc->FailureRemembered ? 1 : 0);
+	rx_record_holder(&r, "remembered failure", RX_PEEK(sc->FailureRemembered) ? 1 : 0);
 	rx_record_rest(&r);
 	rx_emit(e, &r, &sc->SrvCallName);
 }

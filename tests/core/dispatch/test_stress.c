@@ -4,6 +4,8 @@
  */
 #include "../support/rec.h"
 
+#include "core/trace/trace.h"
+
 #include "../support/seeds.h"
 
 #define OPEN(...) (&(struct open_params){.disposition = FILE_OPEN, __VA_ARGS__})
@@ -145,11 +147,39 @@ static int setup_short_delay(void **state)
 	return rec_setup(state);
 }
 
-/* Eight real threads. */
+struct spectator {
+	KEVENT enough;
+	unsigned int looks, findings;
+};
+
+/* Somebody who asks for the state of everything, again and again. */
+static void look_on(void *context)
+{
+	static UCHAR records[64 * 1024];
+	struct spectator *s = context;
+	ULONG_PTR written;
+
+	do {
+		s->findings += rx_check_objects(rec.device, RX_CHECK_LIVE, rx_check_print, NULL, NULL);
+		if (rx_query_objects(rec.device, records, sizeof(records), &written) == STATUS_SUCCESS)
+			s->looks++;
+	} while (KeReadStateEvent(&s->enough) == 0);
+}
+
+/* Eight real threads, and one that looks on: it sees nothing that does not agree. */
 static void test_with_threads(void **state)
 {
+	struct spectator s = {.looks = 0};
+	struct nt_thread *thread;
+
 	(void)state;
+	KeInitializeEvent(&s.enough, NotificationEvent, FALSE);
+	assert_int_equal(nt_thread_create("spectator", look_on, &s, &thread), STATUS_SUCCESS);
 	run(8, 200, 99);
+	KeSetEvent(&s.enough, IO_NO_INCREMENT, FALSE);
+	nt_thread_join(thread);
+	assert_true(s.looks > 0);
+	assert_int_equal(s.findings, 0);
 }
 
 int main(void)

@@ -457,12 +457,15 @@ static void break_again_and_again(void *context)
 /* Opens, writes and closes while breaks come: what is read is what was written last, whatever was kept back. */
 static void test_breaks_beside_opens(void **state)
 {
+	struct door_opened first;
 	struct breaker b = {0};
 	struct nt_thread *thread;
 	char text[2] = "a";
 
 	(void)state;
 	connect_with(NULL);
+	first = open_for("f", FILE_READ_DATA); /* there is a connection, and a lease that can be broken */
+	close_file(&first);
 	KeInitializeSemaphore(&b.rounds, 0, ROUNDS);
 	assert_int_equal(nt_thread_create("breaker", break_again_and_again, &b, &thread), STATUS_SUCCESS);
 	for (int i = 0; i < ROUNDS; i++) {
