@@ -62,7 +62,8 @@ static NTSTATUS volume_attributes(PRX_CONTEXT RxContext, struct mem_volume *volu
 NTSTATUS mrx_mem_query_volume_info(PRX_CONTEXT RxContext)
 {
 	struct mem_volume *volume = RxContext->pFcb->pNetRoot->Context;
-	LONGLONG total = volume->capacity / UNIT_BYTES, used = volume->used / UNIT_BYTES;
+	LONGLONG total = volume->capacity / UNIT_BYTES;
+	LONGLONG used = InterlockedCompareExchange64(&volume->used, 0, 0) / UNIT_BYTES; /* others write */
 	LONGLONG available = used < total ? total - used : 0;
 	FILE_FS_SIZE_INFORMATION size;
 	FILE_FS_FULL_SIZE_INFORMATION full;

@@ -224,13 +224,28 @@ static void actor_rename(struct actor *a)
 	     "rename: %x", (unsigned int)status);
 }
 
+/* How much room there is, asked while others write. */
+static void actor_look(struct actor *a)
+{
+	FILE_FS_FULL_SIZE_INFORMATION size;
+	ULONG returned = 0;
+	NTSTATUS status =
+		door_query_volume(a->file, NULL, FileFsFullSizeInformation, &size, sizeof(size), &returned);
+
+	MUST(status == STATUS_SUCCESS, "volume: %x", (unsigned int)status);
+	MUST(size.ActualAvailableAllocationUnits.QuadPart <= size.TotalAllocationUnits.QuadPart,
+	     "more room than there is");
+}
+
 /* Time passes, where it costs nothing: what is kept gets old, handles stop sleeping, patience ends. */
-static void actor_rest(void)
+static void actor_rest(struct actor *a)
 {
 	LARGE_INTEGER wait = {.QuadPart = -(LONGLONG)(nt_random() % (12 * SECONDS)) - 1};
 
 	if (nt_current_executive() == NT_EXEC_SIM)
 		(void)KeDelayExecutionThread(KernelMode, FALSE, &wait);
+	else if (a->file != NULL)
+		actor_look(a);
 }
 
 static void actor_flush(struct actor *a)
@@ -264,7 +279,7 @@ static void actor_do(struct actor *a, enum orders_step step)
 		actor_rename(a);
 		break;
 	case ORDERS_REST:
-		actor_rest();
+		actor_rest(a);
 		break;
 	case ORDERS_CLOSE:
 		actor_close(a);
