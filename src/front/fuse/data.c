@@ -12,18 +12,13 @@
 
 #include "fuse_int.h"
 
-#define FRONT_PAGE 4096u
-#define LAUNDER_PATIENCE (1ll * 10000000) /* 100 ns */
-
-/* A transfer that passes the kernel's pages by. */
-static void bring_changed_pages(struct front_request *r, struct front_file *f, uint64_t offset, size_t size)
+/* A transfer passes the kernel's pages by: what was changed in them comes to the server before it. */
+static void launder_for(struct front_request *r, struct front_file *f, size_t size)
 {
-	if (!front_node_may_be_dirty(r->fuse, f->node))
-		return;
-	if (offset == DOOR_APPEND)
-		front_notify_purge(r->fuse, r->ino, 0, 0, LAUNDER_PATIENCE);
+	if (r->offset == DOOR_APPEND)
+		front_notify_launder(r->fuse, f->node, 0, 0);
 	else
-		front_notify_purge(r->fuse, r->ino, offset, size, LAUNDER_PATIENCE);
+		front_notify_launder(r->fuse, f->node, r->offset, size);
 }
 
 /* Before the kernel has its pages: from then on they may be changed. */
@@ -93,7 +88,7 @@ void front_op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struc
 		door_read_pages_async(f->file, &r->caller, r->buffer, (ULONG)size, (uint64_t)off, read_done,
 				      r);
 	} else {
-		bring_changed_pages(r, f, r->offset, size);
+		launder_for(r, f, size);
 		door_read_async(f->file, &r->caller, r->buffer, (ULONG)size, (uint64_t)off, read_done, r);
 	}
 	front_file_put(fuse, f);
@@ -316,7 +311,7 @@ void front_op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size
 	if (f->cached) {
 		write_pages(r, f, buf, size, fi->writepage);
 	} else {
-		bring_changed_pages(r, f, r->offset, size);
+		launder_for(r, f, size);
 		r->inval = front_node_is_cached(fuse, f->node);
 		door_write_async(f->file, &r->caller, buf, (ULONG)size, r->offset, write_done, r);
 	}

@@ -156,18 +156,6 @@ static void ask_for_data(struct rdr_fuse *fuse, struct front_node *node, int fla
 	open->read_length = (ULONG)size;
 }
 
-#define LAUNDER_PATIENCE (1ll * 10000000) /* 100 ns */
-
-/*
- * Before an open that empties the file: pages that were changed in memory before it, and are written behind it, would make the
- * file as long as it was. And while the engine has the file for that open, they would have to be written around it.
- */
-static void bring_changed_pages(struct rdr_fuse *fuse, struct front_node *node, int flags)
-{
-	if ((flags & O_TRUNC) && front_node_may_be_dirty(fuse, node))
-		front_notify_purge(fuse, front_ino_of(fuse, node), 0, 0, LAUNDER_PATIENCE);
-}
-
 void front_op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct rdr_fuse *fuse = fuse_req_userdata(req);
@@ -186,7 +174,12 @@ void front_op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	if (r == NULL)
 		return;
 	ask_for_data(fuse, node, fi->flags, &open);
-	bring_changed_pages(fuse, node, fi->flags);
+	/*
+	 * Pages that were changed in memory before the file is emptied, and are written behind that, would make it as long as
+	 * it was. And while the engine has the file for this open, they would have to be written around it.
+	 */
+	if (fi->flags & O_TRUNC)
+		front_notify_launder(fuse, node, 0, 0);
 	status = front_node_path(fuse, node, NULL, &open.path);
 	if (fi->flags & O_TRUNC)
 		front_node_changed(fuse, node);

@@ -275,6 +275,8 @@ struct front_tally {
 	KEVENT none; /* notification; changed under lock */
 };
 
+#define FRONT_PAGE 4096u /* bytes of a page of the kernel's */
+
 /* See pages.c. */
 struct front_pages {
 	KSPIN_LOCK lock;
@@ -615,9 +617,11 @@ void front_notify_attributes(struct rdr_fuse *fuse, fuse_ino_t ino, LONGLONG pat
 /* The same as front_notify_inval_range(), and waits until the kernel has done it, for `patience` (100 ns) at most. */
 void front_notify_purge(struct rdr_fuse *fuse, fuse_ino_t ino, uint64_t offset, uint64_t length,
 			LONGLONG patience);
-/* The name leads to nothing any more, or to something else: it is dropped with all that hangs below it. */
+/* The same where pages may have been changed through a mapping, and for a second. @length 0: to the end of the file. */
+void front_notify_launder(struct rdr_fuse *fuse, struct front_node *node, uint64_t offset, uint64_t length);
 /* What was queued of names is sent, or the time (100 ns) is over. */
 void front_notify_names_sent(struct rdr_fuse *fuse, LONGLONG patience);
+/* The name leads to nothing any more, or to something else: it is dropped with all that hangs below it. */
 void front_notify_inval_entry(struct rdr_fuse *fuse, fuse_ino_t parent, const UNICODE_STRING *name);
 /* It is asked for again before it is used again. Where the kernel does not know how, nothing happens. */
 void front_notify_expire_entry(struct rdr_fuse *fuse, fuse_ino_t parent, const UNICODE_STRING *name);

@@ -13,6 +13,7 @@
 #include "fuse_int.h"
 
 #define QUEUE_LIMIT 65536u
+#define LAUNDER_PATIENCE (1ll * 10000000) /* 100 ns */
 #define ATTRIBUTES_ONLY ((uint64_t)-1)
 
 /* Somebody waits for a notice, or has given up. */
@@ -147,6 +148,12 @@ void front_notify_purge(struct rdr_fuse *fuse, fuse_ino_t ino, uint64_t offset, 
 		notice->length = length;
 	}
 	(void)queue_and_wait(&fuse->notify, notice, patience);
+}
+
+void front_notify_launder(struct rdr_fuse *fuse, struct front_node *node, uint64_t offset, uint64_t length)
+{
+	if (front_node_may_be_dirty(fuse, node))
+		front_notify_purge(fuse, front_ino_of(fuse, node), offset, length, LAUNDER_PATIENCE);
 }
 
 void front_notify_names_sent(struct rdr_fuse *fuse, LONGLONG patience)

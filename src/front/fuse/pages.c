@@ -17,7 +17,6 @@
  */
 #include "fuse_int.h"
 
-#define PAGE 4096u
 #define PAGES_MAX 1024u /* of a mount */
 
 struct front_page {
@@ -25,7 +24,7 @@ struct front_page {
 	LIST_ENTRY age;
 	fuse_ino_t ino;
 	uint64_t number;
-	char bytes[PAGE];
+	char bytes[FRONT_PAGE];
 };
 
 void front_pages_init(struct front_pages *pages)
@@ -100,18 +99,18 @@ void front_pages_keep(struct front_pages *pages, fuse_ino_t ino, uint64_t offset
 	size_t at;
 
 	KeAcquireSpinLock(&pages->lock, &irql);
-	for (at = 0; at < size && offset % PAGE == 0; at += PAGE) {
+	for (at = 0; at < size && offset % FRONT_PAGE == 0; at += FRONT_PAGE) {
 		struct front_page *page = NULL;
-		size_t part = size - at < PAGE ? size - at : PAGE;
+		size_t part = size - at < FRONT_PAGE ? size - at : FRONT_PAGE;
 
 		if (generation == front_pages_generation(pages, ino))
-			page = obtain_locked(pages, ino, (offset + at) / PAGE);
+			page = obtain_locked(pages, ino, (offset + at) / FRONT_PAGE);
 		if (page != NULL) {
 			RtlCopyMemory(page->bytes, data + at, part);
-			RtlZeroMemory(page->bytes + part, PAGE - part);
+			RtlZeroMemory(page->bytes + part, FRONT_PAGE - part);
 			continue;
 		}
-		page = find_locked(pages, ino, (offset + at) / PAGE);
+		page = find_locked(pages, ino, (offset + at) / FRONT_PAGE);
 		if (page != NULL)
 			drop_locked(pages, page);
 	}
@@ -126,7 +125,7 @@ void front_pages_forget(struct front_pages *pages, fuse_ino_t ino, uint64_t offs
 	if (atomic_load(&pages->count) == 0 || size == 0)
 		return;
 	KeAcquireSpinLock(&pages->lock, &irql);
-	for (number = offset / PAGE; number <= (offset + size - 1) / PAGE; number++) {
+	for (number = offset / FRONT_PAGE; number <= (offset + size - 1) / FRONT_PAGE; number++) {
 		struct front_page *page = find_locked(pages, ino, number);
 
 		if (page != NULL)
@@ -163,7 +162,7 @@ bool front_pages_have(struct front_pages *pages, fuse_ino_t ino, uint64_t offset
 	if (atomic_load(&pages->count) == 0 || size == 0)
 		return false;
 	KeAcquireSpinLock(&pages->lock, &irql);
-	for (number = offset / PAGE; number <= (offset + size - 1) / PAGE && !have; number++)
+	for (number = offset / FRONT_PAGE; number <= (offset + size - 1) / FRONT_PAGE && !have; number++)
 		have = find_locked(pages, ino, number) != NULL;
 	KeReleaseSpinLock(&pages->lock, irql);
 	return have;
@@ -177,10 +176,10 @@ void front_pages_get(struct front_pages *pages, fuse_ino_t ino, uint64_t offset,
 
 	KeAcquireSpinLock(&pages->lock, &irql);
 	for (at = 0; at < size; at += part) {
-		const struct front_page *page = find_locked(pages, ino, (offset + at) / PAGE);
-		size_t within = (offset + at) % PAGE;
+		const struct front_page *page = find_locked(pages, ino, (offset + at) / FRONT_PAGE);
+		size_t within = (offset + at) % FRONT_PAGE;
 
-		part = size - at < PAGE - within ? size - at : PAGE - within;
+		part = size - at < FRONT_PAGE - within ? size - at : FRONT_PAGE - within;
 		if (page != NULL)
 			RtlCopyMemory(before + at, page->bytes + within, part);
 		else
