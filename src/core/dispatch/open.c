@@ -173,6 +173,7 @@ PRX_QUERY_ON_CREATE_ECP rx_open_query(PIRP irp)
 static void rx_open_tell_opener(PRX_CONTEXT rxc, PIRP irp, bool collapsed)
 {
 	PRX_QUERY_ON_CREATE_ECP ecp = rx_open_query(irp);
+	LONG64 number; /* drivers look at it without the FCB, when they are asked for other names of a file */
 
 	if (ecp == NULL)
 		return;
@@ -180,8 +181,9 @@ static void rx_open_tell_opener(PRX_CONTEXT rxc, PIRP irp, bool collapsed)
 	if ((ecp->Supplied & RX_QOC_STAT) != 0)
 		__atomic_store_n(&((PFCB)rxc->pFcb)->NumberOfLinks, ecp->Stat.NumberOfLinks,
 				 __ATOMIC_RELAXED);
-	if ((ecp->Requested & RX_QOC_ID) != 0 && collapsed && rxc->pFcb->IndexNumber.QuadPart != 0) {
-		ecp->Stat.FileId = rxc->pFcb->IndexNumber;
+	number = __atomic_load_n(&rxc->pFcb->IndexNumber.QuadPart, __ATOMIC_RELAXED);
+	if ((ecp->Requested & RX_QOC_ID) != 0 && collapsed && number != 0) {
+		ecp->Stat.FileId.QuadPart = number;
 		ecp->Supplied |= RX_QOC_ID;
 	}
 	if ((rxc->pRelevantSrvOpen->Flags & SRVOPEN_FLAG_CLOSED) == 0)

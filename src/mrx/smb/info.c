@@ -151,10 +151,10 @@ static ULONG smb_reparse_tag(PRX_CONTEXT RxContext, struct smb_open *open)
 static void smb_stat_from_all(PRX_CONTEXT RxContext, struct smb_open *open, const struct fscc_all *all,
 			      FILE_STAT_INFORMATION *stat)
 {
+	LONG64 number = smb_number_of(RxContext->pFcb);
+
 	RtlZeroMemory(stat, sizeof(*stat));
-	stat->FileId.QuadPart = RxContext->pFcb->IndexNumber.QuadPart != 0
-					? RxContext->pFcb->IndexNumber.QuadPart
-					: (LONGLONG)all->index_number;
+	stat->FileId.QuadPart = number != 0 ? number : (LONGLONG)all->index_number;
 	stat->CreationTime.QuadPart = (LONGLONG)all->basic.creation_time;
 	stat->LastAccessTime.QuadPart = (LONGLONG)all->basic.last_access_time;
 	stat->LastWriteTime.QuadPart = (LONGLONG)all->basic.last_write_time;

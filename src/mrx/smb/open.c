@@ -80,7 +80,7 @@ static void smb_finish_fcb(PMRX_FCB fcb, FILE_STAT_INFORMATION *stat)
 		.pValidDataLength = &stat->EndOfFile,
 	};
 
-	fcb->IndexNumber = stat->FileId;
+	InterlockedExchange64(&fcb->IndexNumber.QuadPart, stat->FileId.QuadPart);
 	RxFinishFcbInitialization(fcb, directory ? FileTypeDirectory : FileTypeFile, &packet);
 }
 
@@ -101,9 +101,9 @@ static bool smb_is_kept_open(PMRX_FCB fcb)
 static bool smb_is_another_file(const struct smb_creating *c)
 {
 	PMRX_FCB fcb = c->rxc->pFcb;
+	LONG64 ours = smb_number_of(fcb), theirs = c->stat.FileId.QuadPart;
 
-	return fcb->IndexNumber.QuadPart != 0 && c->stat.FileId.QuadPart != 0 &&
-	       fcb->IndexNumber.QuadPart != c->stat.FileId.QuadPart && smb_is_kept_open(fcb);
+	return ours != 0 && theirs != 0 && ours != theirs && smb_is_kept_open(fcb);
 }
 
 /*
@@ -367,11 +367,12 @@ NTSTATUS mrx_smb_deallocate_for_fobx(PMRX_FOBX Fobx)
 NTSTATUS mrx_smb_are_files_aliased(PFCB Fcb1, PFCB Fcb2)
 {
 	PMRX_FCB a = (PMRX_FCB)Fcb1, b = (PMRX_FCB)Fcb2;
+	LONG64 number;
 
 	if (a == b)
 		return STATUS_MORE_PROCESSING_REQUIRED;
-	if (a->pNetRoot == b->pNetRoot && a->IndexNumber.QuadPart != 0 &&
-	    a->IndexNumber.QuadPart == b->IndexNumber.QuadPart)
+	number = smb_number_of(a);
+	if (a->pNetRoot == b->pNetRoot && number != 0 && number == smb_number_of(b))
 		return STATUS_MORE_PROCESSING_REQUIRED;
 	return STATUS_SUCCESS;
 }

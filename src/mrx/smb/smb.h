@@ -153,6 +153,12 @@ struct smb_open {
 	bool oplock_given_up;     /* nothing is kept: a break is answered at once */
 };
 
+/* The server's number of the file, 0: not known. Locks: none; whether two names are one file is asked without the FCBs. */
+static inline LONG64 smb_number_of(PMRX_FCB fcb)
+{
+	return InterlockedCompareExchange64(&fcb->IndexNumber.QuadPart, 0, 0);
+}
+
 static inline struct smb_open *smb_open_of(PMRX_SRV_OPEN so)
 {
 	return so->Context;

@@ -54,7 +54,7 @@ static inline NTSTATUS client_open(struct door_volume *volume, const char *path,
 				 .attributes = FILE_ATTRIBUTE_NORMAL,
 				 .share = share,
 				 .disposition = disposition,
-				 .query = DOOR_QUERY_STAT};
+				 .query = DOOR_QUERY_STAT | DOOR_QUERY_ID};
 	NTSTATUS status = door_name_from_posix(path, &open.path);
 
 	if (!NT_SUCCESS(status))

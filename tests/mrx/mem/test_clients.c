@@ -268,6 +268,67 @@ static void test_a_client_that_never_answers(void **state)
 	assert_int_equal(remove_by(1, "mute"), STATUS_SUCCESS);
 }
 
+/* ---- at once ----------------------------------------------------------------------------------------- */
+
+enum { ROUNDS = 300 };
+
+struct toucher {
+	ULONG failed;
+};
+
+/* Sets the times of a file by its name: what sleeps of it by this or another name is closed before. */
+static void touch_again_and_again(void *context)
+{
+	FILE_BASIC_INFORMATION times = {.LastWriteTime.QuadPart = 132000000000000000};
+	struct door_open open = {.access = FILE_WRITE_ATTRIBUTES | SYNCHRONIZE,
+				 .share = SHARE_ALL,
+				 .disposition = FILE_OPEN,
+				 .query = DOOR_SET | DOOR_QUERY_CLOSE,
+				 .change = {{FileBasicInformation, &times, sizeof(times)}},
+				 .changes = 1};
+	struct toucher *t = context;
+
+	if (!NT_SUCCESS(door_name_from_posix("touched", &open.path))) {
+		t->failed = ROUNDS;
+		return;
+	}
+	for (unsigned int i = 0; i < ROUNDS; i++) {
+		struct door_opened opened = {0};
+		NTSTATUS status = door_open(both.volume[0], NULL, &open, &opened);
+
+		if (!NT_SUCCESS(status) || !(opened.supplied & DOOR_SET) || !NT_SUCCESS(opened.set_status))
+			t->failed++;
+	}
+	door_name_free(&open.path);
+}
+
+/* Whoever asks whether two names are one file looks at the numbers of files that others open just then. */
+static void test_opens_beside_changes_by_name(void **state)
+{
+	struct toucher t = {0};
+	struct nt_thread *thread;
+	LONG64 number = 0;
+
+	(void)state;
+	must_close(must_open(0, "opened", FILE_WRITE_DATA, FILE_CREATE).file);
+	must_close(must_open(0, "touched", FILE_WRITE_DATA, FILE_CREATE).file);
+	assert_int_equal(nt_thread_create("toucher", touch_again_and_again, &t, &thread), STATUS_SUCCESS);
+	for (unsigned int i = 0; i < ROUNDS; i++) {
+		struct door_opened first = must_open(0, "opened", FILE_READ_DATA, FILE_OPEN);
+		struct door_opened second = must_open(0, "opened", FILE_READ_DATA, FILE_OPEN);
+
+		assert_int_equal(first.stat.FileId.QuadPart, second.stat.FileId.QuadPart);
+		assert_true(number == 0 || number == first.stat.FileId.QuadPart);
+		number = first.stat.FileId.QuadPart;
+		must_close(second.file);
+		must_close(first.file);
+	}
+	nt_thread_join(thread);
+	assert_int_equal(t.failed, 0);
+	assert_int_equal(remove_by(0, "opened"), STATUS_SUCCESS);
+	assert_int_equal(remove_by(0, "touched"), STATUS_SUCCESS);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -276,6 +337,7 @@ int main(void)
 		cmocka_unit_test(test_a_sleeping_handle_makes_room),
 		cmocka_unit_test(test_a_replaced_file_is_another_file),
 		cmocka_unit_test(test_a_client_that_never_answers),
+		cmocka_unit_test(test_opens_beside_changes_by_name),
 	};
 
 	return cmocka_run_group_tests(tests, start, stop);

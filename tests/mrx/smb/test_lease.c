@@ -486,6 +486,47 @@ static void test_breaks_beside_opens(void **state)
 	assert_int_equal(files.connections, 1);
 }
 
+/* Sets the times of a file by its other name, which closes what sleeps of the file before. */
+static void touch_again_and_again(void *context)
+{
+	FILE_BASIC_INFORMATION times = {.LastWriteTime.QuadPart = 132000000000000000};
+	struct door_open open = {.access = FILE_WRITE_ATTRIBUTES | SYNCHRONIZE,
+				 .disposition = FILE_OPEN,
+				 .query = DOOR_SET | DOOR_QUERY_CLOSE,
+				 .change = {{FileBasicInformation, &times, sizeof(times)}},
+				 .changes = 1};
+	unsigned int *failed = context;
+
+	for (unsigned int i = 0; i < ROUNDS; i++) {
+		struct door_opened opened;
+
+		*failed += !NT_SUCCESS(try_open("g", FILE_READ_DATA, &opened)) ||
+			   !NT_SUCCESS(door_close(opened.file, NULL)); /* it sleeps */
+		*failed += !NT_SUCCESS(door_rig_open("g", open, &opened)) || !(opened.supplied & DOOR_SET);
+	}
+}
+
+/* Whoever asks whether two names are one file looks at the numbers of files that others open just then. */
+static void test_opens_beside_changes_by_name(void **state)
+{
+	unsigned int failed = 0;
+	struct nt_thread *thread;
+
+	(void)state;
+	connect_with(NULL);
+	assert_int_equal(nt_thread_create("toucher", touch_again_and_again, &failed, &thread),
+			 STATUS_SUCCESS);
+	for (int i = 0; i < ROUNDS; i++) {
+		/* by turns, so that one sleeps while the other is asked for */
+		struct door_opened opened = open_for("f", i % 2 == 0 ? FILE_READ_DATA : FILE_WRITE_DATA);
+
+		assert_int_equal(opened.stat.FileId.QuadPart, files.id);
+		close_file(&opened);
+	}
+	nt_thread_join(thread);
+	assert_int_equal(failed, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -511,6 +552,7 @@ int main(void)
 		RIG_TEST(test_time_that_contradicts),
 		RIG_TEST(test_file_id_that_changes),
 		RIG_TEST(test_breaks_beside_opens),
+		RIG_TEST(test_opens_beside_changes_by_name),
 	};
 
 	return cmocka_run_group_tests(tests, rig_start, rig_stop);
