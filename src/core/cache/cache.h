@@ -138,5 +138,12 @@ void rx_cache_device_end(PRDBSS_DEVICE_OBJECT dev);
  * directory: referenced by the caller; NULL: only the latter. Locks: none of a file's.
  */
 void rx_cache_flush_directory(PNET_ROOT nr, PFCB directory);
+/*
+ * A file that is open here under one name is asked for by another: another client has renamed it. What is kept back under
+ * the old name counts in its size, and goes to the server before the next open, as that of a file with several names does.
+ * @number: the server's of @fcb's file; 0: not known
+ * @size: [out] bytes; unchanged when nothing is kept back
+ */
+void rx_cache_size_by_other_name(PFCB fcb, LONG64 number, PLONGLONG size);
 
 #endif

@@ -303,3 +303,22 @@ void rx_cache_flush_directory(PNET_ROOT nr, PFCB directory)
 	while ((fcb = rx_lazy_take_in(lazy, nr, directory, pass)) != NULL)
 		rx_lazy_flush(fcb);
 }
+
+void rx_cache_size_by_other_name(PFCB fcb, LONG64 number, PLONGLONG size)
+{
+	struct rx_lazy_writer *lazy = rx_lazy_of_device(fcb->RxDeviceObject);
+
+	if (lazy == NULL || number == 0 || __atomic_load_n(&lazy->blocks, __ATOMIC_ACQUIRE) == 0)
+		return;
+	ExAcquireFastMutex(&lazy->mutex);
+	for (PLIST_ENTRY link = lazy->caches.Flink; link != &lazy->caches; link = link->Flink) {
+		PFCB other = CONTAINING_RECORD(link, struct rx_cache, lazy_link)->fcb;
+
+		if (other == fcb || other->pNetRoot != fcb->pNetRoot ||
+		    __atomic_load_n(&other->IndexNumber.QuadPart, __ATOMIC_RELAXED) != number)
+			continue;
+		__atomic_store_n(&other->NumberOfLinks, 2, __ATOMIC_RELAXED);
+		RxGetFileSizeWithLock(other, size);
+	}
+	ExReleaseFastMutex(&lazy->mutex);
+}

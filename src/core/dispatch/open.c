@@ -178,9 +178,12 @@ static void rx_open_tell_opener(PRX_CONTEXT rxc, PIRP irp, bool collapsed)
 	if (ecp == NULL)
 		return;
 	/* a link may have travelled with the create: by its other names, too, who asks finds what is kept back here */
-	if ((ecp->Supplied & RX_QOC_STAT) != 0)
+	if ((ecp->Supplied & RX_QOC_STAT) != 0) {
 		__atomic_store_n(&((PFCB)rxc->pFcb)->NumberOfLinks, ecp->Stat.NumberOfLinks,
 				 __ATOMIC_RELAXED);
+		rx_cache_size_by_other_name((PFCB)rxc->pFcb, ecp->Stat.FileId.QuadPart,
+					    &ecp->Stat.EndOfFile.QuadPart);
+	}
 	number = __atomic_load_n(&rxc->pFcb->IndexNumber.QuadPart, __ATOMIC_RELAXED);
 	if ((ecp->Requested & RX_QOC_ID) != 0 && collapsed && number != 0) {
 		ecp->Stat.FileId.QuadPart = number;
