@@ -163,6 +163,23 @@ def test_a_renamed_file_has_what_another_keeps_back(folder):
         late("the name", lambda keeper=keeper: exists(keeper))
 
 
+def test_a_file_that_another_renamed_has_what_is_kept_back(folder):
+    """A has a file open, B renames it, A writes more and keeps it back: by the new name A sees the size that it has given it."""
+    for i in trials(50):
+        with open(folder.at_a("f"), "wb", buffering=0) as writer:
+            writer.write(b"%08d" % i)
+            late("the file", lambda: exists(folder.at_b("f")))
+            os.rename(folder.at_b("f"), folder.at_b("g"))
+            late("the new name", lambda: exists(folder.at_a("g")))
+            size, end = 8, time.monotonic() + 1.5  # longer than a name is believed
+            while time.monotonic() < end:
+                size += writer.write(b"%08d" % i)
+                assert os.stat(folder.at_a("g")).st_size == size
+            assert get(folder.at_a("g")) == b"%08d" % i * (size // 8)
+        os.unlink(folder.at_a("g"))
+        late("the end of the file", lambda: not folder.at_server())
+
+
 def test_a_name_that_another_moved_away_is_made_again(folder):
     """A has a file open that B renames; A makes a new file of that name, and one with O_EXCL: both are there, and apart."""
     for i in trials(10):
@@ -240,6 +257,55 @@ def test_a_file_lives_by_its_other_name(folder):
         for name in "f" if i % 2 else "fh":
             os.unlink(folder.at_b(name))
         late("the end of all names", lambda: not any(exists(folder.at_a(name)) for name in "fgh"))
+        late("the end of the files", lambda: not folder.at_server())
+
+
+def seen_as(path, number, size=8):
+    """The file's own attributes, not those of another."""
+    found = os.stat(path)
+    assert found.st_ino == number and found.st_size == size, (found, number)
+    return found
+
+
+@pytest.mark.parametrize("act", ["stat", "times", "mode", "size", "link"])
+def test_a_name_of_a_file_goes_to_another(folder, act):
+    """
+    A file has two names, and A has used one of them last; B gives that one to another file. By the one that stayed A sees
+    and changes the file itself, not the other one.
+    """
+    for i in trials(100 if act == "stat" else 25):
+        folder.make("f", b"%08d" % i)
+        os.link(folder.at_b("f"), folder.at_b("g"))
+        late("the other name", lambda: exists(folder.at_a("g")))
+        number = os.stat(folder.at_a("f")).st_ino
+        assert os.stat(folder.at_a("g")).st_ino == number
+        os.rename(folder.at_b("g"), folder.at_b("h"))
+        put(folder.at_b("g"), b"another")
+        before = os.stat(folder.at_b("g"))
+        if act == "stat":
+            end = time.monotonic() + 1.2  # what was believed of the file ends in that time
+            while time.monotonic() < end:
+                seen_as(folder.at_a("f"), number)
+        elif act == "times":
+            os.utime(folder.at_a("f"), (i, i))
+            assert seen_as(folder.at_a("f"), number).st_mtime == i
+        elif act == "mode":
+            os.chmod(folder.at_a("f"), 0o444)
+            assert not seen_as(folder.at_a("f"), number).st_mode & 0o222
+            os.chmod(folder.at_a("f"), 0o644)
+        elif act == "size":
+            os.truncate(folder.at_a("f"), 4)
+            assert seen_as(folder.at_a("f"), number, 4).st_size == 4
+        else:
+            os.link(folder.at_a("f"), folder.at_a("k"))
+            seen_as(folder.at_a("k"), number)
+            os.unlink(folder.at_a("k"))
+        after = os.stat(folder.at_b("g"))
+        assert [after.st_ino, after.st_size, after.st_mtime_ns] == [before.st_ino, before.st_size, before.st_mtime_ns]
+        assert get(folder.at_b("g")) == b"another"
+        for name in "fgh":
+            os.unlink(folder.at_b(name))
+        late("the end of all names", lambda: not any(exists(folder.at_a(name)) for name in "fghk"))
         late("the end of the files", lambda: not folder.at_server())
 
 

@@ -37,7 +37,8 @@ static NTSTATUS stat_node(struct front_request *r, struct front_node *node, FILE
 		front_link_size(r, &path, stat);
 	door_name_free(&path);
 	/* Another file by the same name: what the kernel holds is stale. */
-	if (NT_SUCCESS(status) && front_type_of(stat) != node->type)
+	if (NT_SUCCESS(status) &&
+	    (front_type_of(stat) != node->type || front_node_is_another(fuse, node, stat)))
 		status = STATUS_OBJECT_NAME_NOT_FOUND;
 	return front_node_status(status);
 }
@@ -181,7 +182,7 @@ static NTSTATUS change_by_path(struct front_request *r, struct front_node *node,
 				 .change = {{change->cls, change->buffer, change->length}},
 				 .changes = 1};
 	struct door_opened opened = {0};
-	NTSTATUS status = front_node_path(fuse, node, NULL, &open.path);
+	NTSTATUS status = front_node_own_path(r, node, &open.path);
 
 	if (!NT_SUCCESS(status))
 		return status;
@@ -195,6 +196,9 @@ static NTSTATUS change_by_path(struct front_request *r, struct front_node *node,
 					    change->length, stat);
 		(void)door_close(opened.file, &r->caller); /* nothing is buffered behind it */
 	}
+	/* the name was given to another file, which the caller meant if he looked it up anew: he does so now */
+	if (NT_SUCCESS(status) && front_node_is_another(fuse, node, stat))
+		status = STATUS_FILE_RENAMED;
 	if (NT_SUCCESS(status))
 		front_link_size(r, &open.path, stat);
 	door_name_free(&open.path);

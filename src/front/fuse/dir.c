@@ -110,8 +110,7 @@ static NTSTATUS open_to_list(struct front_request *r, struct front_node *node, s
 	status = door_open(fuse->volume, &r->caller, &open, opened);
 	door_name_free(&open.path);
 	/* Another folder has the name by now: the kernel looks it up again and comes back. */
-	if (NT_SUCCESS(status) && node != fuse->root && node->file_id != 0 &&
-	    (uint64_t)opened->stat.FileId.QuadPart != node->file_id) {
+	if (NT_SUCCESS(status) && front_node_is_another(fuse, node, &opened->stat)) {
 		(void)door_close(opened->file, NULL);
 		status = STATUS_OBJECT_NAME_NOT_FOUND;
 	}

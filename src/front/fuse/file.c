@@ -96,12 +96,6 @@ static NTSTATUS open_existing(struct front_request *r, struct door_open *open, i
 	return status;
 }
 
-static bool is_another(const struct front_node *node, NTSTATUS status, const struct door_opened *opened)
-{
-	return NT_SUCCESS(status) && node->file_id != 0 &&
-	       (uint64_t)opened->stat.FileId.QuadPart != node->file_id;
-}
-
 /* A program that may want to map the file for writing has an open without the grant that this takes. */
 static bool could_be_better(struct rdr_fuse *fuse, struct front_node *node, NTSTATUS status, int flags,
 			    const struct door_opened *opened)
@@ -121,12 +115,13 @@ static NTSTATUS open_node(struct front_request *r, struct front_node *node, stru
 	NTSTATUS status = open_existing(r, open, flags, opened);
 
 	if (could_be_better(r->fuse, node, status, flags, opened) ||
-	    (is_another(node, status, opened) && !(flags & O_TRUNC))) {
+	    (NT_SUCCESS(status) && front_node_is_another(r->fuse, node, &opened->stat) &&
+	     !(flags & O_TRUNC))) {
 		(void)door_close(opened->file, NULL);
 		open->query |= DOOR_QUERY_FRESH;
 		status = open_existing(r, open, flags, opened);
 	}
-	if (is_another(node, status, opened)) {
+	if (NT_SUCCESS(status) && front_node_is_another(r->fuse, node, &opened->stat)) {
 		(void)door_close(opened->file, NULL);
 		return STATUS_FILE_RENAMED;
 	}
@@ -180,7 +175,8 @@ void front_op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	 */
 	if (fi->flags & O_TRUNC)
 		front_notify_launder(fuse, node, 0, 0);
-	status = front_node_path(fuse, node, NULL, &open.path);
+	status = fi->flags & O_TRUNC ? front_node_own_path(r, node, &open.path)
+				     : front_node_path(fuse, node, NULL, &open.path);
 	if (fi->flags & O_TRUNC)
 		front_node_changed(fuse, node);
 	if (NT_SUCCESS(status))

@@ -403,6 +403,14 @@ void front_node_unpin(struct rdr_fuse *fuse, struct front_node *node);
 NTSTATUS front_node_path(struct rdr_fuse *fuse, struct front_node *node, const char *name,
 			 UNICODE_STRING *path);
 /*
+ * For what changes the file: the same, and of a file of several names it is not one that another file has by now. The caller
+ * has named the file by any of them. Return: STATUS_FILE_RENAMED: the kernel looks up the one he meant, and comes back.
+ */
+NTSTATUS front_node_own_path(struct front_request *r, struct front_node *node, UNICODE_STRING *path);
+/* The answer of the server is about another file than the node's: somebody has given that one the name. */
+bool front_node_is_another(struct rdr_fuse *fuse, const struct front_node *node,
+			   const FILE_STAT_INFORMATION *stat);
+/*
  * Before front_node_obtain() of what the server has just made for us: whatever had its number is gone.  The removal that set
  * the number free may not have been answered yet, and a folder of two names is one that the kernel tries to move, or makes again.
  */

@@ -37,7 +37,7 @@ void front_op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t new_parent, const 
 
 	if (r == NULL)
 		return;
-	status = front_node_path(fuse, node, NULL, &existing);
+	status = front_node_own_path(r, node, &existing);
 	if (NT_SUCCESS(status))
 		status = front_node_path(fuse, dir, new_name, &path);
 	front_change_begin(fuse, dir, new_name, FRONT_ADDS);

@@ -184,6 +184,39 @@ out_unlock:
 	return status;
 }
 
+static bool has_names(struct rdr_fuse *fuse, struct front_node *node)
+{
+	bool several;
+
+	ExAcquireFastMutex(&fuse->nodes.mutex);
+	several = node->names.Flink != node->names.Blink;
+	ExReleaseFastMutex(&fuse->nodes.mutex);
+	return several;
+}
+
+bool front_node_is_another(struct rdr_fuse *fuse, const struct front_node *node,
+			   const FILE_STAT_INFORMATION *stat)
+{
+	return node != fuse->root && node->file_id != 0 && (uint64_t)stat->FileId.QuadPart != node->file_id;
+}
+
+NTSTATUS front_node_own_path(struct front_request *r, struct front_node *node, UNICODE_STRING *path)
+{
+	NTSTATUS status = front_node_path(r->fuse, node, NULL, path);
+	FILE_STAT_INFORMATION stat;
+
+	if (!NT_SUCCESS(status) || !has_names(r->fuse, node))
+		return status;
+	status = door_stat_path(r->fuse->volume, &r->caller, path, &stat);
+	if (NT_SUCCESS(status) && front_node_is_another(r->fuse, node, &stat))
+		status = STATUS_FILE_RENAMED;
+	if (!NT_SUCCESS(status)) {
+		door_name_free(path);
+		path->Buffer = NULL;
+	}
+	return front_node_status(status);
+}
+
 /* ---- lookup by name --------------------------------------------------------------------------------- */
 
 struct front_node *front_node_find_wide(struct rdr_fuse *fuse, struct front_node *parent,
