@@ -567,7 +567,8 @@ class Pair:
         self.settle_name(s, name)
         self.settle_name(s, new)
         self.say(f"{'AB'[s]} link {name} {new}")
-        os.link(self.path(s, name), self.path(s, new))
+        # a name that is gone is free when the last handle that sleeps under it has ended
+        again(lambda: os.link(self.path(s, name), self.path(s, new)), FileExistsError)
         self.names[new] = self.names[name]
         self.names[new].names.add(new)
         self.renamed(s, new)

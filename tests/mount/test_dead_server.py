@@ -98,7 +98,10 @@ def test_silent_server_is_interruptible_and_can_be_left(doomed, mount):
         assert time.monotonic() - began < 3
         assert reader.poll() is None
         reader.send_signal(signal.SIGINT)
-        reader.communicate(timeout=3)
+        try:
+            reader.communicate(timeout=3)
+        except subprocess.TimeoutExpired:
+            pytest.fail(f"not interrupted:\n{rig.threads_of(reader.pid)}\n{rig.threads_of(mount.pid)}")
         assert reader.returncode != 0
         began = time.monotonic()
         done = rig.rdr("umount", mount.path, timeout=6)

@@ -94,7 +94,7 @@ def test_random_histories(clients):
         try:
             history.run()
         except (pair.Wrong, OSError) as wrong:
-            raise pair.Wrong(str(wrong) + "\n" + "\n".join(m.read_log()[-8000:] for m in clients.mounts)) from None
+            raise pair.Wrong(f"{wrong}\nseed {seed}\n" + "\n".join(m.read_log()[-8000:] for m in clients.mounts)) from None
         for what, count in history.counts.items():
             total[what] = total.get(what, 0) + count
     print(f"{turn + 1} histories: {total}")

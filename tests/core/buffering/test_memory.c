@@ -86,6 +86,19 @@ static bool is_completed(void)
 	return false;
 }
 
+/* Somebody waits for the file to change its state, and allocates nothing until he has it. */
+static bool is_waited_for(void)
+{
+	LARGE_INTEGER tick = {.QuadPart = -10000};
+
+	for (unsigned int i = 0; i < 10000; i++) {
+		if (ExGetExclusiveWaiterCount(fcb_of(file)->Header.Resource) != 0)
+			return true;
+		(void)KeDelayExecutionThread(KernelMode, FALSE, &tick);
+	}
+	return false;
+}
+
 /* A second break while the first has the only memory: nobody knows to what, so nothing is kept when that one ends. */
 static void test_a_second_break_without_memory(void **state)
 {
@@ -95,6 +108,7 @@ static void test_a_second_break_without_memory(void **state)
 	rxc->pFcb = &fcb_of(file)->Mrx;
 	assert_int_equal(rx_acquire_fcb_exclusive(rxc), STATUS_SUCCESS);
 	assert_true(break_without_memory(&key_one));
+	assert_true(is_waited_for()); /* the workers of the first would take the fault of the second */
 	assert_true(break_without_memory(&key_one));
 	rx_release_fcb(rxc);
 	rxc->pFcb = NULL;
