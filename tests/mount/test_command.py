@@ -327,11 +327,13 @@ def test_fusermount3_u_ends_the_daemon():
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_unmounts(number):
-    """TERM and INT end the mount in order."""
+    """TERM and INT end the mount in order, and the log says who sent them."""
     mount = rig.Mount("mem:")
     os.kill(mount.pid, number)
     rig.wait_until("the daemon's end", 10, lambda: rig.is_gone(mount.pid))
     assert mount.path not in rig.mounts()
+    assert f"unmounting {mount.path}: signal {int(number)} " in mount.read_log()
+    assert f"of process {os.getpid()}\n" in mount.read_log()
     assert not rig.SANITIZER.search(mount.read_log()), mount.read_log()
     mount.discard()
 

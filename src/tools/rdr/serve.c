@@ -92,8 +92,9 @@ static void dump_state(struct serve *serve)
 	rdr_json_free(&json);
 }
 
-static void on_signal(struct serve *serve, int number)
+static void on_signal(struct serve *serve, const struct signalfd_siginfo *info)
 {
+	int number = (int)info->ssi_signo;
 	struct rdr_error error;
 
 	if (number == SIGHUP) {
@@ -102,6 +103,8 @@ static void on_signal(struct serve *serve, int number)
 	} else if (number == SIGUSR1) {
 		dump_state(serve);
 	} else {
+		fprintf(stderr, "rdr: unmounting %s: signal %d (%s) of process %lu\n",
+			serve->request->directory, number, strsignal(number), (unsigned long)info->ssi_pid);
 		rdr_notify("STOPPING=1");
 		stop_now(serve);
 	}
@@ -124,7 +127,7 @@ static void *steward(void *argument)
 		if (poll(ready, 2, -1) < 0)
 			continue;
 		if (ready[0].revents != 0 && read(serve->signals, &info, sizeof(info)) == sizeof(info))
-			on_signal(serve, (int)info.ssi_signo);
+			on_signal(serve, &info);
 		if (ready[1].revents != 0 && read(serve->orders[0], &order, 1) == 1) {
 			if (order == 'q')
 				done = true;
