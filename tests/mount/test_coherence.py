@@ -165,7 +165,7 @@ def test_a_renamed_file_has_what_another_keeps_back(folder):
 
 def test_a_file_that_another_renamed_has_what_is_kept_back(folder):
     """A has a file open, B renames it, A writes more and keeps it back: by the new name A sees the size that it has given it."""
-    for i in trials(50):
+    for i in trials(500):
         with open(folder.at_a("f"), "wb", buffering=0) as writer:
             writer.write(b"%08d" % i)
             late("the file", lambda: exists(folder.at_b("f")))
@@ -273,7 +273,7 @@ def test_a_name_of_a_file_goes_to_another(folder, act):
     A file has two names, and A has used one of them last; B gives that one to another file. By the one that stayed A sees
     and changes the file itself, not the other one.
     """
-    for i in trials(100 if act == "stat" else 25):
+    for i in trials(1000 if act == "stat" else 25):
         folder.make("f", b"%08d" % i)
         os.link(folder.at_b("f"), folder.at_b("g"))
         late("the other name", lambda: exists(folder.at_a("g")))
