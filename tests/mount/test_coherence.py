@@ -301,7 +301,8 @@ def test_a_name_of_a_file_goes_to_another(folder, act):
             seen_as(folder.at_a("k"), number)
             os.unlink(folder.at_a("k"))
         after = os.stat(folder.at_b("g"))
-        assert [after.st_ino, after.st_size, after.st_mtime_ns] == [before.st_ino, before.st_size, before.st_mtime_ns]
+        assert [after.st_ino, after.st_mode, after.st_size] == [before.st_ino, before.st_mode, before.st_size]
+        assert after.st_mtime >= before.st_mtime  # a server may give it its last time only now
         assert get(folder.at_b("g")) == b"another"
         for name in "fgh":
             os.unlink(folder.at_b(name))
