@@ -5,8 +5,8 @@
  * not send at once follows as answers come.
  *
  * Owns:      struct rx_lazy_writer, one per device, from the first file that keeps data back.
- * Locks:     rx_lazy_writer.mutex, under a cache's mutex; only the lists of an FCB are locked under it, for its name. A
- *            file in the list is alive: it leaves before its FCB goes, so that a reference may be taken here.
+ * Locks:     rx_lazy_writer.mutex, under a cache's mutex; only the lists of an FCB are locked under it, for its name, or its
+ *            size. A file in the list is alive: it leaves before its FCB goes, so that a reference may be taken here.
  * Dies when: the device does; no file has data then.
  */
 #include "core/cache/block.h"
