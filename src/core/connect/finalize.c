@@ -59,21 +59,16 @@ static NTSTATUS rx_view_end(PV_NET_ROOT vnr, LOGICAL force)
 	return status;
 }
 
-static bool rx_view_request_is_mine(PRX_CONTEXT rxc, PVOID thread)
+/* The request that this thread serves, if it serves one, was cancelled. One that it only has begun is not meant. */
+static bool rx_view_request_is_cancelled(void)
 {
-	return __atomic_load_n(&rxc->LastExecutionThread, __ATOMIC_RELAXED) == thread &&
-	       rxc->CurrentIrp != NULL && rx_context_is_cancelled(rxc);
-}
+	PIRP top = IoGetTopLevelIrp();
+	PRX_CONTEXT rxc = top != NULL ? rx_context_find_by_irp(top) : NULL;
+	bool cancelled = rxc != NULL && rx_context_is_cancelled(rxc);
 
-/* The request that this thread serves, if it serves one, was cancelled. */
-static bool rx_view_request_is_cancelled(PRDBSS_DEVICE_OBJECT dev)
-{
-	PRX_CONTEXT rxc = rx_context_find(dev, rx_view_request_is_mine, PsGetCurrentThread());
-
-	if (rxc == NULL)
-		return false;
-	RxDereferenceAndDeleteRxContext(rxc);
-	return true;
+	if (rxc != NULL)
+		RxDereferenceAndDeleteRxContext(rxc);
+	return cancelled;
 }
 
 /**
@@ -97,7 +92,7 @@ NTSTATUS RxFinalizeConnection(PNET_ROOT NetRoot, PV_NET_ROOT VNetRoot, LOGICAL F
 
 	if (RxIsPrefixTableLockAcquired(table))
 		return STATUS_LOCK_NOT_GRANTED;
-	if (rx_view_request_is_cancelled(NetRoot->pSrvCall->RxDeviceObject))
+	if (rx_view_request_is_cancelled())
 		return STATUS_CANCELLED;
 	/* what is only kept for a delayed close is not open */
 	(void)RxPurgeRelatedFobxs(NetRoot, NULL, TRUE, NULL); /* what it could not end counts below */

@@ -143,6 +143,36 @@ static void test_B_RxFinalizeConnection_06_cancelled(void **state)
 	RxDereferenceNetRoot(finalizing.net_root, LHS_LockNotHeld);
 }
 
+static PRX_CONTEXT unanswered;
+
+/* A driver that cannot take a request back. */
+static NTSTATUS keep_unanswered(PRX_CONTEXT rxc)
+{
+	unanswered = rxc;
+	return STATUS_PENDING;
+}
+
+/* A request that this thread has begun and cancelled, and which is still on its way, is not the one it serves. */
+static void test_a_cancelled_request_of_before_is_not_meant(void **state)
+{
+	PFILE_OBJECT file = file_open(REC_SHARE u"\\f");
+	PV_NET_ROOT view = (PV_NET_ROOT)fobx_of(file)->pSrvOpen->pVNetRoot;
+	struct req *read = file_read_make(file, 0, 10, true);
+	NTSTATUS status;
+
+	(void)state;
+	rec.lowio_hook = keep_unanswered;
+	assert_int_equal(req_send(read), STATUS_PENDING);
+	(void)IoCancelIrp(read->irp);
+	status = RxFinalizeConnection((PNET_ROOT)view->pNetRoot, view, FALSE);
+	unanswered->StoredStatus = STATUS_CANCELLED;
+	(void)RxLowIoCompletion(unanswered);
+	assert_int_equal(req_end(read, NULL), STATUS_CANCELLED);
+	assert_int_equal(status, STATUS_FILES_OPEN);
+	rec.lowio_hook = NULL;
+	file_close(file);
+}
+
 /* ---- what a create brings along ---- */
 
 static struct {
@@ -227,6 +257,7 @@ int main(void)
 		CONFIG_TEST(test_B_RxDriverEntry_04_locking_on_read_only_files),
 		CONFIG_TEST(test_B_RxDriverEntry_05_read_ahead),
 		CONFIG_TEST(test_B_RxFinalizeConnection_06_cancelled),
+		CONFIG_TEST(test_a_cancelled_request_of_before_is_not_meant),
 		CONFIG_TEST(test_B_RX_CONTEXT_04_security_descriptor),
 		CONFIG_TEST(test_B_FSP_rules_02_the_caller_is_captured),
 	};
